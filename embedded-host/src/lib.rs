@@ -1,0 +1,217 @@
+//! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
+//!
+//! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
+//! memory. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+
+mod bindings;
+mod invoke;
+mod network;
+
+use std::path::Path;
+
+use anyhow::Result;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+pub use bindings::types;
+use bindings::{Service, ServicePre};
+pub use network::{Network, Reply};
+/// An open connection of an [`Instance`].
+pub use wasmtime::component::ResourceAny as Connection;
+pub use wasmtime_wasi_http::Error as HttpError;
+
+/// Options that all take their defaults.
+pub const DEFAULT_OPTIONS: types::Options = types::Options {
+    authority: None,
+    scope: None,
+    assertion_algorithm: None,
+    send_certificate_chain: None,
+    connect_timeout_ms: None,
+    first_byte_timeout_ms: None,
+    between_bytes_timeout_ms: None,
+    max_request_bytes: None,
+    max_answer_bytes: None,
+};
+
+/// How much of what an instance prints is kept, in bytes.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// The compiled component.
+pub struct Component {
+    compiled: wasmtime::component::Component,
+    pre: ServicePre<State>,
+}
+
+impl Component {
+    /// Compiles a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no component, or imports what WASI 0.2 with HTTP does not offer.
+    pub fn load(path: &Path) -> Result<Self> {
+        let engine = Engine::default();
+        let compiled = wasmtime::component::Component::from_file(&engine, path)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
+        let pre = ServicePre::new(linker.instantiate_pre(&compiled)?)?;
+        Ok(Self { compiled, pre })
+    }
+
+    /// The names of the interfaces that it imports.
+    pub fn imports(&self) -> Vec<String> {
+        let ty = self.compiled.component_type();
+        ty.imports(self.compiled.engine())
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// The names of the interfaces that it exports.
+    pub fn exports(&self) -> Vec<String> {
+        let ty = self.compiled.component_type();
+        ty.exports(self.compiled.engine())
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// Starts an instance.
+    ///
+    /// # Errors
+    /// When it cannot be instantiated.
+    pub fn instance(&self, variables: &[(&str, &str)], network: Network) -> Result<Instance> {
+        let output = MemoryOutputPipe::new(MAX_OUTPUT);
+        let state = State {
+            wasi: WasiCtx::builder()
+                .envs(variables)
+                .stdout(output.clone())
+                .stderr(output.clone())
+                .build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            network,
+        };
+        let mut store = Store::new(self.compiled.engine(), state);
+        let instance = self.pre.instance_pre().instantiate(&mut store)?;
+        let service = Service::new(&mut store, &instance)?;
+        Ok(Instance {
+            store,
+            instance,
+            service,
+            output,
+        })
+    }
+}
+
+/// One running instance. Every method's outer error is a trap; the inner one is the contract's.
+pub struct Instance {
+    store: Store<State>,
+    instance: wasmtime::component::Instance,
+    service: Service,
+    output: MemoryOutputPipe,
+}
+
+impl Instance {
+    /// `connection.open`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn open(&mut self, settings: &types::Settings) -> Result<Result<Connection, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_dataverse()
+            .connection()
+            .call_open(&mut self.store, settings)?)
+    }
+
+    /// Lets go of a connection.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn close(&mut self, connection: Connection) -> Result<()> {
+        Ok(connection.resource_drop(&mut self.store)?)
+    }
+
+    /// `acquire-token`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn acquire_token(
+        &mut self,
+        connection: Option<Connection>,
+    ) -> Result<Result<types::AccessToken, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_dataverse()
+            .call_acquire_token(&mut self.store, connection)?)
+    }
+
+    /// `whoami`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn whoami(&mut self, connection: Option<Connection>) -> Result<Result<types::Identity, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_dataverse()
+            .call_whoami(&mut self.store, connection)?)
+    }
+
+    /// `odata-request`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn odata_request(
+        &mut self,
+        connection: Option<Connection>,
+        request: &types::Request,
+    ) -> Result<Result<types::Response, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_dataverse()
+            .call_odata_request(&mut self.store, connection, request)?)
+    }
+
+    /// Calls an export by a line of text, and returns its result as text, as `wasmtime run --invoke` does: both are in
+    /// WAVE, the component model's notation for values.
+    ///
+    /// # Errors
+    /// When the line does not fit an export, or the component traps.
+    pub fn invoke(&mut self, call: &str) -> Result<String> {
+        invoke::invoke(&mut self.store, &self.instance, call)
+    }
+
+    /// All that the instance has printed so far, on standard output and standard error.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.contents()).into_owned()
+    }
+}
+
+struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    network: Network,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.network,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

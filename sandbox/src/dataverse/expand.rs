@@ -1,0 +1,114 @@
+//! `$expand` of lookups: `parentcustomerid_account($select=name,telephone1),...`.
+
+use serde_json::{Map, Value};
+
+use super::query;
+use super::refusal::Refusal;
+use super::schema::{Column, Lookup, Table};
+use super::store::{Row, Store};
+
+pub(super) struct Expand {
+    pub(super) lookup: &'static Lookup,
+    pub(super) target: &'static Table,
+    pub(super) select: Option<Vec<&'static Column>>,
+}
+
+pub(super) fn parse(value: &str, table: &'static Table) -> Result<Vec<Expand>, Refusal> {
+    items(value)?.into_iter().map(|item| one(item.trim(), table)).collect()
+}
+
+fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
+    let (name, options) = match item.split_once('(') {
+        Some((name, options)) => (name.trim(), options.strip_suffix(')').ok_or_else(|| unbalanced(item))?),
+        None => (item, ""),
+    };
+    if table.collections.contains(&name) || name.contains('/') {
+        return Err(Refusal::unsupported(format_args!("$expand of '{name}'")));
+    }
+    let lookup = table.lookup(name).ok_or_else(|| Refusal::no_such_column(name, table))?;
+    let target = Table::of(lookup.target).ok_or_else(|| Refusal::no_such_segment(lookup.target))?;
+    let mut select = None;
+    for option in options.split(';').map(str::trim).filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            Some(("$select", list)) => select = Some(query::columns(list, target)?),
+            _ => return Err(Refusal::unsupported(format_args!("'{option}' inside $expand"))),
+        }
+    }
+    Ok(Expand { lookup, target, select })
+}
+
+/// Splits at commas outside parentheses.
+fn items(value: &str) -> Result<Vec<&str>, Refusal> {
+    let mut depth = 0_i32;
+    let mut lowest = 0;
+    let items = value
+        .split(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            lowest = lowest.min(depth);
+            c == ',' && depth == 0
+        })
+        .collect();
+    if depth == 0 && lowest == 0 {
+        Ok(items)
+    } else {
+        Err(unbalanced(value))
+    }
+}
+
+/// Guess: the text.
+fn unbalanced(value: &str) -> Refusal {
+    Refusal::query(format!("Syntax error in the $expand expression '{value}'."))
+}
+
+impl Expand {
+    /// The row that the lookup of `row` leads to, or null.
+    pub(super) fn value(&self, row: &Row, store: &Store) -> Value {
+        let id = row.value(self.lookup.column).as_str().and_then(super::path::guid);
+        let found = id.and_then(|id| store.row(self.target, id));
+        found.map_or(Value::Null, |row| {
+            Value::Object(shown(row, self.target, self.select.as_deref()))
+        })
+    }
+}
+
+/// A row in the minimal metadata format: its tag, the chosen columns, and always its id.
+pub(super) fn shown(row: &Row, table: &Table, select: Option<&[&Column]>) -> Map<String, Value> {
+    let mut shown = match select {
+        None => row.values.clone(),
+        Some(columns) => columns
+            .iter()
+            .map(|column| (column.name.to_string(), row.value(column.name).clone()))
+            .collect(),
+    };
+    shown.insert(table.primary_id.into(), row.id.to_string().into());
+    shown.insert("@odata.etag".into(), row.etag().into());
+    shown
+}
+
+/// The list of columns in `@odata.context`: `(name,primarycontactid(fullname))`.
+pub(super) fn context(select: Option<&[&Column]>, expand: &[Expand]) -> String {
+    let names = |columns: Option<&[&'static Column]>| -> Vec<String> {
+        columns
+            .unwrap_or_default()
+            .iter()
+            .map(|column| column.name.to_string())
+            .collect()
+    };
+    let mut parts: Vec<String> = select
+        .unwrap_or_default()
+        .iter()
+        .map(|column| column.name.to_string())
+        .collect();
+    for expand in expand {
+        parts.push(format!(
+            "{}({})",
+            expand.lookup.name,
+            names(expand.select.as_deref()).join(",")
+        ));
+    }
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("({})", parts.join(","))
+    }
+}

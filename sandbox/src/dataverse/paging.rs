@@ -1,0 +1,132 @@
+//! The next link and the paging cookie in it (shape: DOC webapi/query/page-results and recorded links).
+
+use uuid::Uuid;
+
+use super::path::guid;
+use super::refusal::Refusal;
+use super::schema::Table;
+
+/// Where the next page begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Cookie {
+    /// The number of the page to come, from 2.
+    pub(super) page: usize,
+    /// The first row of the page before.
+    pub(super) first: Uuid,
+    /// The last row of the page before.
+    pub(super) last: Uuid,
+}
+
+/// The request's own options as they were sent, then the token.
+pub(super) fn next_link(root: &str, table: &Table, query: &str, cookie: &Cookie) -> String {
+    let options: Vec<&str> = query
+        .split('&')
+        .filter(|option| {
+            !option.is_empty() && !option.starts_with("$skiptoken=") && !option.starts_with("%24skiptoken=")
+        })
+        .collect();
+    let separator = if options.is_empty() { "" } else { "&" };
+    let token = cookie.write(table);
+    format!(
+        "{root}/{}?{}{separator}$skiptoken={token}",
+        table.entity_set,
+        options.join("&")
+    )
+}
+
+impl Cookie {
+    /// Encoded for a URL. The inner cookie is encoded twice before that, of which one encoding is the URL's own.
+    fn write(&self, table: &Table) -> String {
+        let braced = |id: Uuid| format!("{{{}}}", id.to_string().to_uppercase());
+        let inner = format!(
+            "<cookie page=\"{}\"><{id} last=\"{}\" first=\"{}\" /></cookie>",
+            self.page - 1,
+            braced(self.last),
+            braced(self.first),
+            id = table.primary_id
+        );
+        let inner = encode(&encode(&inner));
+        format!(
+            "%3Ccookie%20pagenumber=%22{}%22%20pagingcookie=%22{inner}%22%20istracking=%22False%22%20/%3E",
+            self.page
+        )
+    }
+
+    /// `token` is what the query's own decoding left: one encoding of the inner cookie is still there.
+    pub(super) fn read(token: &str, table: &Table) -> Result<Cookie, Refusal> {
+        Cookie::find(token, table).ok_or_else(|| {
+            // Guess: code and text of a token that was tampered with.
+            Refusal::query("The paging cookie in $skiptoken is not valid.")
+        })
+    }
+
+    fn find(token: &str, table: &Table) -> Option<Cookie> {
+        let page = attribute(token, "pagenumber")?.parse().ok().filter(|page| *page >= 2)?;
+        // A link that was decoded or encoded once too often on its way does not get through.
+        let inner = percent_encoding::percent_decode_str(attribute(token, "pagingcookie")?)
+            .decode_utf8()
+            .ok()?;
+        let row = inner.split_once(&format!("<{} ", table.primary_id))?.1;
+        let id = |name| guid(attribute(row, name)?.strip_prefix('{')?.strip_suffix('}')?);
+        Some(Cookie {
+            page,
+            first: id("first")?,
+            last: id("last")?,
+        })
+    }
+}
+
+fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = element.split_once(&format!("{name}=\""))?;
+    Some(rest.split_once('"')?.0)
+}
+
+/// Lower-case escapes, as in recorded links.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+
+    fn account() -> &'static Table {
+        Table::of("accounts").unwrap()
+    }
+
+    #[test]
+    fn the_link_has_the_recorded_shape() {
+        let id = |text| guid(text).unwrap();
+        let cookie = Cookie {
+            page: 2,
+            last: id("8151925c-cde2-e411-80db-00155d2a68cb"),
+            first: id("7d51925c-cde2-e411-80db-00155d2a68cb"),
+        };
+        let link = next_link(
+            "http://h/api/data/v9.2",
+            account(),
+            "$select=name&$skiptoken=old",
+            &cookie,
+        );
+        assert_eq!(
+            link,
+            "http://h/api/data/v9.2/accounts?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=\
+             %22%253ccookie%2520page%253d%25221%2522%253e%253caccountid%2520last%253d%2522%257b8151925C-CDE2-E411-80DB\
+             -00155D2A68CB%257d%2522%2520first%253d%2522%257b7D51925C-CDE2-E411-80DB-00155D2A68CB%257d%2522%2520%252f\
+             %253e%253c%252fcookie%253e%22%20istracking=%22False%22%20/%3E"
+        );
+        let token = link.split_once("$skiptoken=").unwrap().1;
+        let decoded = percent_decode_str(token).decode_utf8().unwrap();
+        assert_eq!(Cookie::read(&decoded, account()).unwrap(), cookie);
+        let twice = percent_decode_str(&decoded).decode_utf8().unwrap();
+        assert!(Cookie::read(&twice, account()).is_err(), "decoded once too often");
+        assert!(Cookie::read(token, account()).is_err(), "encoded once too often");
+    }
+}

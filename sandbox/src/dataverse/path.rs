@@ -1,0 +1,84 @@
+//! What a path below `/api/data/` leads to.
+
+use percent_encoding::percent_decode_str;
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use super::schema::{OTHER_ENTITY_SETS, Table};
+
+pub(super) enum Target {
+    ServiceDocument,
+    WhoAmI,
+    Collection(&'static Table),
+    Row(&'static Table, Uuid),
+}
+
+/// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
+pub(super) fn version(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/api/data/")?;
+    let (version, path) = rest.split_once('/').unwrap_or((rest, ""));
+    ["v9.0", "v9.1", "v9.2"].contains(&version).then_some((version, path))
+}
+
+pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
+    let path = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| Refusal::query("The request URI is not valid UTF-8."))?;
+    let path = path.trim_end_matches('/');
+    match path {
+        "" => return Ok(Target::ServiceDocument),
+        "WhoAmI" | "WhoAmI()" => return Ok(Target::WhoAmI),
+        "$metadata" | "$batch" => return Err(Refusal::unsupported(path)),
+        _ => {}
+    }
+    let (segment, rest) = path
+        .split_once('/')
+        .map_or((path, None), |(segment, rest)| (segment, Some(rest)));
+    let (name, key) = match segment.split_once('(') {
+        Some((name, key)) => match key.strip_suffix(')') {
+            Some(key) => (name, Some(key)),
+            None => return Err(Refusal::no_such_resource(&format!("{root}/{path}"))),
+        },
+        None => (segment, None),
+    };
+    let Some(table) = Table::of(name) else {
+        // An unknown name with parentheses is a function; one that other environments have is not the client's fault.
+        return Err(match key {
+            Some(_) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                Refusal::unsupported(format_args!("the function '{name}'"))
+            }
+            _ if OTHER_ENTITY_SETS.contains(&name) => Refusal::unsupported(format_args!("the entity set '{name}'")),
+            _ => Refusal::no_such_segment(name),
+        });
+    };
+    if let Some(rest) = rest {
+        // Properties, navigation, $ref, $count, $value, bound functions and actions.
+        return Err(Refusal::unsupported(format_args!(
+            "'{rest}' below a row or an entity set"
+        )));
+    }
+    match key {
+        None => Ok(Target::Collection(table)),
+        Some(key) => Ok(Target::Row(table, row_id(key, table)?)),
+    }
+}
+
+/// `guid` or `accountid=guid`.
+fn row_id(key: &str, table: &Table) -> Result<Uuid, Refusal> {
+    let value = match key.split_once('=') {
+        Some((name, value)) if name.trim() == table.primary_id => value.trim(),
+        Some(_) => return Err(Refusal::unsupported("alternate keys")),
+        None => key.trim(),
+    };
+    // Guess: code and text of a key that is no GUID.
+    guid(value).ok_or_else(|| Refusal::query("Error in query syntax."))
+}
+
+/// Only the hyphenated form is a GUID in OData.
+pub(super) fn guid(text: &str) -> Option<Uuid> {
+    if text.len() == 36 {
+        Uuid::try_parse(text).ok()
+    } else {
+        None
+    }
+}

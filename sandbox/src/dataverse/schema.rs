@@ -1,0 +1,259 @@
+//! The tables: a small part of the real ones, columns named as there.
+
+/// A table.
+pub(super) struct Table {
+    pub(super) entity_set: &'static str,
+    pub(super) logical_name: &'static str,
+    /// As in the names of privileges: `prvReadAccount`.
+    pub(super) schema_name: &'static str,
+    pub(super) primary_id: &'static str,
+    pub(super) columns: &'static [Column],
+    pub(super) lookups: &'static [Lookup],
+    /// Collection-valued navigation properties: real ones, which the sandbox refuses.
+    pub(super) collections: &'static [&'static str],
+}
+
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) read_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text(usize),
+    Integer,
+    Decimal,
+    Boolean,
+    DateTime,
+    Guid,
+}
+
+impl Kind {
+    pub(super) fn edm(self) -> &'static str {
+        match self {
+            Kind::Text(_) => "Edm.String",
+            Kind::Integer => "Edm.Int32",
+            Kind::Decimal => "Edm.Decimal",
+            Kind::Boolean => "Edm.Boolean",
+            Kind::DateTime => "Edm.DateTimeOffset",
+            Kind::Guid => "Edm.Guid",
+        }
+    }
+}
+
+/// A single-valued navigation property and the column with its value.
+pub(super) struct Lookup {
+    pub(super) name: &'static str,
+    pub(super) column: &'static str,
+    /// The entity set of the rows it leads to.
+    pub(super) target: &'static str,
+}
+
+impl Table {
+    pub(super) fn of(entity_set: &str) -> Option<&'static Table> {
+        TABLES.iter().find(|table| table.entity_set == entity_set)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> Option<&'static Lookup> {
+        self.lookups.iter().find(|lookup| lookup.name == name)
+    }
+}
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        kind,
+        read_only: false,
+    }
+}
+
+const fn read_only(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        kind,
+        read_only: true,
+    }
+}
+
+const fn lookup(name: &'static str, column: &'static str, target: &'static str) -> Lookup {
+    Lookup { name, column, target }
+}
+
+pub(super) static TABLES: &[Table] = &[
+    Table {
+        entity_set: "accounts",
+        logical_name: "account",
+        schema_name: "Account",
+        primary_id: "accountid",
+        columns: &[
+            column("accountid", Kind::Guid),
+            column("name", Kind::Text(160)),
+            column("accountnumber", Kind::Text(20)),
+            column("telephone1", Kind::Text(50)),
+            column("websiteurl", Kind::Text(200)),
+            column("address1_city", Kind::Text(80)),
+            column("numberofemployees", Kind::Integer),
+            column("revenue", Kind::Decimal),
+            column("creditonhold", Kind::Boolean),
+            column("statecode", Kind::Integer),
+            column("statuscode", Kind::Integer),
+            read_only("_primarycontactid_value", Kind::Guid),
+            read_only("_parentaccountid_value", Kind::Guid),
+            read_only("createdon", Kind::DateTime),
+            read_only("modifiedon", Kind::DateTime),
+        ],
+        lookups: &[
+            lookup("primarycontactid", "_primarycontactid_value", "contacts"),
+            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
+        ],
+        collections: &[
+            "contact_customer_accounts",
+            "opportunity_customer_accounts",
+            "Account_Tasks",
+        ],
+    },
+    Table {
+        entity_set: "contacts",
+        logical_name: "contact",
+        schema_name: "Contact",
+        primary_id: "contactid",
+        columns: &[
+            column("contactid", Kind::Guid),
+            column("firstname", Kind::Text(50)),
+            column("lastname", Kind::Text(50)),
+            read_only("fullname", Kind::Text(160)),
+            column("jobtitle", Kind::Text(100)),
+            column("emailaddress1", Kind::Text(100)),
+            column("telephone1", Kind::Text(50)),
+            column("mobilephone", Kind::Text(50)),
+            column("address1_city", Kind::Text(80)),
+            column("description", Kind::Text(1_048_576)),
+            column("birthdate", Kind::DateTime),
+            column("numberofchildren", Kind::Integer),
+            column("annualincome", Kind::Decimal),
+            column("donotemail", Kind::Boolean),
+            column("statecode", Kind::Integer),
+            column("statuscode", Kind::Integer),
+            read_only("_parentcustomerid_value", Kind::Guid),
+            read_only("createdon", Kind::DateTime),
+            read_only("modifiedon", Kind::DateTime),
+        ],
+        lookups: &[
+            lookup("parentcustomerid_account", "_parentcustomerid_value", "accounts"),
+            lookup("parentcustomerid_contact", "_parentcustomerid_value", "contacts"),
+        ],
+        collections: &["account_primary_contact", "contact_customer_contacts", "Contact_Tasks"],
+    },
+    Table {
+        entity_set: "leads",
+        logical_name: "lead",
+        schema_name: "Lead",
+        primary_id: "leadid",
+        columns: &[
+            column("leadid", Kind::Guid),
+            column("subject", Kind::Text(300)),
+            column("firstname", Kind::Text(50)),
+            column("lastname", Kind::Text(50)),
+            read_only("fullname", Kind::Text(160)),
+            column("companyname", Kind::Text(100)),
+            column("emailaddress1", Kind::Text(100)),
+            column("estimatedamount", Kind::Decimal),
+            column("estimatedclosedate", Kind::DateTime),
+            column("donotemail", Kind::Boolean),
+            column("statecode", Kind::Integer),
+            column("statuscode", Kind::Integer),
+            read_only("_parentaccountid_value", Kind::Guid),
+            read_only("_parentcontactid_value", Kind::Guid),
+            read_only("createdon", Kind::DateTime),
+            read_only("modifiedon", Kind::DateTime),
+        ],
+        lookups: &[
+            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
+            lookup("parentcontactid", "_parentcontactid_value", "contacts"),
+        ],
+        collections: &["Lead_Tasks"],
+    },
+    Table {
+        entity_set: "opportunities",
+        logical_name: "opportunity",
+        schema_name: "Opportunity",
+        primary_id: "opportunityid",
+        columns: &[
+            column("opportunityid", Kind::Guid),
+            column("name", Kind::Text(300)),
+            column("description", Kind::Text(2000)),
+            column("estimatedvalue", Kind::Decimal),
+            column("estimatedclosedate", Kind::DateTime),
+            column("closeprobability", Kind::Integer),
+            column("isrevenuesystemcalculated", Kind::Boolean),
+            column("statecode", Kind::Integer),
+            column("statuscode", Kind::Integer),
+            read_only("_customerid_value", Kind::Guid),
+            read_only("_parentaccountid_value", Kind::Guid),
+            read_only("_parentcontactid_value", Kind::Guid),
+            read_only("createdon", Kind::DateTime),
+            read_only("modifiedon", Kind::DateTime),
+        ],
+        lookups: &[
+            lookup("customerid_account", "_customerid_value", "accounts"),
+            lookup("customerid_contact", "_customerid_value", "contacts"),
+            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
+            lookup("parentcontactid", "_parentcontactid_value", "contacts"),
+        ],
+        collections: &["Opportunity_Tasks"],
+    },
+];
+
+/// Entity sets that every environment has and the sandbox has not: refused with 501, not with a 404 that would be wrong.
+pub(super) const OTHER_ENTITY_SETS: &[&str] = &[
+    "systemusers",
+    "businessunits",
+    "organizations",
+    "teams",
+    "roles",
+    "privileges",
+    "tasks",
+    "emails",
+    "phonecalls",
+    "appointments",
+    "letters",
+    "annotations",
+    "activitypointers",
+    "activityparties",
+    "solutions",
+    "publishers",
+    "workflows",
+    "savedqueries",
+    "userqueries",
+    "webresourceset",
+    "plugintypes",
+    "sdkmessages",
+    "asyncoperations",
+    "transactioncurrencies",
+    "customeraddresses",
+    "queues",
+    "queueitems",
+    "incidents",
+    "products",
+    "quotes",
+    "salesorders",
+    "invoices",
+    "pricelevels",
+    "competitors",
+    "campaigns",
+    "lists",
+    "knowledgearticles",
+    "entities",
+    "connections",
+    "connectionroles",
+    "EntityDefinitions",
+    "RelationshipDefinitions",
+    "GlobalOptionSetDefinitions",
+    "ManagedPropertyDefinitions",
+];

@@ -1,0 +1,204 @@
+//! Misbehaviour on request.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::request::Received;
+use crate::response::{self, Answer, answer, append, lock};
+
+/// One of the two services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The token endpoint.
+    Entra,
+    /// The Web API.
+    Dataverse,
+}
+
+/// Something that goes wrong instead of the normal answer, before the token is even looked at.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The service it happens to.
+    pub service: Service,
+    /// Only for this method.
+    pub method: Option<String>,
+    /// Only where path and query begin with this.
+    pub path_prefix: Option<String>,
+    /// What happens.
+    pub kind: FaultKind,
+    /// How often; 0 is never.
+    pub times: usize,
+}
+
+/// What goes wrong.
+#[derive(Clone)]
+pub enum FaultKind {
+    /// 429 with `Retry-After`. Entra ID answers plain text (facts: entra 2.3) and has no use for the code.
+    Throttle {
+        /// 0x80072322 (requests), 0x80072321 (execution time) or 0x80072326 (concurrency).
+        code: String,
+        /// The seconds in `Retry-After`.
+        retry_after_secs: u64,
+    },
+    /// Exactly this answer, as from something between client and service; nothing is carried out.
+    Status {
+        /// Its status.
+        status: u16,
+        /// Its body.
+        body: Vec<u8>,
+        /// The body's type.
+        content_type: String,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+    },
+    /// The request is carried out; the answer promises its whole length and breaks off after so many bytes.
+    CutBody {
+        /// Bytes that still arrive.
+        after: usize,
+    },
+    /// The connection closes without an answer.
+    Disconnect {
+        /// Whether the request is carried out first.
+        carry_out: bool,
+    },
+    /// The request is carried out after a while.
+    Delay(
+        /// How long.
+        Duration,
+    ),
+}
+
+impl fmt::Debug for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FaultKind::Throttle { code, retry_after_secs } => write!(f, "Throttle({code}, {retry_after_secs} s)"),
+            FaultKind::Status { status, .. } => write!(f, "Status({status})"),
+            FaultKind::CutBody { after } => write!(f, "CutBody({after})"),
+            FaultKind::Disconnect { carry_out } => write!(f, "Disconnect(carry_out: {carry_out})"),
+            FaultKind::Delay(duration) => write!(f, "Delay({duration:?})"),
+        }
+    }
+}
+
+impl Fault {
+    /// Happens once, to any request for the service.
+    pub fn new(service: Service, kind: FaultKind) -> Fault {
+        Fault {
+            service,
+            method: None,
+            path_prefix: None,
+            kind,
+            times: 1,
+        }
+    }
+
+    /// Only for this method, and where path and query begin with `path_prefix`.
+    pub fn on(mut self, method: &str, path_prefix: &str) -> Fault {
+        self.method = Some(method.into());
+        self.path_prefix = Some(path_prefix.into());
+        self
+    }
+
+    /// So often.
+    pub fn times(mut self, times: usize) -> Fault {
+        self.times = times;
+        self
+    }
+
+    /// A service protection limit of Dataverse.
+    pub fn throttle(code: &str, retry_after_secs: u64) -> Fault {
+        Fault::new(
+            Service::Dataverse,
+            FaultKind::Throttle {
+                code: code.into(),
+                retry_after_secs,
+            },
+        )
+    }
+
+    /// An answer of that status with a plain text body.
+    pub fn status(service: Service, status: u16, body: &str) -> Fault {
+        let kind = FaultKind::Status {
+            status,
+            body: body.into(),
+            content_type: "text/plain; charset=utf-8".into(),
+            headers: Vec::new(),
+        };
+        Fault::new(service, kind)
+    }
+
+    fn fits(&self, service: Service, request: &Received) -> bool {
+        self.times > 0
+            && self.service == service
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|method| method.eq_ignore_ascii_case(request.method.as_str()))
+            && self
+                .path_prefix
+                .as_ref()
+                .is_none_or(|prefix| request.path_and_query().starts_with(prefix))
+    }
+}
+
+/// The faults still to come; the first that fits is taken.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    pub(crate) fn push(&self, fault: Fault) {
+        lock(&self.0).push(fault);
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
+    pub(crate) fn take(&self, service: Service, request: &Received) -> Option<FaultKind> {
+        let mut faults = lock(&self.0);
+        let at = faults.iter().position(|fault| fault.fits(service, request))?;
+        let fault = faults.get_mut(at)?;
+        fault.times -= 1;
+        let kind = fault.kind.clone();
+        faults.retain(|fault| fault.times > 0);
+        Some(kind)
+    }
+}
+
+pub(crate) fn throttled(service: Service, code: &str, retry_after_secs: u64) -> Answer {
+    let mut answer = match service {
+        // facts: entra 2.3: a throttled token request is not answered with JSON.
+        Service::Entra => answer(StatusCode::TOO_MANY_REQUESTS, "text/plain", "Too Many Requests"),
+        Service::Dataverse => {
+            crate::dataverse::Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, limit_text(code)).into_answer()
+        }
+    };
+    append(&mut answer, "retry-after", &retry_after_secs.to_string());
+    answer
+}
+
+pub(crate) fn status(status: u16, body: Vec<u8>, content_type: &str, headers: &[(String, String)]) -> Answer {
+    let mut answer = response::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    append(&mut answer, "content-type", content_type);
+    for (name, value) in headers {
+        append(&mut answer, name, value);
+    }
+    *answer.body_mut() = body.into();
+    answer
+}
+
+/// DOC api-limits.
+fn limit_text(code: &str) -> &'static str {
+    match code {
+        "0x80072322" => "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
+        "0x80072321" => {
+            "Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time window of \
+             300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later."
+        }
+        "0x80072326" => "Number of concurrent requests exceeded the limit of 52.",
+        _ => "The sandbox was told to throttle this request.",
+    }
+}

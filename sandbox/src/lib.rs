@@ -1,0 +1,33 @@
+//! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
+//!
+//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` is Entra ID, `/api/data/v9.x/` is Dataverse.
+//! Every rule names its source: `facts: entra 3` is a section of the project's collected facts, `DOC x` a page of
+//! Microsoft's documentation. What could not be confirmed is marked `Guess:`. What the sandbox does not know how to
+//! answer it refuses with 501.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! let demo = sandbox::Config::demo()?;
+//! let sandbox = sandbox::Sandbox::start(demo.config)?;
+//! println!("{}", sandbox.origin());
+//! # Ok(()) }
+//! ```
+#![warn(missing_docs)]
+
+pub mod certificate;
+mod clock;
+mod config;
+mod dataverse;
+mod entra;
+mod fault;
+mod request;
+mod response;
+mod server;
+mod tokens;
+
+pub use config::{Application, ApplicationUser, Config, Demo};
+pub use dataverse::privileges::{Privileges, Verb};
+pub use dataverse::seed;
+pub use fault::{Fault, FaultKind, Service};
+pub use request::RecordedRequest;
+pub use server::Sandbox;

@@ -1,0 +1,230 @@
+//! One environment, reached as one application: authorise, send, recover.
+
+use std::rc::Rc;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause, Service};
+use crate::error::outage;
+use crate::host::{Failure, Host, exchange, is_guid, new_guid};
+use crate::odata::Prepared;
+use crate::odata::answer::{self, Context};
+use crate::settings::Settings;
+use crate::token::Tokens;
+
+/// One environment, reached as one application.
+pub struct Connection {
+    settings: Settings,
+    tokens: Rc<Tokens>,
+}
+
+impl Connection {
+    /// Sends nothing. `tokens` are those of the instance, so that connections with the same identity share them.
+    pub fn new(settings: Settings, tokens: Rc<Tokens>) -> Self {
+        Self { settings, tokens }
+    }
+
+    /// A token for the environment.
+    ///
+    /// # Errors
+    /// As `acquire-token` in `wit/dataverse.wit`.
+    pub async fn acquire_token(&self, host: &impl Host) -> Result<AccessToken, Error> {
+        let token = self.tokens.acquire(host, &self.settings).await?.token;
+        let scope = &self.settings.scope;
+        Ok(AccessToken {
+            token: token.reveal().to_owned(),
+            expires_at: token.expires_at,
+            expires_in: u32::try_from(token.expires_at.saturating_sub(host.now())).unwrap_or(u32::MAX),
+            audience: scope.strip_suffix("/.default").unwrap_or(scope).to_owned(),
+        })
+    }
+
+    /// Who the environment says is calling.
+    ///
+    /// # Errors
+    /// As `whoami` in `wit/dataverse.wit`.
+    pub async fn whoami(&self, host: &impl Host) -> Result<Identity, Error> {
+        let client_request_id = new_guid(host);
+        let request = types::Request {
+            method: Method::Get,
+            path: "WhoAmI".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        };
+        let request = Prepared::new(&self.settings, request, client_request_id.clone())?;
+        let response = self.send(host, &request).await?;
+        WhoAmI::read(&response.body).ok_or_else(|| {
+            let failure = Failure {
+                cause: OutageCause::UnusableAnswer,
+                detail: "the answer to WhoAmI does not hold the three ids: is DATAVERSE_URL a Dataverse environment?"
+                    .to_owned(),
+                status: Some(response.status),
+                sent: true,
+            };
+            outage(Service::Dataverse, failure, false, &client_request_id)
+        })
+    }
+
+    /// Sends one request to the Web API.
+    ///
+    /// # Errors
+    /// As `odata-request` in `wit/dataverse.wit`.
+    pub async fn odata_request(&self, host: &impl Host, request: types::Request) -> Result<types::Response, Error> {
+        let request = Prepared::new(&self.settings, request, new_guid(host))?;
+        self.send(host, &request).await
+    }
+
+    async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
+        let fail = |failure| {
+            outage(
+                Service::Dataverse,
+                failure,
+                request.writes(),
+                &request.client_request_id,
+            )
+        };
+        loop {
+            let acquired = self.tokens.acquire(host, &self.settings).await?;
+            let token = acquired.token.reveal();
+            let authorised = request.authorised(token).map_err(|error| fail(not_sent(&error)))?;
+            let answer = exchange(
+                host,
+                authorised,
+                &self.settings.timeouts,
+                self.settings.max_answer_bytes,
+            )
+            .await
+            .map_err(fail)?;
+            if answer.status() == StatusCode::UNAUTHORIZED {
+                self.tokens.forget(&self.settings);
+                // Refused before anything was done, so that even a write may be sent again; and only once, since the
+                // next token is a new one.
+                if acquired.was_kept {
+                    continue;
+                }
+            }
+            let context = Context {
+                writes: request.writes(),
+                client_request_id: &request.client_request_id,
+                token,
+                now: host.now(),
+            };
+            return answer::read(answer, &context);
+        }
+    }
+}
+
+fn not_sent(error: &http::Error) -> Failure {
+    Failure {
+        cause: OutageCause::UnusableAnswer,
+        detail: format!("the request could not be made: {error}"),
+        status: None,
+        sent: false,
+    }
+}
+
+/// The answer to `WhoAmI`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WhoAmI {
+    user_id: String,
+    business_unit_id: String,
+    organization_id: String,
+}
+
+impl WhoAmI {
+    fn read(body: &[u8]) -> Option<Identity> {
+        let answer: Self = serde_json::from_slice(body).ok()?;
+        let ids = [&answer.user_id, &answer.business_unit_id, &answer.organization_id];
+        ids.iter().all(|id| is_guid(id)).then_some(Identity {
+            user_id: answer.user_id,
+            business_unit_id: answer.business_unit_id,
+            organization_id: answer.organization_id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+    use pollster::block_on;
+
+    use super::*;
+    use crate::host::fake::FakeHost;
+    use crate::settings::tests::contoso;
+
+    const TOKEN: (u16, &[&str]) = (
+        200,
+        &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#],
+    );
+    const NEW_TOKEN: (u16, &[&str]) = (
+        200,
+        &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"two"}"#],
+    );
+    const FINE: (u16, &[&str]) = (200, &["{}"]);
+    const STALE: (u16, &[&str]) = (401, &[]);
+
+    fn connection() -> Connection {
+        Connection::new(contoso(), Rc::default())
+    }
+
+    fn get(connection: &Connection, host: &FakeHost) -> Result<u16, Error> {
+        let request = types::Request {
+            method: Method::Get,
+            path: "contacts".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        };
+        block_on(connection.odata_request(host, request)).map(|response| response.status)
+    }
+
+    fn authorizations(host: &FakeHost) -> Vec<String> {
+        let sent = host.sent.borrow();
+        let headers = sent
+            .iter()
+            .filter_map(|request| request.headers().get(header::AUTHORIZATION));
+        headers.map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_kept_token_that_is_refused_is_replaced_once() {
+        let connection = connection();
+        let host = FakeHost::new([TOKEN, FINE, STALE, NEW_TOKEN, FINE]);
+        assert_eq!(get(&connection, &host).unwrap(), 200);
+        assert_eq!(get(&connection, &host).unwrap(), 200);
+        assert_eq!(authorizations(&host), ["Bearer one", "Bearer one", "Bearer two"]);
+    }
+
+    #[test]
+    fn a_new_token_that_is_refused_is_the_callers_to_know() {
+        let host = FakeHost::new([TOKEN, STALE, FINE]);
+        match get(&connection(), &host) {
+            Err(Error::Dataverse(error)) => assert_eq!(error.status, 401),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(host.sent.borrow().len(), 2);
+    }
+
+    #[test]
+    fn the_token_goes_to_the_environment_only() {
+        let host = FakeHost::new([TOKEN, FINE]);
+        get(&connection(), &host).unwrap();
+        let sent = host.sent.borrow();
+        assert_eq!(sent[0].uri().host(), Some("login.microsoftonline.com"));
+        assert!(!sent[0].headers().contains_key(header::AUTHORIZATION));
+        assert_eq!(sent[1].uri().host(), Some("contoso.crm.dynamics.com"));
+        assert!(sent[1].headers()[header::AUTHORIZATION].is_sensitive());
+    }
+
+    #[test]
+    fn who_am_i_is_three_guids() {
+        let fine = br#"{"UserId":"00000000-0000-0000-0000-000000000001","BusinessUnitId":"00000000-0000-0000-0000-000000000002",
+            "OrganizationId":"00000000-0000-0000-0000-000000000003","@odata.context":"x"}"#;
+        assert_eq!(
+            WhoAmI::read(fine).unwrap().user_id,
+            "00000000-0000-0000-0000-000000000001"
+        );
+        assert!(WhoAmI::read(br#"{"UserId":"x","BusinessUnitId":"y","OrganizationId":"z"}"#).is_none());
+    }
+}

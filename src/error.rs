@@ -1,0 +1,98 @@
+//! What can go wrong. The variants are the contract's (`wit/types.wit`); here is how they are made.
+
+use crate::contract::types::{Error, Fault, Outage, Service};
+use crate::host::Failure;
+
+/// Collects what is wrong with several fields, so that a caller learns all of it at once.
+#[derive(Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes that `field` is wrong. `reason` must not quote a secret.
+    pub fn add(&mut self, field: &str, reason: impl Into<String>) {
+        self.0.push(Fault {
+            field: field.to_owned(),
+            reason: reason.into(),
+        });
+    }
+
+    /// The value in a result, or nothing and its reason noted under `field`.
+    pub fn keep<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|reason| self.add(field, reason)).ok()
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As the error that asks for other settings.
+    pub fn into_settings_error(self) -> Error {
+        Error::InvalidSettings(self.0)
+    }
+
+    /// As the error that asks for another request.
+    pub fn into_request_error(self) -> Error {
+        Error::InvalidRequest(self.0)
+    }
+}
+
+/// The error for a request that brought no whole answer.
+///
+/// `writes`: whether the request would have changed data, had the service carried it out.
+pub fn outage(service: Service, failure: Failure, writes: bool, client_request_id: &str) -> Error {
+    Error::Unavailable(Outage {
+        service,
+        cause: failure.cause,
+        detail: failure.detail,
+        status: failure.status,
+        may_have_taken_effect: writes && failure.sent,
+        client_request_id: client_request_id.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::types::OutageCause;
+
+    #[test]
+    fn faults_are_collected() {
+        let mut faults = Faults::default();
+        assert!(faults.is_empty());
+        assert_eq!(faults.keep("a", Ok(1)), Some(1));
+        assert_eq!(faults.keep::<u8>("b", Err("is wrong".to_owned())), None);
+        faults.add("c", "is missing");
+        match faults.into_settings_error() {
+            Error::InvalidSettings(faults) => {
+                let fields: Vec<_> = faults
+                    .iter()
+                    .map(|fault| (fault.field.as_str(), fault.reason.as_str()))
+                    .collect();
+                assert_eq!(fields, [("b", "is wrong"), ("c", "is missing")]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_write_that_was_sent_may_have_taken_effect() {
+        for (writes, sent, may) in [
+            (true, true, true),
+            (true, false, false),
+            (false, true, false),
+            (false, false, false),
+        ] {
+            let failure = Failure {
+                cause: OutageCause::CutOff,
+                detail: String::new(),
+                status: None,
+                sent,
+            };
+            match outage(Service::Dataverse, failure, writes, "id") {
+                Error::Unavailable(outage) => assert_eq!(outage.may_have_taken_effect, may),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

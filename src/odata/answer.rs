@@ -1,0 +1,305 @@
+//! What an answer of the Web API says: the links and ids a caller would have to dig out, or the error.
+
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode, header};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::contract::types::{self, DataverseError, Error, OutageCause, Service, Throttling};
+use crate::error::outage;
+use crate::host::{Failure, is_guid};
+use crate::retry::retry_after;
+
+/// What is known of the request that was answered.
+pub struct Context<'a> {
+    /// Whether it would have changed data.
+    pub writes: bool,
+    /// The id it carried.
+    pub client_request_id: &'a str,
+    /// The token it carried, so that an answer that repeats it does not give it away.
+    pub token: &'a str,
+    /// The time of the answer, in seconds since 1970.
+    pub now: u64,
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// `dataverse`, `throttled`, `unavailable`.
+pub fn read(answer: Response<Vec<u8>>, context: &Context<'_>) -> Result<types::Response, Error> {
+    let (head, body) = answer.into_parts();
+    let status = head.status;
+    let unavailable = |cause, detail: String| {
+        let failure = Failure {
+            cause,
+            detail,
+            status: Some(status.as_u16()),
+            sent: true,
+        };
+        outage(Service::Dataverse, failure, context.writes, context.client_request_id)
+    };
+    match status {
+        StatusCode::NOT_MODIFIED => {
+            done(&head, body).map_err(|reason| unavailable(OutageCause::UnusableAnswer, reason))
+        }
+        _ if status.is_success() => {
+            done(&head, body).map_err(|reason| unavailable(OutageCause::UnusableAnswer, reason))
+        }
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled(throttling(&head, &body, context))),
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            let said = Said::read(&head, &body, context.token).message;
+            let detail = format!("Dataverse answered {}: {said}", status.as_u16());
+            Err(unavailable(OutageCause::ServiceUnavailable, detail))
+        }
+        _ if status.is_client_error() || status.is_server_error() => {
+            let said = Said::read(&head, &body, context.token);
+            Err(Error::Dataverse(DataverseError {
+                status: status.as_u16(),
+                code: said.code,
+                message: said.message,
+                request_id: request_id(&head.headers),
+                client_request_id: context.client_request_id.to_owned(),
+            }))
+        }
+        _ => {
+            let detail = format!(
+                "Dataverse answered {}, a redirect, which is never followed: is DATAVERSE_URL the environment's own address?",
+                status.as_u16()
+            );
+            Err(unavailable(OutageCause::UnusableAnswer, detail))
+        }
+    }
+}
+
+fn done(head: &Parts, body: Vec<u8>) -> Result<types::Response, String> {
+    let control = if is_json(&head.headers) && !body.is_empty() {
+        Control::read(&body).map_err(|_| {
+            format!(
+                "Dataverse answered {} with JSON that cannot be read",
+                head.status.as_u16()
+            )
+        })?
+    } else {
+        Control::default()
+    };
+    let entity_url = text_of(&head.headers, "odata-entityid");
+    Ok(types::Response {
+        status: head.status.as_u16(),
+        next_link: control.next_link,
+        delta_link: control.delta_link,
+        etag: text_of(&head.headers, "etag").or(control.etag),
+        entity_id: entity_url.as_deref().and_then(id_in),
+        entity_url,
+        headers: listed(&head.headers),
+        body,
+    })
+}
+
+/// The control information of a body, whatever else it holds.
+#[derive(Default, Deserialize)]
+struct Control {
+    #[serde(rename = "@odata.nextLink")]
+    next_link: Option<String>,
+    #[serde(rename = "@odata.deltaLink")]
+    delta_link: Option<String>,
+    #[serde(rename = "@odata.etag")]
+    etag: Option<String>,
+}
+
+impl Control {
+    /// A body may be any JSON value; only an object holds control information.
+    fn read(body: &[u8]) -> serde_json::Result<Self> {
+        if body.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice(body)
+        } else {
+            serde_json::from_slice::<IgnoredAny>(body).map(|_| Self::default())
+        }
+    }
+}
+
+fn throttling(head: &Parts, body: &[u8], context: &Context<'_>) -> Throttling {
+    let said = Said::read(head, body, context.token);
+    Throttling {
+        service: Service::Dataverse,
+        retry_after_seconds: retry_after(&head.headers, context.now),
+        code: said.code,
+        message: said.message,
+        request_id: request_id(&head.headers),
+        client_request_id: context.client_request_id.to_owned(),
+    }
+}
+
+/// What a body says of an error.
+struct Said {
+    code: String,
+    message: String,
+}
+
+impl Said {
+    fn read(head: &Parts, body: &[u8], token: &str) -> Self {
+        let said = Self::json(body).unwrap_or_else(|| Self::text(head, body));
+        Self {
+            code: said.code.replace(token, "***"),
+            message: said.message.replace(token, "***"),
+        }
+    }
+
+    /// Dataverse's own shape, or the flat one of the layers before it.
+    fn json(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Body {
+            error: Option<Inner>,
+            #[serde(rename = "ErrorCode")]
+            flat_code: Option<String>,
+            #[serde(rename = "Message")]
+            flat_message: Option<String>,
+            #[serde(rename = "ExceptionMessage")]
+            exception_message: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Inner {
+            code: Option<String>,
+            message: Option<String>,
+        }
+        let body: Body = serde_json::from_slice(body).ok()?;
+        match body.error {
+            Some(inner) => Some(Self {
+                code: inner.code.unwrap_or_default(),
+                message: inner.message.unwrap_or_default(),
+            }),
+            None => Some(Self {
+                message: body.exception_message.or(body.flat_message)?,
+                code: body.flat_code.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// What came instead: the beginning of it, on one line.
+    fn text(head: &Parts, body: &[u8]) -> Self {
+        const SHOWN: usize = 300;
+        let content_type = text_of(&head.headers, header::CONTENT_TYPE.as_str());
+        let text = String::from_utf8_lossy(body.get(..body.len().min(4 * SHOWN)).unwrap_or_default());
+        let shown: String = text
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(SHOWN)
+            .collect();
+        let message = format!(
+            "the answer is not Dataverse's JSON ({}, {} bytes){}{shown}",
+            content_type.as_deref().unwrap_or("no content type"),
+            body.len(),
+            if shown.is_empty() { "" } else { ": " },
+        );
+        Self {
+            code: String::new(),
+            message,
+        }
+    }
+}
+
+/// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does: the header
+/// comes twice, and some proxies join the two with a comma.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    text_of(headers, "req_id").or_else(|| {
+        let ids = headers
+            .get_all("x-ms-service-request-id")
+            .iter()
+            .next_back()?
+            .to_str()
+            .ok()?;
+        ids.rsplit(',').next().map(|id| id.trim().to_owned())
+    })
+}
+
+/// The GUID in the last parentheses of `.../contacts(00000000-0000-0000-0000-000000000000)`.
+fn id_in(entity_url: &str) -> Option<String> {
+    let (_, key) = entity_url.strip_suffix(')')?.rsplit_once('(')?;
+    is_guid(key).then(|| key.to_owned())
+}
+
+/// Only the media type counts: Dataverse adds parameters such as `odata.metadata=minimal`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = text_of(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/json")
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// As the caller sees them. Cookies keep a client on one web server; there is no store for them here, and they are
+/// nobody else's business.
+fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| *name != header::SET_COOKIE)
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn the_id_is_the_guid_in_the_last_parentheses() {
+        let guid = "00000000-0000-0000-0000-00000000000a";
+        assert_eq!(
+            id_in(&format!("https://x/api/data/v9.2/contacts({guid})")).as_deref(),
+            Some(guid)
+        );
+        for url in [
+            "",
+            ")",
+            "contacts()",
+            "contacts(1)",
+            "accounts(name='00000000-0000-0000-0000-00000000000a')",
+        ] {
+            assert_eq!(id_in(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_the_media_type_makes_json() {
+        for (content_type, json) in [
+            ("application/json", true),
+            ("Application/JSON; odata.metadata=minimal; odata.streaming=true", true),
+            ("application/json-patch", false),
+            ("text/html", false),
+        ] {
+            assert_eq!(
+                is_json(&headers(&[("content-type", content_type)])),
+                json,
+                "{content_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_request_id_is_req_id_or_the_last_service_request_id() {
+        let twice = [("x-ms-service-request-id", "a"), ("x-ms-service-request-id", "b")];
+        assert_eq!(request_id(&headers(&twice)).as_deref(), Some("b"));
+        assert_eq!(
+            request_id(&headers(&[("x-ms-service-request-id", "a, b")])).as_deref(),
+            Some("b")
+        );
+        assert_eq!(request_id(&headers(&[("req_id", "c"), twice[0]])).as_deref(), Some("c"));
+        assert_eq!(request_id(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! The Web API on the wire: where a request goes, the headers it carries, what an answer says
+//! (Microsoft's page "Compose HTTP requests and handle errors").
+
+pub mod answer;
+pub mod headers;
+pub mod url;
+
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+
+use crate::contract::types::{self, Error};
+use crate::error::Faults;
+use crate::settings::Settings;
+
+/// A request that has been checked and lacks only the token.
+pub struct Prepared {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+    /// Identifies the request in both sides' logs.
+    pub client_request_id: String,
+}
+
+impl Prepared {
+    /// Checks a caller's request. `client_request_id` is used unless the caller's headers bring one.
+    ///
+    /// # Errors
+    /// `invalid-request`, with every fault at once.
+    pub fn new(settings: &Settings, request: types::Request, client_request_id: String) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let uri = faults.keep("path", url::target(&settings.environment, &request.path));
+        let method = method(request.method);
+        if let Err(reason) = check_body(&method, request.body.as_deref(), settings.max_request_bytes) {
+            faults.add("body", reason);
+        }
+        let headers = headers::compose(
+            &request.headers,
+            &method,
+            request.body.as_deref(),
+            &client_request_id,
+            &mut faults,
+        );
+        match uri {
+            Some(uri) if faults.is_empty() => {
+                let client_request_id = headers
+                    .get(headers::CLIENT_REQUEST_ID)
+                    .and_then(|id| id.to_str().ok())
+                    .map_or(client_request_id, str::to_owned);
+                Ok(Self {
+                    method,
+                    uri,
+                    headers,
+                    body: request.body,
+                    client_request_id,
+                })
+            }
+            _ => Err(faults.into_request_error()),
+        }
+    }
+
+    /// Whether Dataverse changes data when it carries the request out.
+    pub fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    /// The request as it is sent. `token` is for the environment's origin, which is where `url::target` made it lead.
+    ///
+    /// # Errors
+    /// When the token does not fit a header.
+    pub fn authorised(&self, token: &str) -> Result<Request<Option<&[u8]>>, http::Error> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
+        bearer.set_sensitive(true);
+        let mut request = Request::new(self.body.as_deref());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        Ok(request)
+    }
+}
+
+fn method(method: types::Method) -> Method {
+    match method {
+        types::Method::Get => Method::GET,
+        types::Method::Post => Method::POST,
+        types::Method::Patch => Method::PATCH,
+        types::Method::Put => Method::PUT,
+        types::Method::Delete => Method::DELETE,
+    }
+}
+
+fn check_body(method: &Method, body: Option<&[u8]>, max_bytes: u32) -> Result<(), String> {
+    match body {
+        Some(_) if *method == Method::GET || *method == Method::DELETE => {
+            Err(format!("is set, but {method} carries none"))
+        }
+        Some(body) if body.len() as u64 > u64::from(max_bytes) => Err(format!(
+            "has {} bytes, more than the {max_bytes} that the settings allow",
+            body.len()
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the file itself promises: its imports, its exports, its size, and that a shell can call it.
+
+use embedded_host::Network;
+use xtask::build::{self, Output};
+
+use crate::support::{COMPONENT, Tenant};
+
+#[test]
+fn it_imports_neither_files_nor_sockets() {
+    let imports = COMPONENT.imports();
+    assert!(
+        imports
+            .iter()
+            .any(|name| name.starts_with("wasi:http/outgoing-handler@0.2.")),
+        "{imports:?}"
+    );
+    for import in &imports {
+        let allowed = ["wasi:cli/", "wasi:clocks/", "wasi:http/", "wasi:io/", "wasi:random/"];
+        assert!(allowed.iter().any(|package| import.starts_with(package)), "{import}");
+    }
+}
+
+#[test]
+fn it_exports_the_contract() {
+    assert_eq!(
+        COMPONENT.exports(),
+        ["raia:dynamics365/types@0.1.0", "raia:dynamics365/dataverse@0.1.0"]
+    );
+}
+
+#[test]
+fn it_is_small() {
+    let size = build::component(Output::Silent).unwrap().metadata().unwrap().len();
+    assert!(size < 600_000, "{size} bytes");
+}
+
+#[test]
+fn a_shell_can_call_it() {
+    let tenant = Tenant::start();
+    let origin = tenant.sandbox.origin();
+    let pem = tenant.pem();
+    let variables = [
+        ("DATAVERSE_URL", origin.as_str()),
+        ("AZURE_AUTHORITY_HOST", &origin),
+        ("AZURE_TENANT_ID", &tenant.demo.config.tenant_id),
+        ("AZURE_CLIENT_ID", &tenant.demo.client_id),
+        ("AZURE_CLIENT_CERTIFICATE", &pem),
+    ];
+    let mut instance = COMPONENT.instance(&variables, Network::Machine).unwrap();
+    assert_eq!(
+        instance.invoke("whoami(none)").unwrap(),
+        "ok({user-id: \"20000000-0000-4000-8000-000000000001\", \
+         business-unit-id: \"20000000-0000-4000-8000-000000000002\", \
+         organization-id: \"20000000-0000-4000-8000-000000000003\"})"
+    );
+    let one = "odata-request(none, {method: get, path: \"contacts?$select=lastname&$top=1\", headers: []})";
+    let answer = instance.invoke(one).unwrap();
+    assert!(answer.starts_with("ok({status: 200, headers: ["), "{answer}");
+    assert!(
+        instance
+            .invoke("acquire-token(none)")
+            .unwrap()
+            .starts_with("ok({token: ")
+    );
+}
+
+#[test]
+fn a_shell_is_told_what_is_missing() {
+    let mut instance = COMPONENT.instance(&[], Network::Machine).unwrap();
+    let answer = instance.invoke("whoami(none)").unwrap();
+    assert!(answer.starts_with("err(invalid-settings(["), "{answer}");
+    for variable in [
+        "DATAVERSE_URL",
+        "AZURE_TENANT_ID",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_CERTIFICATE",
+    ] {
+        assert!(answer.contains(&format!("field: \"{variable}\"")), "{answer}");
+    }
+}

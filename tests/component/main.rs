@@ -1,0 +1,13 @@
+//! The built component on an embedded Wasmtime: what a user would see.
+
+mod answers;
+mod assertion;
+mod contract;
+mod credentials;
+mod failures;
+mod requests;
+mod rows;
+mod secrets;
+mod settings;
+mod support;
+mod token;

@@ -1,0 +1,143 @@
+//! No secret appears in anything that is printed or returned.
+
+use embedded_host::types::{Credential, Settings};
+use embedded_host::{Connection, Instance, Network};
+use sandbox::{Fault, Service};
+
+use crate::support::{COMPONENT, STRANGER, Tenant, request, with_header};
+
+/// Everything an instance says in a run through every kind of outcome, but the token that is asked for by name.
+struct Run {
+    instance: Instance,
+    said: String,
+}
+
+impl Run {
+    fn say(&mut self, what: impl std::fmt::Debug) {
+        self.said.push_str(&format!("{what:?}\n"));
+    }
+
+    fn through(&mut self, tenant: &Tenant, settings: &Settings) -> Vec<String> {
+        let opened = self.instance.open(settings).unwrap();
+        let Ok(connection) = opened else {
+            self.say(opened.map(|_| ()));
+            return Vec::new();
+        };
+        let token = self.instance.acquire_token(Some(connection)).unwrap();
+        let secrets = token
+            .as_ref()
+            .map(|token| vec![token.token.clone()])
+            .unwrap_or_default();
+        self.say(token.map(|token| (token.expires_at, token.expires_in, token.audience)));
+        self.calls(tenant, connection);
+        secrets
+    }
+
+    fn calls(&mut self, tenant: &Tenant, connection: Connection) {
+        use embedded_host::types::Method::{Get, Post};
+        let identity = self.instance.whoami(Some(connection)).unwrap();
+        self.say(identity);
+        for path in [
+            "contacts?$top=2",
+            "opportunities",
+            "nowhere",
+            "../climbing",
+            "https://evil.example/api/data/v9.2/x",
+        ] {
+            let outcome = self
+                .instance
+                .odata_request(Some(connection), &request(Get, path))
+                .unwrap();
+            self.say(outcome);
+        }
+        let smuggled = with_header(request(Post, "contacts"), "Authorization", "Bearer of-the-caller");
+        let outcome = self.instance.odata_request(Some(connection), &smuggled).unwrap();
+        self.say(outcome);
+        for fault in [
+            Fault::throttle("0x80072322", 5),
+            Fault::status(Service::Dataverse, 503, "down"),
+            Fault::status(Service::Dataverse, 302, ""),
+            Fault::new(Service::Dataverse, sandbox::FaultKind::CutBody { after: 3 }),
+            Fault::new(Service::Dataverse, sandbox::FaultKind::Disconnect { carry_out: true }),
+        ] {
+            tenant.sandbox.misbehave(fault);
+            let outcome = self
+                .instance
+                .odata_request(Some(connection), &request(Get, "contacts"))
+                .unwrap();
+            self.say(outcome);
+        }
+        tenant.sandbox.revoke_tokens();
+        tenant.sandbox.misbehave(Fault::status(Service::Entra, 500, "broken"));
+        let outcome = self.instance.whoami(Some(connection)).unwrap();
+        self.say(outcome);
+        let outcome = self.instance.whoami(Some(connection)).unwrap();
+        self.say(outcome);
+    }
+}
+
+#[test]
+fn no_secret_is_printed_or_returned() {
+    let tenant = Tenant::start();
+    let good = tenant.settings();
+    let key = &tenant.demo.identity.key_pkcs8_pem;
+    let stranger = format!("{}{}", STRANGER.certificate_pem, STRANGER.key_pkcs8_pem);
+    let mut secrets = vec![
+        tenant.demo.client_secret.clone(),
+        "a-wrong-secret".to_owned(),
+        "of-the-caller".to_owned(),
+    ];
+    for pem in [key, &STRANGER.key_pkcs8_pem, &tenant.demo.identity.key_pkcs1_pem] {
+        secrets.extend(
+            pem.lines()
+                .filter(|line| !line.starts_with('-') && line.len() > 20)
+                .map(str::to_owned),
+        );
+    }
+
+    let mut run = Run {
+        instance: COMPONENT.instance(&[], Network::Machine).unwrap(),
+        said: String::new(),
+    };
+    for credential in [
+        Credential::Certificate(tenant.pem()),
+        Credential::Secret(tenant.demo.client_secret.clone()),
+        Credential::Secret("a-wrong-secret".to_owned()),
+        Credential::Secret("a-wrong-secret\r\n-in-two-lines".to_owned()),
+        Credential::Certificate(stranger),
+        Credential::Certificate(key.clone()),
+        Credential::Certificate(key.replace("-----END PRIVATE KEY-----", "")),
+    ] {
+        let settings = Settings {
+            credential,
+            ..good.clone()
+        };
+        let tokens = run.through(&tenant, &settings);
+        secrets.extend(tokens);
+    }
+    // What went over the wire: every token and every assertion.
+    for request in tenant.sandbox.requests() {
+        secrets.extend(
+            request
+                .header("authorization")
+                .map(|header| header.replace("Bearer ", "")),
+        );
+        let form = form_urlencoded::parse(&request.body);
+        secrets.extend(
+            form.filter(|(name, _)| name == "client_assertion")
+                .map(|(_, value)| value.into_owned()),
+        );
+    }
+
+    assert!(secrets.len() > 100, "{} secrets", secrets.len());
+    assert!(run.said.contains("AADSTS7000215") && run.said.contains("0x80040220") && run.said.contains("0x80072322"));
+    let said = format!("{}{}", run.said, run.instance.output());
+    for secret in &secrets {
+        assert!(secret.len() > 8, "too short to search for");
+        assert!(
+            !said.contains(secret.as_str()),
+            "a secret was given away: {}...",
+            &secret[..8]
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! Settings: both ways in, and every fault at once with the field or the variable to correct. Nothing is sent.
+
+use embedded_host::types::{Credential, Options, Settings};
+use embedded_host::{DEFAULT_OPTIONS, Network, Reply};
+
+use crate::support::{
+    CLIENT, COMPONENT, SECRET, TENANT, Tenant, answered, contoso_settings, json_answer, settings_faults, settings_for,
+    token_answer,
+};
+
+const WHOAMI: &str = r#"{"UserId":"00000000-0000-0000-0000-000000000001",
+    "BusinessUnitId":"00000000-0000-0000-0000-000000000002","OrganizationId":"00000000-0000-0000-0000-000000000003"}"#;
+
+fn faults(settings: &Settings) -> Vec<(String, String)> {
+    let mut instance = COMPONENT.instance(&[], no_network()).unwrap();
+    match instance.open(settings).unwrap() {
+        Err(error) => settings_faults(error),
+        Ok(_) => Vec::new(),
+    }
+}
+
+fn variable_faults(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut instance = COMPONENT.instance(variables, no_network()).unwrap();
+    settings_faults(instance.whoami(None).unwrap().unwrap_err())
+}
+
+fn no_network() -> Network {
+    Network::answered(|request| panic!("sent {} {}", request.method(), request.uri()))
+}
+
+/// Where a token request goes, and the scope it asks for.
+fn asked(settings: &Settings) -> (String, String) {
+    let (mut client, requests) = answered(settings, |_| Reply::Answer(token_answer()));
+    client.token().unwrap();
+    let requests = requests.lock().unwrap();
+    let body = String::from_utf8(requests[0].body().clone()).unwrap();
+    let scope = body.split('&').find_map(|pair| pair.strip_prefix("scope=")).unwrap();
+    (
+        requests[0].uri().to_string(),
+        scope.replace("%3A", ":").replace("%2F", "/"),
+    )
+}
+
+#[test]
+fn one_wrong_field_is_named() {
+    let good = contoso_settings;
+    let options = |options: Options| Settings {
+        options: Some(options),
+        ..good()
+    };
+    let cases = [
+        (
+            Settings {
+                environment_url: "contoso".into(),
+                ..good()
+            },
+            "environment-url",
+            "https://",
+        ),
+        (
+            Settings {
+                environment_url: "http://contoso.crm.dynamics.com".into(),
+                ..good()
+            },
+            "environment-url",
+            "is http",
+        ),
+        (
+            Settings {
+                environment_url: "https://contoso.crm.dynamics.com/api/data/v9.2/".into(),
+                ..good()
+            },
+            "environment-url",
+            "more than the origin",
+        ),
+        (
+            Settings {
+                environment_url: "https://me:pw@contoso.crm.dynamics.com".into(),
+                ..good()
+            },
+            "environment-url",
+            "user name",
+        ),
+        (
+            Settings {
+                tenant_id: "common".into(),
+                ..good()
+            },
+            "tenant-id",
+            "one tenant",
+        ),
+        (
+            Settings {
+                tenant_id: "Organizations".into(),
+                ..good()
+            },
+            "tenant-id",
+            "one tenant",
+        ),
+        (
+            Settings {
+                tenant_id: "../evil".into(),
+                ..good()
+            },
+            "tenant-id",
+            "neither a GUID",
+        ),
+        (
+            Settings {
+                tenant_id: "contoso".into(),
+                ..good()
+            },
+            "tenant-id",
+            "neither a GUID",
+        ),
+        (
+            Settings {
+                client_id: "my app".into(),
+                ..good()
+            },
+            "client-id",
+            "not a GUID",
+        ),
+        (
+            Settings {
+                client_id: "{22222222-2222-4222-8222-222222222222}".into(),
+                ..good()
+            },
+            "client-id",
+            "not a GUID",
+        ),
+        (
+            Settings {
+                credential: Credential::Secret("  ".into()),
+                ..good()
+            },
+            "credential.secret",
+            "empty",
+        ),
+        (
+            Settings {
+                credential: Credential::Secret("a\r\nb".into()),
+                ..good()
+            },
+            "credential.secret",
+            "line break",
+        ),
+        (settings_for_unknown_cloud(), "options.authority", "set it"),
+        (
+            options(Options {
+                authority: Some("http://login.example".into()),
+                ..DEFAULT_OPTIONS
+            }),
+            "options.authority",
+            "is http",
+        ),
+        (
+            options(Options {
+                scope: Some("openid".into()),
+                ..DEFAULT_OPTIONS
+            }),
+            "options.scope",
+            "/.default",
+        ),
+        (
+            options(Options {
+                connect_timeout_ms: Some(0),
+                ..DEFAULT_OPTIONS
+            }),
+            "options.connect-timeout-ms",
+            "0",
+        ),
+        (
+            options(Options {
+                max_answer_bytes: Some(0),
+                ..DEFAULT_OPTIONS
+            }),
+            "options.max-answer-bytes",
+            "0",
+        ),
+    ];
+    for (settings, field, reason) in cases {
+        let faults = faults(&settings);
+        assert_eq!(faults.len(), 1, "{field}, {reason}: {faults:?}");
+        assert_eq!(faults[0].0, field);
+        assert!(faults[0].1.contains(reason), "{faults:?}");
+    }
+}
+
+fn settings_for_unknown_cloud() -> Settings {
+    Settings {
+        options: None,
+        ..settings_for("https://contoso.example")
+    }
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let settings = Settings {
+        environment_url: "ftp://x".into(),
+        tenant_id: String::new(),
+        client_id: "x".into(),
+        credential: Credential::Certificate("no pem".into()),
+        options: Some(Options {
+            scope: Some("x".into()),
+            first_byte_timeout_ms: Some(0),
+            max_request_bytes: Some(0),
+            ..DEFAULT_OPTIONS
+        }),
+    };
+    let mut fields: Vec<_> = faults(&settings).into_iter().map(|(field, _)| field).collect();
+    fields.sort();
+    assert_eq!(
+        fields,
+        [
+            "client-id",
+            "credential.certificate",
+            "environment-url",
+            "options.first-byte-timeout-ms",
+            "options.max-request-bytes",
+            "options.scope",
+            "tenant-id",
+        ]
+    );
+}
+
+#[test]
+fn faults_of_variables_name_the_variables() {
+    let faults = variable_faults(&[
+        ("DATAVERSE_URL", "https://contoso.crm.dynamics.com/main.aspx"),
+        ("AZURE_TENANT_ID", "common"),
+        ("AZURE_CLIENT_ID", ""),
+        ("AZURE_CLIENT_SECRET", SECRET),
+        ("AZURE_CLIENT_CERTIFICATE", "x"),
+        ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "maybe"),
+        ("AZURE_CLIENT_ASSERTION_ALGORITHM", "HS256"),
+        ("DATAVERSE_CONNECT_TIMEOUT_MS", "10s"),
+    ]);
+    let mut fields: Vec<_> = faults.iter().map(|(field, _)| field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "AZURE_CLIENT_ASSERTION_ALGORITHM",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
+            "AZURE_TENANT_ID",
+            "DATAVERSE_CONNECT_TIMEOUT_MS",
+            "DATAVERSE_URL",
+        ]
+    );
+    assert!(!format!("{faults:?}").contains(SECRET));
+}
+
+#[test]
+fn variables_alone_are_enough() {
+    let network = Network::answered(|request| {
+        let is_token = request.uri().host() == Some("login.microsoftonline.com");
+        Reply::Answer(if is_token {
+            token_answer()
+        } else {
+            json_answer(200, WHOAMI)
+        })
+    });
+    let variables = [
+        ("DATAVERSE_URL", " https://contoso.crm4.dynamics.com/\n"),
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", CLIENT),
+        ("AZURE_CLIENT_SECRET", SECRET),
+        ("AZURE_AUTHORITY_HOST", ""),
+    ];
+    let mut instance = COMPONENT.instance(&variables, network).unwrap();
+    assert_eq!(
+        instance.whoami(None).unwrap().unwrap().user_id,
+        "00000000-0000-0000-0000-000000000001"
+    );
+}
+
+#[test]
+fn every_option_can_be_a_variable() {
+    let tenant = Tenant::start();
+    let origin = tenant.sandbox.origin();
+    let (pem, scope) = (tenant.pem(), format!("{origin}/.default"));
+    let variables = [
+        ("DATAVERSE_URL", origin.as_str()),
+        ("DATAVERSE_SCOPE", &scope),
+        ("DATAVERSE_CONNECT_TIMEOUT_MS", "1000"),
+        ("DATAVERSE_FIRST_BYTE_TIMEOUT_MS", "20000"),
+        ("DATAVERSE_BETWEEN_BYTES_TIMEOUT_MS", "5000"),
+        ("DATAVERSE_MAX_REQUEST_BYTES", "1000"),
+        ("DATAVERSE_MAX_ANSWER_BYTES", "100000"),
+        ("AZURE_AUTHORITY_HOST", &origin),
+        ("AZURE_TENANT_ID", "sandbox.onmicrosoft.com"),
+        ("AZURE_CLIENT_ID", &tenant.demo.client_id),
+        ("AZURE_CLIENT_CERTIFICATE", &pem),
+        ("AZURE_CLIENT_ASSERTION_ALGORITHM", "rs256"),
+        ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "true"),
+    ];
+    let mut instance = COMPONENT.instance(&variables, Network::Machine).unwrap();
+    instance.whoami(None).unwrap().unwrap();
+}
+
+#[test]
+fn authority_and_scope_follow_from_the_environment() {
+    for (environment, authority, scope) in [
+        (
+            "https://Contoso.api.crm4.dynamics.com/",
+            "https://login.microsoftonline.com",
+            "https://contoso.api.crm4.dynamics.com/.default",
+        ),
+        (
+            "https://agency.crm9.dynamics.com",
+            "https://login.microsoftonline.com",
+            "https://agency.crm9.dynamics.com/.default",
+        ),
+        (
+            "https://agency.crm.microsoftdynamics.us",
+            "https://login.microsoftonline.us",
+            "https://agency.crm.microsoftdynamics.us/.default",
+        ),
+        (
+            "https://contoso.crm.dynamics.cn",
+            "https://login.partner.microsoftonline.cn",
+            "https://contoso.crm.dynamics.cn/.default",
+        ),
+    ] {
+        let settings = Settings {
+            environment_url: environment.into(),
+            ..contoso_settings()
+        };
+        let expected = (format!("{authority}/{TENANT}/oauth2/v2.0/token"), scope.to_owned());
+        assert_eq!(asked(&settings), expected);
+    }
+}
+
+#[test]
+fn authority_and_scope_can_be_set() {
+    let options = Options {
+        authority: Some("login.example:8443/".into()),
+        scope: Some("https://other.example/.default".into()),
+        ..DEFAULT_OPTIONS
+    };
+    let settings = Settings {
+        tenant_id: "Contoso.onmicrosoft.com".into(),
+        options: Some(options),
+        ..contoso_settings()
+    };
+    let expected = "https://login.example:8443/contoso.onmicrosoft.com/oauth2/v2.0/token";
+    assert_eq!(
+        asked(&settings),
+        (expected.to_owned(), "https://other.example/.default".to_owned())
+    );
+    let (mut client, _) = answered(&settings, |_| Reply::Answer(token_answer()));
+    assert_eq!(client.token().unwrap().audience, "https://other.example");
+}

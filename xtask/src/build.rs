@@ -1,0 +1,87 @@
+//! Builds the component. Cargo itself decides whether it is stale.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::setup::{TARGET, rustc};
+
+/// Whether a build shows what it does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Cargo's progress, then the file and its size.
+    Shown,
+    /// Nothing but errors.
+    Silent,
+}
+
+/// Builds the component where it is stale, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn component(output: Output) -> Result<PathBuf> {
+    let path = run_cargo(output)?;
+    if output == Output::Shown {
+        let size = path.metadata().with_context(|| path.display().to_string())?.len();
+        let shown = path.strip_prefix(crate::workspace()).unwrap_or(&path);
+        println!("Component: {} ({} kB)", shown.display(), size.div_ceil(1000));
+    }
+    Ok(path)
+}
+
+fn run_cargo(output: Output) -> Result<PathBuf> {
+    let mut cargo = crate::cargo();
+    cargo
+        .args([
+            "build",
+            "--package",
+            "dynamics365",
+            "--lib",
+            "--release",
+            "--target",
+            TARGET,
+        ])
+        .arg("--message-format=json-render-diagnostics")
+        .stdout(Stdio::piped());
+    if output == Output::Silent {
+        cargo.arg("--quiet");
+    }
+    prefer_own_linker(&mut cargo)?;
+    let mut child = cargo.spawn().context("cargo")?;
+    let messages = BufReader::new(child.stdout.take().context("cargo's output")?);
+    let mut built = None;
+    for message in messages.lines() {
+        built = artifact(&message?).or(built);
+    }
+    ensure!(
+        child.wait()?.success(),
+        "the component does not build. If a compiler or a target is missing, `cargo xtask build` installs it or says how"
+    );
+    built.context("cargo built no component")
+}
+
+/// The component's path, in the message that tells of it.
+fn artifact(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_component = message["target"]["name"] == "dynamics365";
+    let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+    files
+        .find(|file| is_component && file.ends_with(".wasm"))
+        .map(PathBuf::from)
+}
+
+/// Puts the `wasm-ld` that comes with Rust before any other: an older one on the path (Debian's `lld` 14) cannot link what
+/// today's Rust emits.
+fn prefer_own_linker(cargo: &mut Command) -> Result<()> {
+    let own = Path::new(&rustc(&["--print", "target-libdir"])?)
+        .with_file_name("bin")
+        .join("gcc-ld");
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let path: OsString = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&inherited)))?;
+    cargo.env("PATH", path);
+    Ok(())
+}

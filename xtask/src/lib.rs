@@ -1,0 +1,21 @@
+//! What the chores and the tests share: setting up and building.
+
+pub mod build;
+pub mod setup;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    let mut folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    folder.pop();
+    folder
+}
+
+/// The cargo that runs this, in the workspace's folder.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace());
+    cargo
+}

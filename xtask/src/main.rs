@@ -1,0 +1,58 @@
+//! The project's chores.
+
+mod check;
+mod demo;
+mod sandbox;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{build, setup};
+
+/// The project's chores. Each installs what it needs and is missing.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the component and say where it is.
+    Build,
+    /// Do the main job once: build the component, start the sandbox, and read and write rows with a certificate.
+    Demo,
+    /// Serve the sandbox, a local Entra ID and Dataverse, until Ctrl-C.
+    Sandbox {
+        /// Where to listen. The sandbox checks credentials as the real services do, but it is made for loopback.
+        #[arg(long, default_value = "127.0.0.1:8365")]
+        listen: SocketAddr,
+    },
+    /// Run every check: format, lints, documentation, tests.
+    Test,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    match task {
+        Task::Sandbox { listen } => return sandbox::serve(*listen),
+        Task::Build | Task::Demo | Task::Test => setup::install()?,
+    }
+    match task {
+        Task::Test => check::everything(),
+        Task::Demo => demo::run(&build::component(build::Output::Shown)?),
+        Task::Build | Task::Sandbox { .. } => build::component(build::Output::Shown).map(drop),
+    }
+}

@@ -1,0 +1,112 @@
+//! What a bare Rust installation lacks for building the component.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The target of components for WASI 0.2.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// Installs what is missing, and says so.
+///
+/// # Errors
+/// When something has to be installed by hand; the error says what.
+pub fn install() -> Result<()> {
+    install_target()?;
+    install_clang()
+}
+
+fn install_target() -> Result<()> {
+    if has_target()? {
+        return Ok(());
+    }
+    println!("Adding the Rust target {TARGET} ...");
+    let added = Command::new("rustup")
+        .args(["target", "add", TARGET])
+        .current_dir(crate::workspace())
+        .status();
+    let by_hand = format!("install the Rust target {TARGET}: with rustup, `rustup target add {TARGET}`");
+    ensure!(added.context(by_hand.clone())?.success() && has_target()?, "{by_hand}");
+    Ok(())
+}
+
+fn has_target() -> Result<bool> {
+    let libraries = rustc(&["--print", "target-libdir", "--target", TARGET])?;
+    Ok(Path::new(&libraries).is_dir())
+}
+
+/// ring, which signs, is partly written in C.
+fn install_clang() -> Result<()> {
+    if let Some(compiler) = chosen_compiler() {
+        ensure!(
+            targets_wasm(&compiler),
+            "{compiler}, which the environment names as the C compiler for {TARGET}, cannot compile for WebAssembly: \
+             name a clang that can, or unset the variable"
+        );
+        return Ok(());
+    }
+    if targets_wasm("clang") {
+        return Ok(());
+    }
+    if Path::new("/etc/debian_version").exists() && is_root() {
+        println!("Installing clang with apt-get (ring's C code is compiled for WebAssembly with it) ...");
+        apt_get(&["update", "--quiet=2"])?;
+        apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends", "clang"])?;
+        if targets_wasm("clang") {
+            return Ok(());
+        }
+    }
+    bail!(
+        "install a clang that can compile for WebAssembly, and run this again. Debian, Ubuntu: `sudo apt-get install clang`. \
+         Fedora: `sudo dnf install clang`. macOS: `brew install llvm`, then `export CC_wasm32_wasip2=$(brew --prefix llvm)/bin/clang` \
+         (Apple's own cannot)"
+    )
+}
+
+/// The variables that the `cc` crate looks at before it takes `clang`.
+fn chosen_compiler() -> Option<String> {
+    ["CC_wasm32-wasip2", "CC_wasm32_wasip2", "TARGET_CC"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+}
+
+fn targets_wasm(compiler: &str) -> bool {
+    let compiled = Command::new(compiler)
+        .args(["--target=wasm32-wasip2", "-S", "-x", "c", "-o", "-", "-"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    compiled.is_ok_and(|status| status.success())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status();
+    ensure!(
+        status.context("apt-get")?.success(),
+        "apt-get {} failed",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+/// What rustc prints.
+pub(crate) fn rustc(arguments: &[&str]) -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(arguments)
+        .current_dir(crate::workspace())
+        .output()
+        .context("rustc")?;
+    ensure!(output.status.success(), "rustc {} failed", arguments.join(" "));
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
