@@ -21,21 +21,30 @@ pub trait Host {
     type Body: Body;
 
     /// Sends a request and returns the answer once its headers are there. `request` has an absolute URI; a body that is
-    /// `None` is no body at all, not an empty one.
+    /// `None` is no body at all, not an empty one. An answer that comes before the body has ended ends the upload.
     ///
     /// # Errors
-    /// A [`Failure`] when no answer begins.
-    async fn send(&self, request: Request<Option<&[u8]>>, timeouts: &Timeouts)
-    -> Result<Response<Self::Body>, Failure>;
+    /// A [`Failure`] when no answer begins, or when the body breaks off.
+    async fn send<B: Body>(
+        &self,
+        request: Request<Option<B>>,
+        timeouts: &Timeouts,
+    ) -> Result<Response<Self::Body>, Failure>;
 
     /// The wall clock, in seconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
+
+    /// The time since some moment in the past, by a clock that is never set.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits.
+    async fn sleep(&self, duration: Duration);
 
     /// Bytes fit for cryptography.
     fn random(&self) -> [u8; 16];
 }
 
-/// The body of an answer.
+/// The body of a request or an answer, as it flows.
 #[expect(
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"
@@ -46,6 +55,16 @@ pub trait Body {
     /// # Errors
     /// A [`Failure`] when the connection breaks before the end.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure>;
+}
+
+/// Bytes that are all there.
+impl Body for &[u8] {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        const CHUNK: usize = 64 << 10;
+        let (now, later) = self.split_at(self.len().min(CHUNK));
+        *self = later;
+        Ok((!now.is_empty()).then(|| now.to_vec()))
+    }
 }
 
 /// How long to wait for what.
@@ -201,10 +220,19 @@ pub mod fake {
     impl Host for FakeHost {
         type Body = VecDeque<&'static str>;
 
-        async fn send(&self, request: Request<Option<&[u8]>>, _: &Timeouts) -> Result<Response<Self::Body>, Failure> {
-            self.sent
-                .borrow_mut()
-                .push(request.map(|body| body.unwrap_or_default().to_vec()));
+        async fn send<B: Body>(
+            &self,
+            request: Request<Option<B>>,
+            _: &Timeouts,
+        ) -> Result<Response<Self::Body>, Failure> {
+            let (head, body) = request.into_parts();
+            let mut bytes = Vec::new();
+            if let Some(mut body) = body {
+                while let Some(chunk) = body.chunk().await? {
+                    bytes.extend(chunk);
+                }
+            }
+            self.sent.borrow_mut().push(Request::from_parts(head, bytes));
             match self.answers.borrow_mut().pop_front() {
                 Some(answer) => Ok(answer.map(VecDeque::from)),
                 None => Err(cut_off()),
@@ -213,6 +241,14 @@ pub mod fake {
 
         fn now(&self) -> u64 {
             self.clock.get()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.clock.get())
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            self.clock.set(self.clock.get() + duration.as_secs());
         }
 
         fn random(&self) -> [u8; 16] {

@@ -71,6 +71,13 @@ impl Settings {
     pub fn from_variables(mut variables: Vec<(String, String)>) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let given = Given::from_variables(&variables, &mut faults);
+        if given.is_empty() {
+            faults.add(
+                "environment",
+                "holds none of this component's variables: does the host pass them on? (Wasmtime: --env NAME; Spin: `environment` \
+                 of the component, and for a dependency `inherit_configuration`)",
+            );
+        }
         for (_, value) in &mut variables {
             value.zeroize();
         }
@@ -189,6 +196,12 @@ impl Given {
         }
     }
 
+    /// Whether nothing that has to be set is.
+    fn is_empty(&self) -> bool {
+        let texts = [&self.environment_url, &self.tenant_id, &self.client_id];
+        texts.iter().all(|text| text.is_none()) && self.certificate.is_none() && self.secret.is_none()
+    }
+
     fn check(self, names: &Names, mut faults: Faults) -> Result<Settings, Error> {
         let credential = self.credential(names, &mut faults);
         let timeouts = self.timeouts(names, &mut faults);
@@ -269,11 +282,7 @@ impl Given {
 
 fn required(value: Option<String>, name: &str, faults: &mut Faults) -> Option<String> {
     if value.is_none() {
-        faults.add(
-            name,
-            "is not set. If it should be: the host must pass its environment on (wasmtime --env; on Spin `environment`, \
-             and `inherit_configuration` for a dependency)",
-        );
+        faults.add(name, "is not set");
     }
     value
 }
@@ -406,6 +415,7 @@ pub(crate) mod tests {
         assert_eq!(
             fields(Settings::from_variables(Vec::new()).unwrap_err()),
             [
+                "environment",
                 "AZURE_CLIENT_CERTIFICATE",
                 "DATAVERSE_URL",
                 "AZURE_TENANT_ID",

@@ -1,0 +1,81 @@
+//! What the errors of `wasi:http` and `wasi:io` mean to a caller.
+
+use wasip2::http::types::{ErrorCode, http_error_code};
+use wasip2::io::streams::StreamError;
+
+use crate::contract::types::OutageCause;
+use crate::host::Failure;
+
+/// A stream that broke. Its end (`closed`) is one of these only for a writer.
+pub fn broken(error: &StreamError) -> Failure {
+    match error {
+        StreamError::Closed => cut_off("the connection was closed"),
+        StreamError::LastOperationFailed(error) => http_error_code(error).map_or_else(
+            || cut_off(&format!("the connection broke: {}", error.to_debug_string())),
+            failure,
+        ),
+    }
+}
+
+fn cut_off(detail: &str) -> Failure {
+    Failure {
+        cause: OutageCause::CutOff,
+        detail: detail.to_owned(),
+        status: None,
+        sent: true,
+    }
+}
+
+/// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
+/// count as not sent.
+pub fn failure(code: ErrorCode) -> Failure {
+    let (cause, sent, what) = match &code {
+        ErrorCode::HttpRequestDenied => (
+            OutageCause::DeniedByHost,
+            false,
+            "the host this component runs in denies the request: allow the address (on Spin, in allowed_outbound_hosts)",
+        ),
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            (OutageCause::NoConnection, false, "the host name was not found")
+        }
+        ErrorCode::DestinationIpProhibited => (
+            OutageCause::DeniedByHost,
+            false,
+            "the host this component runs in prohibits the address",
+        ),
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable | ErrorCode::ConnectionRefused => {
+            (OutageCause::NoConnection, false, "the connection was refused")
+        }
+        ErrorCode::ConnectionLimitReached => (
+            OutageCause::NoConnection,
+            false,
+            "the host this component runs in allows no more connections now",
+        ),
+        ErrorCode::TlsCertificateError => (
+            OutageCause::NoConnection,
+            false,
+            "the service's TLS certificate is not trusted",
+        ),
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (OutageCause::NoConnection, true, "TLS failed"),
+        ErrorCode::ConnectionTimeout => (OutageCause::TimedOut, false, "no connection within connect-timeout-ms"),
+        ErrorCode::ConnectionReadTimeout => (
+            OutageCause::TimedOut,
+            true,
+            "no answer within first-byte-timeout-ms, or nothing more of it within between-bytes-timeout-ms",
+        ),
+        ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
+            (OutageCause::TimedOut, true, "the request took too long")
+        }
+        _ => (
+            OutageCause::CutOff,
+            true,
+            "the connection broke before the answer ended",
+        ),
+    };
+    Failure {
+        cause,
+        detail: format!("{what} ({code:?})"),
+        status: None,
+        sent,
+    }
+}

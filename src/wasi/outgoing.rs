@@ -1,0 +1,159 @@
+//! Sending a request.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
+use wasip2::http::outgoing_handler;
+use wasip2::http::types as wasi;
+use wasip2::http::types::ErrorCode;
+use wstd::io::AsyncPollable;
+
+use super::failure::failure;
+use super::stream::{Sink, WasiBody};
+use super::{headers, within};
+use crate::contract::types::OutageCause;
+use crate::host::{Body, Failure, Timeouts};
+
+/// As [`crate::host::Host::send`].
+pub async fn send<B: Body>(request: Request<Option<B>>, timeouts: &Timeouts) -> Result<Response<WasiBody>, Failure> {
+    let (head, source) = request.into_parts();
+    let (outgoing, body) = outgoing(&head, source.is_some())?;
+    let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
+    let future = outgoing_handler::handle(outgoing, Some(options)).map_err(failure)?;
+    // Held until the answer has been read: letting go of an unfinished upload ends the connection, and with it the answer.
+    let mut upload = body.map(Sink::new);
+    if let (Some(mut source), Some(upload)) = (source, &mut upload) {
+        let ready = AsyncPollable::new(future.subscribe());
+        let mut answered = pin!(ready.wait_for());
+        let mut written = pin!(write(&mut source, upload, timeouts.first_byte));
+        poll_fn(|cx| match answered.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => written.as_mut().poll(cx),
+        })
+        .await?;
+    }
+    let limit = timeouts.connect.saturating_add(timeouts.first_byte);
+    within(limit, AsyncPollable::new(future.subscribe())).await?;
+    let answer = match future.get() {
+        Some(Ok(answer)) => answer.map_err(failure)?,
+        // It is ready, and is asked for once.
+        Some(Err(())) | None => return Err(failure(ErrorCode::InternalError(None))),
+    };
+    response(answer, upload, timeouts)
+}
+
+/// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
+/// when a service refuses a body before having read it. That it cannot be read is, since then no answer will come.
+async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Result<(), Failure> {
+    while let Some(chunk) = source.chunk().await? {
+        if upload.write(&chunk, limit).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _ = upload.finish(limit).await;
+    Ok(())
+}
+
+fn outgoing(
+    head: &request::Parts,
+    has_body: bool,
+) -> Result<(wasi::OutgoingRequest, Option<wasi::OutgoingBody>), Failure> {
+    let refused = |what: &str| Failure {
+        cause: OutageCause::DeniedByHost,
+        detail: format!("the host this component runs in does not take the {what} of a request"),
+        status: None,
+        sent: false,
+    };
+    let headers = wasi::Fields::new();
+    for (name, value) in &head.headers {
+        headers
+            .append(name.as_str(), value.as_bytes())
+            .map_err(|_| refused(&format!("header {name}")))?;
+    }
+    let outgoing = wasi::OutgoingRequest::new(headers);
+    let uri = &head.uri;
+    let scheme = if uri.scheme() == Some(&Scheme::HTTP) {
+        wasi::Scheme::Http
+    } else {
+        wasi::Scheme::Https
+    };
+    outgoing
+        .set_method(&method(&head.method))
+        .map_err(|()| refused("method"))?;
+    outgoing.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
+    outgoing
+        .set_authority(uri.authority().map(http::uri::Authority::as_str))
+        .map_err(|()| refused("host name"))?;
+    outgoing
+        .set_path_with_query(uri.path_and_query().map(http::uri::PathAndQuery::as_str))
+        .map_err(|()| refused("path"))?;
+    // Asking for the body makes hosts send one, even on a GET.
+    let body = if has_body {
+        Some(outgoing.body().map_err(|()| refused("body"))?)
+    } else {
+        None
+    };
+    Ok((outgoing, body))
+}
+
+fn method(method: &Method) -> wasi::Method {
+    match *method {
+        Method::GET => wasi::Method::Get,
+        Method::POST => wasi::Method::Post,
+        Method::PUT => wasi::Method::Put,
+        Method::DELETE => wasi::Method::Delete,
+        Method::PATCH => wasi::Method::Patch,
+        Method::HEAD => wasi::Method::Head,
+        Method::OPTIONS => wasi::Method::Options,
+        _ => wasi::Method::Other(method.to_string()),
+    }
+}
+
+/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`within`), which are to
+/// pass first: the one within a body, as Wasmtime 48 tells of its own without an error code; and the one to the first byte
+/// where an upload may take its time, as hosts count that in.
+fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
+    const GRACE: Duration = Duration::from_secs(2);
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let options = wasi::RequestOptions::new();
+    let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
+    let first_byte = if upload_may_be_long { A_DAY } else { timeouts.first_byte };
+    let _ = options.set_connect_timeout(nanoseconds(timeouts.connect));
+    let _ = options.set_first_byte_timeout(nanoseconds(first_byte));
+    let _ = options.set_between_bytes_timeout(nanoseconds(timeouts.between_bytes.saturating_add(GRACE)));
+    options
+}
+
+/// Whether a body is of unknown length, or too long to be gone at once.
+fn may_be_long(headers: &HeaderMap) -> bool {
+    const SHORT: u64 = 64 << 10;
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_none_or(|length| length > SHORT)
+}
+
+fn response(
+    answer: wasi::IncomingResponse,
+    upload: Option<Sink>,
+    timeouts: &Timeouts,
+) -> Result<Response<WasiBody>, Failure> {
+    let status = answer.status();
+    let unusable = |what: &str| Failure {
+        cause: OutageCause::UnusableAnswer,
+        detail: format!("the answer has {what}"),
+        status: Some(status),
+        sent: true,
+    };
+    let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is none"))?;
+    let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is none"))?;
+    let body = WasiBody::of_response(answer, upload, timeouts.between_bytes).ok_or_else(|| unusable("no body"))?;
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
