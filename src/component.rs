@@ -4,19 +4,23 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasip2::cli::environment;
+use wasip2::exports::http::incoming_handler;
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 use wstd::runtime::block_on;
 
 use crate::connection::Connection;
 use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection};
 use crate::contract::types::{AccessToken, Error, Identity};
 use crate::contract::{dataverse, export, types};
+use crate::gateway::{self, Gateway};
 use crate::settings::Settings;
 use crate::token::Tokens;
-use crate::wasi::WasiHost;
+use crate::wasi::{WasiHost, incoming};
 
 struct Component;
 
 export!(Component with_types_in crate::contract);
+wasip2::http::proxy::export!(Component);
 
 impl Guest for Component {
     type Connection = Connection;
@@ -47,10 +51,23 @@ impl GuestConnection for Connection {
     }
 }
 
+impl incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        block_on(async {
+            let Some(request) = incoming::request(request) else {
+                return incoming::refuse(out);
+            };
+            let reply = gateway::handle(&WasiHost, request, instance_gateway, from_environment).await;
+            incoming::answer(reply, out).await;
+        });
+    }
+}
+
 thread_local! {
     static TOKENS: Rc<Tokens> = Rc::default();
     /// The connection that the environment variables describe. They do not change while an instance lives.
     static FROM_ENVIRONMENT: OnceCell<Rc<Connection>> = const { OnceCell::new() };
+    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
 }
 
 /// The connection of a call: the caller's, or the environment's.
@@ -83,6 +100,16 @@ fn from_environment() -> Result<Rc<Connection>, Error> {
         let settings = Settings::from_variables(environment::get_environment())?;
         let connection = Connection::new(settings, instance_tokens());
         Ok(Rc::clone(cell.get_or_init(|| Rc::new(connection))))
+    })
+}
+
+fn instance_gateway() -> Result<Rc<Gateway>, String> {
+    GATEWAY.with(|cell| {
+        if let Some(gateway) = cell.get() {
+            return Ok(Rc::clone(gateway));
+        }
+        let gateway = Gateway::from_variables(environment::get_environment())?;
+        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
     })
 }
 

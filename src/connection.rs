@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause, Service};
-use crate::error::outage;
-use crate::host::{Failure, Host, exchange, is_guid, new_guid};
+use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause};
+use crate::error::Asked;
+use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
 use crate::odata::Prepared;
-use crate::odata::answer::{self, Context};
+use crate::odata::answer;
+use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::token::Tokens;
+use crate::token::{Acquired, Token, Tokens};
 
 /// One environment, reached as one application.
 pub struct Connection {
@@ -45,24 +46,22 @@ impl Connection {
     /// # Errors
     /// As `whoami` in `wit/dataverse.wit`.
     pub async fn whoami(&self, host: &impl Host) -> Result<Identity, Error> {
-        let client_request_id = new_guid(host);
         let request = types::Request {
             method: Method::Get,
             path: "WhoAmI".to_owned(),
             headers: Vec::new(),
             body: None,
         };
-        let request = Prepared::new(&self.settings, request, client_request_id.clone())?;
+        let request = Prepared::new(&self.settings, request, new_guid(host))?;
         let response = self.send(host, &request).await?;
         WhoAmI::read(&response.body).ok_or_else(|| {
-            let failure = Failure {
-                cause: OutageCause::UnusableAnswer,
-                detail: "the answer to WhoAmI does not hold the three ids: is DATAVERSE_URL a Dataverse environment?"
-                    .to_owned(),
+            let detail = "the answer to WhoAmI does not hold the three ids: is this a Dataverse environment?";
+            let failure = Failure::new(OutageCause::UnusableAnswer, detail);
+            let origin = self.settings.environment.to_string();
+            request.asked(&origin).outage(Failure {
                 status: Some(response.status),
-                sent: true,
-            };
-            outage(Service::Dataverse, failure, false, &client_request_id)
+                ..failure
+            })
         })
     }
 
@@ -75,52 +74,70 @@ impl Connection {
         self.send(host, &request).await
     }
 
+    /// Where the token goes.
+    pub fn environment(&self) -> &Origin {
+        &self.settings.environment
+    }
+
+    /// How long to wait.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.settings.timeouts
+    }
+
+    /// A token, kept or new.
+    ///
+    /// # Errors
+    /// As `acquire-token` in `wit/dataverse.wit`.
+    pub async fn token(&self, host: &impl Host) -> Result<Acquired, Error> {
+        self.tokens.acquire(host, &self.settings).await
+    }
+
+    /// Forgets a token that the environment did not accept.
+    pub fn forget(&self, refused: &Acquired) {
+        self.tokens.forget(&refused.token);
+    }
+
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
-        let fail = |failure| {
-            outage(
-                Service::Dataverse,
-                failure,
-                request.writes(),
-                &request.client_request_id,
-            )
-        };
-        loop {
-            let acquired = self.tokens.acquire(host, &self.settings).await?;
-            let token = acquired.token.reveal();
-            let authorised = request.authorised(token).map_err(|error| fail(not_sent(&error)))?;
-            let answer = exchange(
-                host,
-                authorised,
-                &self.settings.timeouts,
-                self.settings.max_answer_bytes,
-            )
-            .await
-            .map_err(fail)?;
-            if answer.status() == StatusCode::UNAUTHORIZED {
-                self.tokens.forget(&self.settings);
-                // Refused before anything was done, so that even a write may be sent again; and only once, since the
-                // next token is a new one.
-                if acquired.was_kept {
-                    continue;
-                }
+        let origin = self.settings.environment.to_string();
+        let asked = request.asked(&origin);
+        let mut acquired = self.token(host).await?;
+        let mut answer = self.attempt(host, request, &acquired, &asked).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && !answer::is_multipart(answer.headers()) {
+            self.forget(&acquired);
+            // Refused before anything was done, so that even a write may be sent again. A new token that is refused would
+            // be refused again.
+            if acquired.was_kept {
+                acquired = self.token(host).await?;
+                answer = self.attempt(host, request, &acquired, &asked).await?;
             }
-            let context = Context {
-                writes: request.writes(),
-                client_request_id: &request.client_request_id,
-                token,
-                now: host.now(),
-            };
-            return answer::read(answer, &context);
         }
+        answer::read(answer, &asked, acquired.token.reveal(), host.now())
+    }
+
+    async fn attempt(
+        &self,
+        host: &impl Host,
+        request: &Prepared,
+        acquired: &Acquired,
+        asked: &Asked<'_>,
+    ) -> Result<http::Response<Vec<u8>>, Error> {
+        let mut sent = http::Request::new(request.body());
+        *sent.method_mut() = request.method().clone();
+        *sent.uri_mut() = request.uri().clone();
+        *sent.headers_mut() = request.headers().clone();
+        authorise(sent.headers_mut(), &acquired.token);
+        exchange(host, sent, &self.settings.timeouts, self.settings.max_answer_bytes)
+            .await
+            .map_err(|failure| asked.outage(failure))
     }
 }
 
-fn not_sent(error: &http::Error) -> Failure {
-    Failure {
-        cause: OutageCause::UnusableAnswer,
-        detail: format!("the request could not be made: {error}"),
-        status: None,
-        sent: false,
+/// Adds the token to the headers of a request for the environment's origin.
+pub fn authorise(headers: &mut HeaderMap, token: &Token) {
+    // `token.rs` lets only visible ASCII be a token, which fits a header.
+    if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.reveal())) {
+        bearer.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, bearer);
     }
 }
 

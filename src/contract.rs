@@ -1,4 +1,4 @@
-//! The contract in `wit/` as Rust: the types that every room speaks, and the traits that `lib.rs` implements.
+//! The contract in `wit/` as Rust: the types that every room speaks, and the traits that `component.rs` implements.
 //!
 //! `types::Settings` comes with a `Debug` that prints its secrets, as every generated record does: `settings.rs` takes
 //! it apart at once, and nothing else may hold one.

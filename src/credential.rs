@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest;
 use ring::rsa::KeyPair;
 use rustls_pki_types::pem::{PemObject, SectionKind};
-use x509_cert::der::Decode;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::contract::types::AssertionAlgorithm;
+use crate::x509;
 
 /// What the application proves itself with.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A certificate with its private key. What ring keeps of the key is not wiped when dropped, as ring offers no way to;
-/// every copy on the way to it is.
+/// A certificate with its private key. The copies of the key that are made here are wiped when dropped; those that the PEM
+/// reader makes, and what ring keeps, are not, as neither offers a way to.
 pub struct Certificate {
     /// The private key.
     pub key: KeyPair,
@@ -132,7 +132,8 @@ fn plain_pem(text: &str) -> Result<Zeroizing<String>, String> {
         let without_cr = Zeroizing::new(text.replace("\\r", ""));
         return Ok(Zeroizing::new(without_cr.replace("\\n", "\n")));
     }
-    let packed: Zeroizing<String> = Zeroizing::new(text.split_whitespace().collect());
+    let mut packed = Zeroizing::new(String::with_capacity(text.len()));
+    packed.extend(text.split_whitespace());
     let mut bytes = Zeroizing::new(STANDARD.decode(packed.as_bytes()).map_err(|_| none())?);
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) if text.contains(BEGIN) => Ok(Zeroizing::new(text)),
@@ -163,7 +164,7 @@ impl Sections {
         let mut found = Self::default();
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem.as_bytes()) {
             let (kind, der) = section
-                .map_err(|_| "holds a PEM block that is damaged: its END line or its base64 is wrong".to_owned())?;
+                .map_err(|_| "holds a PEM block that is damaged: its END line or its base64 is wrong, or its line ends were lost (quote the variable, or give the base64 of the whole)".to_owned())?;
             let der = Zeroizing::new(der);
             match kind {
                 SectionKind::Certificate => found.certificates.push(der.to_vec()),
@@ -194,10 +195,9 @@ impl Sections {
         }
         let mut signing = None;
         for (index, der) in chain.iter().enumerate() {
-            let certificate = x509_cert::Certificate::from_der(der)
-                .map_err(|_| "holds a certificate that is not valid X.509".to_owned())?;
-            let public_key = certificate.tbs_certificate.subject_public_key_info.subject_public_key;
-            if public_key.raw_bytes() == key.public().as_ref() {
+            let public_key =
+                x509::public_key(der).map_err(|_| "holds a certificate that is not valid X.509".to_owned())?;
+            if public_key == key.public().as_ref() {
                 signing.get_or_insert(index);
             }
         }

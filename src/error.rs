@@ -37,18 +37,43 @@ impl Faults {
     }
 }
 
-/// The error for a request that brought no whole answer.
-///
-/// `writes`: whether the request would have changed data, had the service carried it out.
-pub fn outage(service: Service, failure: Failure, writes: bool, client_request_id: &str) -> Error {
-    Error::Unavailable(Outage {
-        service,
-        cause: failure.cause,
-        detail: failure.detail,
-        status: failure.status,
-        may_have_taken_effect: writes && failure.sent,
-        client_request_id: client_request_id.to_owned(),
-    })
+/// What a request was, for the error that tells of its failure.
+pub struct Asked<'a> {
+    /// The service that was asked.
+    pub service: Service,
+    /// Its origin.
+    pub origin: &'a str,
+    /// Whether the request would have changed data, had the service carried it out.
+    pub writes: bool,
+    /// The id it carried.
+    pub client_request_id: &'a str,
+}
+
+impl Asked<'_> {
+    /// The error for a request that brought no whole answer.
+    pub fn outage(&self, failure: Failure) -> Error {
+        let setting = match self.service {
+            Service::EntraId => "the authority",
+            Service::Dataverse => "the environment",
+        };
+        Error::Unavailable(Outage {
+            service: self.service,
+            cause: failure.cause,
+            detail: format!("{}, {setting}: {}", self.origin, failure.detail),
+            status: failure.status,
+            may_have_taken_effect: self.writes && failure.sent,
+            retry_after_seconds: failure.retry_after_seconds,
+            request_id: failure.request_id,
+            client_request_id: self.client_request_id.to_owned(),
+        })
+    }
+}
+
+/// A text of a service without the secrets that the request carried, should it repeat them.
+pub fn redact(text: &str, secrets: &[&str]) -> String {
+    secrets
+        .iter()
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 #[cfg(test)]
@@ -83,14 +108,21 @@ mod tests {
             (false, true, false),
             (false, false, false),
         ] {
-            let failure = Failure {
-                cause: OutageCause::CutOff,
-                detail: String::new(),
-                status: None,
-                sent,
+            let asked = Asked {
+                service: Service::Dataverse,
+                origin: "https://contoso.example",
+                writes,
+                client_request_id: "id",
             };
-            match outage(Service::Dataverse, failure, writes, "id") {
-                Error::Unavailable(outage) => assert_eq!(outage.may_have_taken_effect, may),
+            let failure = Failure {
+                sent,
+                ..Failure::new(OutageCause::CutOff, "it broke")
+            };
+            match asked.outage(failure) {
+                Error::Unavailable(outage) => {
+                    assert_eq!(outage.may_have_taken_effect, may);
+                    assert_eq!(outage.detail, "https://contoso.example, the environment: it broke");
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -1,8 +1,8 @@
 //! The only door to the outside: what the rooms need of the host they run in, and what they do with an answer as it
 //! arrives. `wasi.rs` implements it over WASI 0.2; the unit tests have one of their own.
 //!
-//! One thing passes beside it: ring draws the salt of a PS256 signature from WASI itself, since it accepts no other
-//! source.
+//! Two things pass beside it: the environment variables, which `component.rs` reads, and the salt of a PS256 signature,
+//! which ring draws from WASI itself, since it accepts no other source.
 
 use std::time::Duration;
 
@@ -55,6 +55,11 @@ pub trait Body {
     /// # Errors
     /// A [`Failure`] when the connection breaks before the end.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// Takes back what was sent, for a body that holds a secret to wipe it.
+    fn sent(&mut self, chunk: Vec<u8>) {
+        drop(chunk);
+    }
 }
 
 /// Bytes that are all there.
@@ -89,6 +94,32 @@ pub struct Failure {
     pub status: Option<u16>,
     /// Whether the service may have received the request and acted on it.
     pub sent: bool,
+    /// The seconds that the service asked to wait.
+    pub retry_after_seconds: Option<u32>,
+    /// What the service's logs know the request by.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// Of a request that was sent, as far as is known.
+    pub fn new(cause: OutageCause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+            status: None,
+            sent: true,
+            retry_after_seconds: None,
+            request_id: None,
+        }
+    }
+
+    /// Of a request that cannot have been sent.
+    pub fn not_sent(cause: OutageCause, detail: impl Into<String>) -> Self {
+        Self {
+            sent: false,
+            ..Self::new(cause, detail)
+        }
+    }
 }
 
 /// A fresh GUID (version 4).
@@ -105,9 +136,9 @@ pub fn is_guid(text: &str) -> bool {
 ///
 /// # Errors
 /// A [`Failure`] when no answer begins, when it breaks off, or when it is too large.
-pub async fn exchange(
+pub async fn exchange<B: Body>(
     host: &impl Host,
-    request: Request<Option<&[u8]>>,
+    request: Request<Option<B>>,
     timeouts: &Timeouts,
     max_bytes: u32,
 ) -> Result<Response<Vec<u8>>, Failure> {
@@ -117,6 +148,8 @@ pub async fn exchange(
         .await
         .map_err(|failure| Failure {
             status: Some(head.status.as_u16()),
+            // There is an answer, so there was a request.
+            sent: true,
             ..failure
         })
         .map(|bytes| Response::from_parts(head, bytes))
@@ -138,16 +171,16 @@ async fn read_whole(
         if (bytes.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
             return Err(too_large(max_bytes));
         }
+        // Running out of memory would end the instance.
+        bytes.try_reserve(chunk.len()).map_err(|_| too_large(max_bytes))?;
         bytes.extend_from_slice(&chunk);
     }
     // Hosts notice most short bodies; one that does not must not turn half an answer into a whole one.
     if announced.is_some_and(|length| length != bytes.len() as u64) {
-        return Err(Failure {
-            cause: OutageCause::CutOff,
-            detail: "the answer ended before the length it announced".to_owned(),
-            status: None,
-            sent: true,
-        });
+        return Err(Failure::new(
+            OutageCause::CutOff,
+            "the answer is not as long as it announced",
+        ));
     }
     Ok(bytes)
 }
@@ -162,12 +195,12 @@ fn announced_length(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
 }
 
 fn too_large(max_bytes: u64) -> Failure {
-    Failure {
-        cause: OutageCause::AnswerTooLarge,
-        detail: format!("the answer is larger than the {max_bytes} bytes that the settings allow"),
-        status: None,
-        sent: true,
-    }
+    Failure::new(
+        OutageCause::AnswerTooLarge,
+        format!(
+            "the answer is larger than the {max_bytes} bytes that the settings allow, or than memory: ask for less at a time"
+        ),
+    )
 }
 
 /// A host for the unit tests: answers from a list, a clock that is set by hand.
@@ -268,12 +301,7 @@ pub mod fake {
     }
 
     fn cut_off() -> Failure {
-        Failure {
-            cause: OutageCause::CutOff,
-            detail: "cut".to_owned(),
-            status: None,
-            sent: true,
-        }
+        Failure::new(OutageCause::CutOff, "cut")
     }
 }
 
@@ -291,7 +319,7 @@ mod tests {
     };
 
     fn read(host: &FakeHost, max_bytes: u32) -> Result<Vec<u8>, Failure> {
-        let request = Request::get("https://contoso.example/").body(None).unwrap();
+        let request = Request::get("https://contoso.example/").body(None::<&[u8]>).unwrap();
         block_on(exchange(host, request, &TIMEOUTS, max_bytes)).map(Response::into_body)
     }
 

@@ -22,12 +22,14 @@ pub mod connection;
 pub mod contract;
 pub mod credential;
 pub mod error;
+pub mod gateway;
 pub mod host;
 pub mod odata;
 pub mod origin;
 pub mod retry;
 pub mod settings;
 pub mod token;
+mod x509;
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -17,6 +17,8 @@ use crate::origin::Origin;
 pub struct Settings {
     /// The environment; the token goes nowhere else.
     pub environment: Origin,
+    /// The Entra ID that issues the tokens.
+    pub authority: Origin,
     /// Where tokens are asked for, and what assertions name as their audience.
     pub token_url: String,
     /// The application.
@@ -166,7 +168,9 @@ impl Given {
         };
         let text = |name| value(name).map(str::to_owned);
         let mut number = |name: &str| {
-            let parsed = value(name)?.parse().map_err(|_| "is not a whole number".to_owned());
+            let parsed = value(name)?
+                .parse()
+                .map_err(|_| "is not a whole number from 1 to 4294967295".to_owned());
             faults.keep(name, parsed)
         };
         let given = Self {
@@ -232,6 +236,7 @@ impl Given {
                 Ok(Settings {
                     environment,
                     token_url: format!("{authority}/{tenant}/oauth2/v2.0/token"),
+                    authority,
                     client_id,
                     credential,
                     scope,

@@ -20,6 +20,8 @@ mod config;
 mod dataverse;
 mod entra;
 mod fault;
+mod large;
+mod recorder;
 mod request;
 mod response;
 mod server;

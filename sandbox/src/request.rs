@@ -6,6 +6,10 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Bytes;
 
+/// A longer body is not recorded whole.
+const LONG: usize = 1024 * 1024;
+const KEPT: usize = 64 * 1024;
+
 /// A request that the sandbox received.
 #[derive(Clone)]
 pub struct RecordedRequest {
@@ -15,8 +19,10 @@ pub struct RecordedRequest {
     pub path_and_query: String,
     /// The headers in order; names in lower case, values that are not UTF-8 made readable.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
+    /// The body; of one beyond 1 MiB its first 64 KiB, of one that was swallowed nothing.
     pub body: Vec<u8>,
+    /// How long the whole body was.
+    pub body_length: u64,
 }
 
 impl RecordedRequest {
@@ -39,7 +45,7 @@ impl fmt::Debug for RecordedRequest {
                 "headers",
                 &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             )
-            .field("body_length", &self.body.len())
+            .field("body_length", &self.body_length)
             .finish()
     }
 }
@@ -53,13 +59,14 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    pub(crate) fn new(parts: Parts, body: Bytes) -> Received {
+    /// Without its body, which comes later.
+    pub(crate) fn new(parts: Parts) -> Received {
         Received {
             method: parts.method,
             path: parts.uri.path().into(),
             query: parts.uri.query().unwrap_or_default().into(),
             headers: parts.headers,
-            body,
+            body: Bytes::new(),
         }
     }
 
@@ -76,7 +83,8 @@ impl Received {
         format!("{}{query}", self.path)
     }
 
-    pub(crate) fn recorded(&self) -> RecordedRequest {
+    pub(crate) fn recorded(&self, body_length: u64) -> RecordedRequest {
+        let kept = if self.body.len() > LONG { KEPT } else { self.body.len() };
         RecordedRequest {
             method: self.method.to_string(),
             path_and_query: self.path_and_query(),
@@ -85,7 +93,8 @@ impl Received {
                 .iter()
                 .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
-            body: self.body.to_vec(),
+            body: self.body.iter().take(kept).copied().collect(),
+            body_length,
         }
     }
 }

@@ -41,31 +41,60 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A body that promises a length and may deliver less.
+/// A body that promises a length and may deliver less, held or made as it flows.
 pub(crate) struct ResponseBody {
     data: Option<Bytes>,
-    missing: usize,
+    /// Bytes of the pattern that are still to come.
+    generated: u64,
+    missing: u64,
     /// hyper drops what it has not sent yet when a body fails, so a cut body waits until the first part is out.
     pause: Option<Pin<Box<Sleep>>>,
 }
+
+/// What generated bodies repeat: the byte at n is n modulo 256.
+static PATTERN: [u8; 64 * 1024] = {
+    let mut pattern = [0; 64 * 1024];
+    let mut at = 0;
+    while at < pattern.len() {
+        pattern[at] = (at % 256) as u8;
+        at += 1;
+    }
+    pattern
+};
 
 impl ResponseBody {
     pub(crate) fn whole(data: Bytes) -> ResponseBody {
         ResponseBody {
             data: Some(data).filter(|data| !data.is_empty()),
+            generated: 0,
             missing: 0,
             pause: None,
         }
     }
 
-    pub(crate) fn cut(data: Bytes, after: usize) -> ResponseBody {
-        let kept = data.slice(..after.min(data.len()));
-        let pause = Some(Box::pin(tokio::time::sleep(Duration::from_millis(50))));
+    pub(crate) fn generated(length: u64) -> ResponseBody {
         ResponseBody {
-            missing: data.len() - kept.len(),
-            pause,
-            ..ResponseBody::whole(kept)
+            generated: length,
+            ..ResponseBody::whole(Bytes::new())
         }
+    }
+
+    pub(crate) fn cut(mut self, after: usize) -> ResponseBody {
+        if let Some(data) = &mut self.data {
+            let kept = data.slice(..after.min(data.len()));
+            self.missing = (data.len() - kept.len()) as u64;
+            *data = kept;
+        }
+        let kept = self.generated.min(after as u64);
+        self.missing += self.generated - kept;
+        self.generated = kept;
+        self.data = self.data.filter(|data| !data.is_empty());
+        self.pause = Some(Box::pin(tokio::time::sleep(Duration::from_millis(50))));
+        self
+    }
+
+    fn left(&self) -> u64 {
+        self.data.as_ref().map_or(0, |data| data.len() as u64) + self.generated + self.missing
     }
 }
 
@@ -80,6 +109,12 @@ impl Body for ResponseBody {
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+        if self.generated > 0 {
+            let length = self.generated.min(PATTERN.len() as u64);
+            self.generated -= length;
+            let data = Bytes::from_static(&PATTERN[..length as usize]);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
         if self.missing == 0 {
             return Poll::Ready(None);
         }
@@ -90,10 +125,10 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.missing == 0
+        self.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact((self.data.as_ref().map_or(0, Bytes::len) + self.missing) as u64)
+        SizeHint::with_exact(self.left())
     }
 }

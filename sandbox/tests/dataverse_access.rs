@@ -5,19 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Answer, Local, error, exchange, start, start_with};
+use common::{Answer, all, error, exchange, start, start_with};
 use sandbox::{Privileges, seed};
 
 const MISSING: &str = "99999999-0000-4000-8000-000000000000";
-
-/// A sandbox whose user may do everything.
-fn all() -> Local {
-    start_with(|config| {
-        if let Some(user) = &mut config.applications[0].user {
-            user.privileges = Privileges::all();
-        }
-    })
-}
 
 fn contact(n: usize) -> String {
     format!("contacts({})", seed::contact(n))
@@ -195,7 +186,6 @@ fn what_is_not_supported() {
     let local = start();
     for (method, path) in [
         ("GET", "$metadata"),
-        ("POST", "$batch"),
         ("GET", "RetrieveVersion()"),
         ("GET", "systemusers"),
         ("GET", "EntityDefinitions(LogicalName='account')"),
@@ -212,7 +202,7 @@ fn what_is_not_supported() {
     for below in [
         "/lastname",
         "/parentcustomerid_account",
-        "/parentcustomerid_account/$ref",
+        "/Contact_Tasks/$ref",
         "/entityimage/$value",
     ] {
         assert_eq!(local.get(&format!("{}{below}", contact(1))).status, 501, "{below}");
@@ -231,4 +221,63 @@ fn what_is_not_supported() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn links_lead_back_whatever_the_host_header_says() {
+    let local = start();
+    let authorization = format!("Bearer {}", local.token());
+    let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let mut request = format!(
+            "{method} /api/data/v9.2/{path} HTTP/1.1\r\nHost: elsewhere.example\r\nX-Forwarded-Host: elsewhere.example\r\n\
+             Connection: close\r\nAuthorization: {authorization}\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        let answer = common::raw(&local.origin, (request + "\r\n" + body).as_bytes());
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+        let links = answer.matches(&format!("{}/api/data/v9.2/", local.origin)).count();
+        let all = answer.matches("http://").count() + answer.matches("https://").count();
+        assert!(!answer.contains("elsewhere") && links == all, "{answer}");
+        links
+    };
+    let json = ("Content-Type", "application/json");
+    assert_eq!(send("GET", "", &[], ""), 1);
+    assert_eq!(send("GET", "WhoAmI", &[], ""), 1);
+    assert_eq!(
+        send(
+            "GET",
+            "contacts?$select=lastname",
+            &[("Prefer", "odata.maxpagesize=3")],
+            ""
+        ),
+        2
+    );
+    assert_eq!(send("POST", "contacts", &[json], "{}"), 1);
+    assert_eq!(
+        send("POST", "contacts", &[json, ("Prefer", "return=representation")], "{}"),
+        2
+    );
+    assert_eq!(
+        send("GET", &format!("{}/parentcustomerid_account/$ref", contact(1)), &[], ""),
+        2
+    );
+    assert_eq!(
+        send(
+            "GET",
+            &format!("accounts({})/contact_customer_accounts/$ref", seed::account(4)),
+            &[],
+            ""
+        ),
+        4
+    );
+    let file = format!("{}/sample_contract?x-ms-file-name=x", contact(1));
+    assert_eq!(send("PATCH", &file, &[("x-ms-transfer-mode", "chunked")], ""), 1);
+    let batch = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n\
+                 POST contacts HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Type: application/json\r\n\r\n{}\r\n--b--\r\n";
+    let multipart = ("Content-Type", "multipart/mixed; boundary=b");
+    assert_eq!(send("POST", "$batch", &[multipart], batch), 2);
 }

@@ -4,71 +4,69 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::contract::types::{self, DataverseError, Error, OutageCause, Service, Throttling};
-use crate::error::outage;
+use crate::error::{Asked, redact};
 use crate::host::{Failure, is_guid};
 use crate::retry::retry_after;
 
-/// What is known of the request that was answered.
-pub struct Context<'a> {
-    /// Whether it would have changed data.
-    pub writes: bool,
-    /// The id it carried.
-    pub client_request_id: &'a str,
-    /// The token it carried, so that an answer that repeats it does not give it away.
-    pub token: &'a str,
-    /// The time of the answer, in seconds since 1970.
-    pub now: u64,
-}
-
-/// Reads an answer.
+/// Reads an answer. `token` is the one that the request carried, so that an answer that repeats it does not give it away;
+/// `now` is in seconds since 1970.
 ///
 /// # Errors
 /// `dataverse`, `throttled`, `unavailable`.
-pub fn read(answer: Response<Vec<u8>>, context: &Context<'_>) -> Result<types::Response, Error> {
+pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64) -> Result<types::Response, Error> {
     let (head, body) = answer.into_parts();
     let status = head.status;
-    let unavailable = |cause, detail: String| {
-        let failure = Failure {
-            cause,
-            detail,
+    let failed = |cause, detail: String| {
+        asked.outage(Failure {
             status: Some(status.as_u16()),
-            sent: true,
-        };
-        outage(Service::Dataverse, failure, context.writes, context.client_request_id)
+            retry_after_seconds: retry_after(&head.headers, now),
+            request_id: request_id(&head.headers),
+            ..Failure::new(cause, detail)
+        })
     };
-    match status {
-        StatusCode::NOT_MODIFIED => {
-            done(&head, body).map_err(|reason| unavailable(OutageCause::UnusableAnswer, reason))
-        }
-        _ if status.is_success() => {
-            done(&head, body).map_err(|reason| unavailable(OutageCause::UnusableAnswer, reason))
-        }
-        StatusCode::TOO_MANY_REQUESTS => Err(Error::Throttled(throttling(&head, &body, context))),
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            let said = Said::read(&head, &body, context.token).message;
-            let detail = format!("Dataverse answered {}: {said}", status.as_u16());
-            Err(unavailable(OutageCause::ServiceUnavailable, detail))
-        }
-        _ if status.is_client_error() || status.is_server_error() => {
-            let said = Said::read(&head, &body, context.token);
-            Err(Error::Dataverse(DataverseError {
-                status: status.as_u16(),
-                code: said.code,
-                message: said.message,
-                request_id: request_id(&head.headers),
-                client_request_id: context.client_request_id.to_owned(),
-            }))
-        }
-        _ => {
-            let detail = format!(
-                "Dataverse answered {}, a redirect, which is never followed: is DATAVERSE_URL the environment's own address?",
-                status.as_u16()
-            );
-            Err(unavailable(OutageCause::UnusableAnswer, detail))
-        }
+    if status.is_success() || status == StatusCode::NOT_MODIFIED || is_multipart(&head.headers) {
+        return done(&head, body).map_err(|reason| failed(OutageCause::UnusableAnswer, reason));
     }
+    if !status.is_client_error() && !status.is_server_error() {
+        let detail = format!(
+            "Dataverse answered {}, a redirect, which is never followed: is this the environment's own address?",
+            status.as_u16()
+        );
+        return Err(failed(OutageCause::UnusableAnswer, detail));
+    }
+    let said = Said::read(&head, &body, token);
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS => Error::Throttled(Throttling {
+            service: Service::Dataverse,
+            retry_after_seconds: retry_after(&head.headers, now),
+            code: said.code,
+            message: said.message,
+            request_id: request_id(&head.headers),
+            client_request_id: asked.client_request_id.to_owned(),
+        }),
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            let detail = format!("Dataverse answered {} {}: {}", status.as_u16(), said.code, said.message);
+            failed(OutageCause::ServiceUnavailable, detail)
+        }
+        _ => Error::Dataverse(DataverseError {
+            status: status.as_u16(),
+            may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
+            code: said.code,
+            message: said.message,
+            request_id: request_id(&head.headers),
+            client_request_id: asked.client_request_id.to_owned(),
+        }),
+    })
+}
+
+/// The answer to a `$batch` tells of its parts, of which some may have been carried out, whatever its own status: where one
+/// fails, that is the whole answer's status (Microsoft's page "Execute batch operations using the Web API").
+pub fn is_multipart(headers: &HeaderMap) -> bool {
+    let content_type = text_of(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    content_type.trim_start().to_ascii_lowercase().starts_with("multipart/")
 }
 
 fn done(head: &Parts, body: Vec<u8>) -> Result<types::Response, String> {
@@ -117,18 +115,6 @@ impl Control {
     }
 }
 
-fn throttling(head: &Parts, body: &[u8], context: &Context<'_>) -> Throttling {
-    let said = Said::read(head, body, context.token);
-    Throttling {
-        service: Service::Dataverse,
-        retry_after_seconds: retry_after(&head.headers, context.now),
-        code: said.code,
-        message: said.message,
-        request_id: request_id(&head.headers),
-        client_request_id: context.client_request_id.to_owned(),
-    }
-}
-
 /// What a body says of an error.
 struct Said {
     code: String,
@@ -137,48 +123,37 @@ struct Said {
 
 impl Said {
     fn read(head: &Parts, body: &[u8], token: &str) -> Self {
-        let said = Self::json(body).unwrap_or_else(|| Self::text(head, body));
-        Self {
-            code: said.code.replace(token, "***"),
-            message: said.message.replace(token, "***"),
-        }
+        Self::json(body, token).unwrap_or_else(|| Self::text(head, body, token))
     }
 
     /// Dataverse's own shape, or the flat one of the layers before it.
-    fn json(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Body {
-            error: Option<Inner>,
-            #[serde(rename = "ErrorCode")]
-            flat_code: Option<String>,
-            #[serde(rename = "Message")]
-            flat_message: Option<String>,
-            #[serde(rename = "ExceptionMessage")]
-            exception_message: Option<String>,
+    fn json(body: &[u8], token: &str) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let text = |value: Option<&Value>| match value? {
+            Value::String(text) => Some(redact(text, &[token])),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        if let Some(error) = body.get("error").filter(|error| error.is_object()) {
+            return Some(Self {
+                code: text(error.get("code")).unwrap_or_default(),
+                message: text(error.get("message")).unwrap_or_default(),
+            });
         }
-        #[derive(Deserialize)]
-        struct Inner {
-            code: Option<String>,
-            message: Option<String>,
-        }
-        let body: Body = serde_json::from_slice(body).ok()?;
-        match body.error {
-            Some(inner) => Some(Self {
-                code: inner.code.unwrap_or_default(),
-                message: inner.message.unwrap_or_default(),
-            }),
-            None => Some(Self {
-                message: body.exception_message.or(body.flat_message)?,
-                code: body.flat_code.unwrap_or_default(),
-            }),
-        }
+        Some(Self {
+            message: text(body.get("ExceptionMessage")).or_else(|| text(body.get("Message")))?,
+            code: text(body.get("ErrorCode")).unwrap_or_default(),
+        })
     }
 
     /// What came instead: the beginning of it, on one line.
-    fn text(head: &Parts, body: &[u8]) -> Self {
+    fn text(head: &Parts, body: &[u8], token: &str) -> Self {
         const SHOWN: usize = 300;
         let content_type = text_of(&head.headers, header::CONTENT_TYPE.as_str());
-        let text = String::from_utf8_lossy(body.get(..body.len().min(4 * SHOWN)).unwrap_or_default());
+        // Enough that a token which begins in what is shown is there whole, and so is found.
+        let read = body.len().min(token.len().saturating_add(4 * SHOWN));
+        let text = String::from_utf8_lossy(body.get(..read).unwrap_or_default());
+        let text = redact(&text, &[token]);
         let shown: String = text
             .split_whitespace()
             .collect::<Vec<_>>()

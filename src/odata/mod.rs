@@ -5,10 +5,10 @@ pub mod answer;
 pub mod headers;
 pub mod url;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, Method, Uri};
 
-use crate::contract::types::{self, Error};
-use crate::error::Faults;
+use crate::contract::types::{self, Error, Service};
+use crate::error::{Asked, Faults};
 use crate::settings::Settings;
 
 /// A request that has been checked and lacks only the token.
@@ -17,8 +17,7 @@ pub struct Prepared {
     uri: Uri,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
-    /// Identifies the request in both sides' logs.
-    pub client_request_id: String,
+    client_request_id: String,
 }
 
 impl Prepared {
@@ -58,24 +57,34 @@ impl Prepared {
         }
     }
 
-    /// Whether Dataverse changes data when it carries the request out.
-    pub fn writes(&self) -> bool {
-        self.method != Method::GET
+    /// What it is, for the error that tells of its failure. `origin` is the environment's.
+    pub fn asked<'a>(&'a self, origin: &'a str) -> Asked<'a> {
+        Asked {
+            service: Service::Dataverse,
+            origin,
+            writes: self.method != Method::GET,
+            client_request_id: &self.client_request_id,
+        }
     }
 
-    /// The request as it is sent. `token` is for the environment's origin, which is where `url::target` made it lead.
-    ///
-    /// # Errors
-    /// When the token does not fit a header.
-    pub fn authorised(&self, token: &str) -> Result<Request<Option<&[u8]>>, http::Error> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
-        bearer.set_sensitive(true);
-        let mut request = Request::new(self.body.as_deref());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert(header::AUTHORIZATION, bearer);
-        Ok(request)
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Where it goes: always to the environment's origin.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// All headers but `Authorization`.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body, if it has one.
+    pub fn body(&self) -> Option<&[u8]> {
+        self.body.as_deref()
     }
 }
 

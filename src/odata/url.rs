@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::Uri;
+use percent_encoding::percent_decode_str;
 
 use crate::origin::Origin;
 
@@ -21,6 +22,10 @@ const MAX_URL: usize = 32_768;
 /// # Errors
 /// What is wrong with the path, for people.
 pub fn target(environment: &Origin, path: &str) -> Result<Uri, String> {
+    let too_long = |length: usize| format!("is too long: {length} characters, and Dataverse takes a URL of {MAX_URL}");
+    if path.len() > MAX_URL {
+        return Err(too_long(path.len()));
+    }
     let path_and_query = if is_absolute(path) {
         of_link(environment, path)?
     } else {
@@ -28,10 +33,7 @@ pub fn target(environment: &Origin, path: &str) -> Result<Uri, String> {
     };
     let url = format!("{environment}{path_and_query}");
     if url.len() > MAX_URL {
-        return Err(format!(
-            "is too long: the URL has {} characters, and Dataverse takes {MAX_URL}",
-            url.len()
-        ));
+        return Err(too_long(url.len()));
     }
     url.parse().map_err(|_| "cannot be made a URL".to_owned())
 }
@@ -79,23 +81,35 @@ fn of_relative(path: &str) -> Result<String, String> {
 }
 
 /// Percent-encodes what a URL cannot hold (RFC 3986), and what would change its meaning between single quotes, where
-/// OData has string values. Escapes that are there stay as they are.
+/// OData has string values. Escapes that are there stay as they are. What could be meant in two ways is refused.
 fn encode(path: &str) -> Result<String, String> {
     let mut encoded = String::with_capacity(path.len());
     let mut quoted = false;
     let mut in_query = false;
     for (index, c) in path.char_indices() {
+        let escape = (c == '%').then(|| escape_at(path, index)).flatten();
         match c {
             '\'' => quoted = !quoted,
+            '%' if escape == Some("27") => quoted = !quoted,
             '?' if !quoted => in_query = true,
             '#' if !quoted => {
                 return Err("holds a # outside quotes, which would cut it off there: write %23".to_owned());
             }
-            _ if c.is_control() => return Err("holds a line break or another control character".to_owned()),
+            '<' | '>' | '"' if !quoted => {
+                return Err(format!(
+                    "holds a {c} outside single quotes: FetchXML and JSON in a query must be percent-encoded whole, or their & and \
+                     quotes would be taken for the query's"
+                ));
+            }
+            _ if c.is_control() => {
+                return Err(
+                    "holds a line break or another control character: if it is meant, write it as %0A".to_owned(),
+                );
+            }
             _ => {}
         }
         let kept = match c {
-            '%' => begins_escape(path, index),
+            '%' => escape.is_some(),
             '/' | '?' => !quoted || in_query,
             '&' | '+' => !quoted || !in_query,
             _ => c.is_ascii_alphanumeric() || "-._~!$'()*,;=:@".contains(c),
@@ -110,24 +124,28 @@ fn encode(path: &str) -> Result<String, String> {
         }
     }
     if quoted {
-        return Err(
-            "has single quotes that do not pair up: double one within a value ('O''Brien'), or write %27".to_owned(),
-        );
+        return Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned());
+    }
+    if percent_decode_str(&encoded).decode_utf8().is_err() {
+        return Err("holds a % and two hexadecimal digits that are no UTF-8: write %25 for a percent sign".to_owned());
     }
     Ok(encoded)
 }
 
-fn begins_escape(path: &str, index: usize) -> bool {
-    path.as_bytes()
-        .get(index..)
-        .and_then(|rest| rest.get(1..3))
-        .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+/// The two hexadecimal digits after a percent sign, if they are there.
+fn escape_at(path: &str, index: usize) -> Option<&str> {
+    let digits = path.get(index..)?.get(1..3)?;
+    digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
 }
 
 /// Servers and proxies resolve `..` after decoding, some of them more than once, and some take a backslash for a slash.
-fn refuse_dot_segments(path: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with the path, for people.
+pub fn refuse_dot_segments(path: &str) -> Result<(), String> {
+    const ROUNDS: usize = 4;
     let mut decoded = Cow::Borrowed(path);
-    loop {
+    for _ in 0..ROUNDS {
         let climbs = decoded
             .split(['/', '\\'])
             .any(|segment| segment.contains('.') && segment.trim_matches(['.', ' ']).is_empty());
@@ -136,14 +154,13 @@ fn refuse_dot_segments(path: &str) -> Result<(), String> {
                 "holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"
             ));
         }
-        let next = percent_encoding::percent_decode_str(&decoded)
-            .decode_utf8_lossy()
-            .into_owned();
+        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
         if next == *decoded {
             return Ok(());
         }
         decoded = Cow::Owned(next);
     }
+    Err("is percent-encoded again and again".to_owned())
 }
 
 #[cfg(test)]
@@ -180,10 +197,6 @@ mod tests {
             below_root("contacts?$filter=lastname eq 'Łoś'"),
             "contacts?$filter=lastname%20eq%20'%C5%81o%C5%9B'"
         );
-        assert_eq!(
-            below_root("x?fetchXml=<fetch top=\"3\"/>"),
-            "x?fetchXml=%3Cfetch%20top=%223%22/%3E"
-        );
     }
 
     #[test]
@@ -215,6 +228,10 @@ mod tests {
             "accounts?$filter=name%20eq%20'Rock%20%26%20Roll%20%231%20%2B%20more'&$top=1"
         );
         assert_eq!(
+            below_root("x?$filter=name eq %27A & B%27&$top=1"),
+            "x?$filter=name%20eq%20%27A%20%26%20B%27&$top=1"
+        );
+        assert_eq!(
             below_root("accounts(name='A/B?C')/x?$top=1"),
             "accounts(name='A%2FB%3FC')/x?$top=1"
         );
@@ -225,6 +242,10 @@ mod tests {
     fn paths_that_cannot_be_meant_are_refused() {
         for (path, part) in [
             ("contacts?$filter=lastname eq 'O'Brien'", "pair up"),
+            ("contacts?$filter=lastname eq %27O%27Brien%27", "pair up"),
+            ("contacts?$filter=contains(x,'100%de')", "%25"),
+            ("x?fetchXml=<fetch top='3'/>", "percent-encoded whole"),
+            ("x?fetchXml=%3Cfetch%3E\"&\"", "percent-encoded whole"),
             ("contacts#x", "#"),
             ("contacts\r\nX: y", "line break"),
             ("contacts\0", "control"),
@@ -238,6 +259,7 @@ mod tests {
             ("%2e%2e/%2E./x", "dots"),
             ("%252e%252e%252fx", "dots"),
             ("%25252e%25252e%25252fx", "dots"),
+            ("%252525252525252e", "again and again"),
             ("a%2f..%2fb", "dots"),
             ("a%5c..%5cb", "dots"),
             ("... /x", "dots"),
@@ -246,6 +268,11 @@ mod tests {
             let reason = url(path).unwrap_err();
             assert!(reason.contains(part), "{path}: {reason}");
         }
+        assert!(
+            url(&format!("%{}", "25".repeat(MAX_URL)))
+                .unwrap_err()
+                .contains("too long")
+        );
         assert!(
             url(&format!("contacts?$filter={}", "x".repeat(MAX_URL)))
                 .unwrap_err()

@@ -18,12 +18,7 @@ pub fn broken(error: &StreamError) -> Failure {
 }
 
 fn cut_off(detail: &str) -> Failure {
-    Failure {
-        cause: OutageCause::CutOff,
-        detail: detail.to_owned(),
-        status: None,
-        sent: true,
-    }
+    Failure::new(OutageCause::CutOff, detail)
 }
 
 /// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
@@ -66,6 +61,13 @@ pub fn failure(code: ErrorCode) -> Failure {
         ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             (OutageCause::TimedOut, true, "the request took too long")
         }
+        // What Spin puts in the place of a capability that a dependency was not given.
+        ErrorCode::InternalError(Some(text)) if text.contains("is not permitted") => (
+            OutageCause::DeniedByHost,
+            false,
+            "the host this component runs in denies outgoing HTTP: let the dependency inherit allowed_outbound_hosts \
+             (inherit_configuration)",
+        ),
         _ => (
             OutageCause::CutOff,
             true,
@@ -73,9 +75,7 @@ pub fn failure(code: ErrorCode) -> Failure {
         ),
     };
     Failure {
-        cause,
-        detail: format!("{what} ({code:?})"),
-        status: None,
         sent,
+        ..Failure::new(cause, format!("{what} ({code:?})"))
     }
 }

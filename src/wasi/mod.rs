@@ -1,6 +1,7 @@
 //! `Host` over WASI 0.2. Its calls wait inside `wstd::runtime::block_on`.
 
 mod failure;
+pub mod incoming;
 mod outgoing;
 mod stream;
 
@@ -75,7 +76,8 @@ async fn within(limit: Duration, ready: AsyncPollable) -> Result<(), Failure> {
 fn headers(fields: &Fields) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {
-        headers.append(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        let (name, value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        headers.try_append(name, value).ok()?;
     }
     Some(headers)
 }

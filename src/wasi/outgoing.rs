@@ -23,7 +23,11 @@ pub async fn send<B: Body>(request: Request<Option<B>>, timeouts: &Timeouts) -> 
     let (head, source) = request.into_parts();
     let (outgoing, body) = outgoing(&head, source.is_some())?;
     let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
-    let future = outgoing_handler::handle(outgoing, Some(options)).map_err(failure)?;
+    let future = outgoing_handler::handle(outgoing, Some(options)).map_err(|code| Failure {
+        // Refused at the door.
+        sent: false,
+        ..failure(code)
+    })?;
     // Held until the answer has been read: letting go of an unfinished upload ends the connection, and with it the answer.
     let mut upload = body.map(Sink::new);
     if let (Some(mut source), Some(upload)) = (source, &mut upload) {
@@ -47,11 +51,16 @@ pub async fn send<B: Body>(request: Request<Option<B>>, timeouts: &Timeouts) -> 
 }
 
 /// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
-/// when a service refuses a body before having read it. That it cannot be read is, since then no answer will come.
+/// when a service refuses a body before having read it. That it stalls, or cannot be read, is, since then no answer will
+/// come.
 async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Result<(), Failure> {
     while let Some(chunk) = source.chunk().await? {
-        if upload.write(&chunk, limit).await.is_err() {
-            return Ok(());
+        let written = upload.write(&chunk, limit).await;
+        source.sent(chunk);
+        match written {
+            Ok(()) => {}
+            Err(failure) if failure.cause == OutageCause::TimedOut => return Err(failure),
+            Err(_) => return Ok(()),
         }
     }
     let _ = upload.finish(limit).await;
@@ -62,17 +71,17 @@ fn outgoing(
     head: &request::Parts,
     has_body: bool,
 ) -> Result<(wasi::OutgoingRequest, Option<wasi::OutgoingBody>), Failure> {
-    let refused = |what: &str| Failure {
-        cause: OutageCause::DeniedByHost,
-        detail: format!("the host this component runs in does not take the {what} of a request"),
-        status: None,
-        sent: false,
+    let refused = |what: &str| {
+        let detail = format!("the host this component runs in does not take the {what} of a request");
+        Failure::not_sent(OutageCause::DeniedByHost, detail)
     };
     let headers = wasi::Fields::new();
     for (name, value) in &head.headers {
-        headers
-            .append(name.as_str(), value.as_bytes())
-            .map_err(|_| refused(&format!("header {name}")))?;
+        let appended = headers.append(name.as_str(), value.as_bytes());
+        // Some hosts keep the length to themselves, and see to it.
+        if appended.is_err() && name != header::CONTENT_LENGTH {
+            return Err(refused(&format!("header {name}")));
+        }
     }
     let outgoing = wasi::OutgoingRequest::new(headers);
     let uri = &head.uri;
@@ -144,10 +153,8 @@ fn response(
 ) -> Result<Response<WasiBody>, Failure> {
     let status = answer.status();
     let unusable = |what: &str| Failure {
-        cause: OutageCause::UnusableAnswer,
-        detail: format!("the answer has {what}"),
         status: Some(status),
-        sent: true,
+        ..Failure::new(OutageCause::UnusableAnswer, format!("the answer has {what}"))
     };
     let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is none"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is none"))?;

@@ -28,7 +28,9 @@ enum Parent {
         _response: wasi::IncomingResponse,
         _upload: Option<Sink>,
     },
-    Request(wasi::IncomingRequest),
+    Request {
+        _request: wasi::IncomingRequest,
+    },
 }
 
 impl WasiBody {
@@ -45,11 +47,14 @@ impl WasiBody {
     /// The body of a request to this component.
     pub fn of_request(request: wasi::IncomingRequest, limit: Duration) -> Option<Self> {
         let body = request.consume().ok()?;
-        Self::new(body, Parent::Request(request), limit)
+        Self::new(body, Parent::Request { _request: request }, limit)
     }
 
     fn new(body: wasi::IncomingBody, parent: Parent, limit: Duration) -> Option<Self> {
-        let stream = body.stream().ok()?;
+        let Ok(stream) = body.stream() else {
+            drop(body);
+            return None;
+        };
         Some(Self {
             stream: Some(stream),
             body: Some(body),

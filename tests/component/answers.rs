@@ -3,7 +3,7 @@
 use embedded_host::Reply;
 use embedded_host::types::{Error, Method, OutageCause, Service};
 
-use crate::support::{TOKEN, answer, contoso, dataverse_error, json_answer, outage, request};
+use crate::support::{answer, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, request};
 
 /// The outcome of a read that is answered so.
 fn read(
@@ -179,6 +179,8 @@ fn other_shapes_of_errors_are_understood() {
         (r#"{"error":{"code":"","message":"no code"}}"#, "", "no code"),
         (r#"{"error":{"message":"no code"}}"#, "", "no code"),
         (r#"{"Message":"flat","ErrorCode":"0x1"}"#, "0x1", "flat"),
+        (r#"{"Message":"flat","ErrorCode":-2147220969}"#, "-2147220969", "flat"),
+        (r#"{"error":{"code":5,"message":null}}"#, "5", ""),
         (
             r#"{"Message":"An error has occurred.","ExceptionMessage":"why","ExceptionType":"x"}"#,
             "",
@@ -209,15 +211,79 @@ fn an_error_that_is_not_json_keeps_its_status_and_begins_to_say_why() {
 
 #[test]
 fn an_error_that_repeats_the_token_does_not_give_it_away() {
+    // As long as real ones are.
+    let token = "0123456789".repeat(200);
     for content_type in ["text/plain", "application/json"] {
-        let body = format!(r#"{{"error":{{"code":"{TOKEN}","message":"you sent Bearer {TOKEN}"}}}}"#);
-        let error =
-            dataverse_error(read(move || answer(400, &[("content-type", content_type)], body.clone())).unwrap_err());
+        let body = format!(r#"{{"error":{{"code":"{token}","message":"you sent Bearer {token}"}}}}"#);
+        let granted = format!(r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"{token}"}}"#);
+        let (mut client, _) = answered(&contoso_settings(), move |request| {
+            Reply::Answer(if request.uri().path().contains("/oauth2/") {
+                json_answer(200, &granted)
+            } else {
+                answer(400, &[("content-type", content_type)], body.clone())
+            })
+        });
+        let error = dataverse_error(client.get("contacts").unwrap_err());
         assert!(
-            error.message.contains("***") && !format!("{error:?}").contains(TOKEN),
+            error.message.contains("***") && !format!("{error:?}").contains("0123456789"),
             "{error:?}"
         );
     }
+}
+
+#[test]
+fn a_write_that_dataverse_failed_at_may_have_taken_effect() {
+    for (status, may) in [
+        (400, false),
+        (403, false),
+        (412, false),
+        (408, true),
+        (500, true),
+        (501, true),
+    ] {
+        let reply = move || Reply::Answer(json_answer(status, r#"{"error":{"code":"0x80040216","message":"x"}}"#));
+        let (mut client, _) = contoso(reply);
+        let write = dataverse_error(client.post("contacts", "{}").unwrap_err());
+        assert_eq!((write.status, write.may_have_taken_effect), (status, may));
+        assert!(!dataverse_error(client.get("contacts").unwrap_err()).may_have_taken_effect);
+    }
+}
+
+#[test]
+fn the_answer_to_a_batch_is_handed_over_whole() {
+    let body = "--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n--b--\r\n";
+    for status in [200, 400, 401, 429, 500] {
+        let (mut client, requests) =
+            contoso(move || Reply::Answer(answer(status, &[("content-type", "multipart/mixed; boundary=b")], body)));
+        let response = client.post("$batch", "--x--").unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (status, body.as_bytes()));
+        assert_eq!(requests.lock().unwrap().len(), 2, "not sent again");
+    }
+}
+
+#[test]
+fn an_outage_says_what_dataverse_said() {
+    let reply = || {
+        let headers = [
+            ("content-type", "application/json"),
+            ("retry-after", "9"),
+            ("REQ_ID", "the-id"),
+        ];
+        Reply::Answer(answer(
+            503,
+            &headers,
+            r#"{"error":{"code":"0x80044150","message":"SQL"}}"#,
+        ))
+    };
+    let outage = outage(contoso(reply).0.get("contacts").unwrap_err());
+    assert_eq!(
+        (outage.retry_after_seconds, outage.request_id.as_deref()),
+        (Some(9), Some("the-id"))
+    );
+    assert!(
+        outage.detail.contains("0x80044150") && outage.detail.contains("contoso.crm.dynamics.com"),
+        "{outage:?}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use embedded_host::types::{Method, Options, OutageCause, Service};
+use embedded_host::types::{Method, Options, OutageCause, Service, Settings};
 use embedded_host::{DEFAULT_OPTIONS, HttpError, Network, Reply};
 
 use crate::support::{
@@ -142,17 +142,56 @@ fn a_host_without_timeouts_is_given_up_all_the_same() {
 
 #[test]
 fn a_refused_connection_cannot_have_taken_effect() {
-    let origin = format!(
+    let authority = Server::start(|_, _| {});
+    let environment = format!(
         "http://{}",
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     );
-    let mut client = Client::open(&settings_for(&origin), Network::Machine);
+    let settings = Settings {
+        environment_url: environment.clone(),
+        ..settings_for(&authority.origin())
+    };
+    let mut client = Client::open(&settings, Network::Machine);
     let outage = outage(client.post("contacts", "{}").unwrap_err());
     assert_eq!(
         (outage.cause, outage.service),
-        (OutageCause::NoConnection, Service::EntraId)
+        (OutageCause::NoConnection, Service::Dataverse)
     );
     assert!(!outage.may_have_taken_effect);
+    assert!(outage.detail.contains(&environment), "{outage:?}");
+}
+
+#[test]
+fn a_dependency_without_network_is_told_what_to_inherit() {
+    // What Spin puts in the place of a capability that a dependency was not given.
+    let denied = || HttpError::InternalError(Some("\"wasi:http/outgoing-handler\" is not permitted".to_owned()));
+    let (mut client, _) = contoso(move || Reply::Fails(denied));
+    let outage = outage(client.post("contacts", "{}").unwrap_err());
+    assert_eq!(
+        (outage.cause, outage.may_have_taken_effect),
+        (OutageCause::DeniedByHost, false)
+    );
+    assert!(outage.detail.contains("inherit_configuration"), "{outage:?}");
+}
+
+#[test]
+fn an_upload_that_stalls_is_given_up() {
+    // The server neither reads nor answers.
+    let server = Server::start(|_, _| thread::sleep(Duration::from_secs(5)));
+    let options = Options {
+        first_byte_timeout_ms: Some(300),
+        connect_timeout_ms: Some(300),
+        ..DEFAULT_OPTIONS
+    };
+    let settings = with_options(settings_for(&server.origin()), options);
+    let start = Instant::now();
+    let upload = with_body(request(Method::Post, "contacts"), vec![b' '; 30_000_000]);
+    let outage = outage(Client::open(&settings, Network::Machine).send(&upload).unwrap_err());
+    assert_eq!(
+        (outage.cause, outage.may_have_taken_effect),
+        (OutageCause::TimedOut, true)
+    );
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 #[test]

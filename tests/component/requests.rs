@@ -176,6 +176,12 @@ fn what_is_wrong_is_refused_before_anything_is_sent() {
         assert_eq!(faults[0].0, field);
         assert!(faults[0].1.contains(reason), "{faults:?}");
     }
+    let mut many = get("x");
+    many.headers = (0..30_000).map(|n| (format!("x-{n}"), "a".to_owned())).collect();
+    assert_eq!(request_faults(client.send(&many).unwrap_err())[0].0, "headers");
+    let deep = get(&format!("%{}2e", "25".repeat(500_000)));
+    assert_eq!(request_faults(client.send(&deep).unwrap_err())[0].0, "path");
+
     let several = with_header(with_body(get("../x"), "{}"), "Host", "x");
     assert_eq!(
         request_faults(client.send(&several).unwrap_err()).len(),

@@ -59,6 +59,20 @@ fn pages_follow_one_another_to_the_last_row() {
 }
 
 #[test]
+fn the_next_link_of_a_filter_with_quotes_and_letters_is_followed() {
+    let tenant = Tenant::start();
+    let mut client = tenant.client();
+    let one = |path: &str| with_header(request(Method::Get, path), "Prefer", "odata.maxpagesize=1");
+    let filter = "contains(lastname,'''') or contains(lastname,'ö')";
+    let first = client
+        .send(&one(&format!("contacts?$select=lastname&$filter={filter}")))
+        .unwrap();
+    let second = client.send(&one(first.next_link.as_deref().unwrap())).unwrap();
+    assert_ne!(names(&first), names(&second));
+    assert!(names(&second)[0].contains(['\'', 'ö']), "{:?}", names(&second));
+}
+
+#[test]
 fn a_next_link_that_leaves_the_environment_is_refused() {
     let tenant = Tenant::start();
     let mut client = tenant.client();

@@ -48,6 +48,10 @@ impl Run {
                 .instance
                 .odata_request(Some(connection), &request(Get, path))
                 .unwrap();
+            let body = outcome
+                .as_ref()
+                .map(|response| String::from_utf8_lossy(&response.body).into_owned());
+            self.said.push_str(&body.unwrap_or_default());
             self.say(outcome);
         }
         let smuggled = with_header(request(Post, "contacts"), "Authorization", "Bearer of-the-caller");

@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use embedded_host::types::{Credential, Error, OutageCause, Service, Settings};
-use embedded_host::{Network, Reply};
+use embedded_host::types::{AssertionAlgorithm, Credential, Error, Options, OutageCause, Service, Settings};
+use embedded_host::{DEFAULT_OPTIONS, Network, Reply};
 use sandbox::{Fault, FaultKind};
 
 use crate::support::{
-    CLIENT, COMPONENT, Client, SECRET, STRANGER, TENANT, TOKEN, Tenant, answer, answered, contoso_settings,
-    entra_error, json_answer, outage, token_answer,
+    CLIENT, Client, SECRET, STRANGER, Server, TENANT, TOKEN, Tenant, answer, answered, contoso_settings, entra_error,
+    json_answer, outage, token_answer, with_options,
 };
 
 fn unix_time() -> u64 {
@@ -112,7 +112,6 @@ fn a_token_is_not_used_in_its_last_five_minutes() {
 #[test]
 fn tokens_are_kept_apart_by_all_that_selects_the_identity() {
     let tenant = Tenant::start();
-    let origin = tenant.sandbox.origin();
     let mut client = tenant.client();
     let by_certificate = client.token().unwrap().token;
     let mut open = |settings: &Settings| {
@@ -135,12 +134,32 @@ fn tokens_are_kept_apart_by_all_that_selects_the_identity() {
         ..tenant.settings()
     };
     assert!(open(&other_tenant).is_err(), "nor another tenant");
+    let with = |options| with_options(tenant.settings(), options);
+    let other_scope = with(Options {
+        scope: Some("https://other.example/.default".into()),
+        ..DEFAULT_OPTIONS
+    });
+    assert!(open(&other_scope).is_err(), "nor another scope");
+    let other_authority = Server::start(|_, _| {});
+    let elsewhere = Options {
+        authority: Some(other_authority.origin()),
+        ..DEFAULT_OPTIONS
+    };
+    let elsewhere = Settings {
+        options: Some(elsewhere),
+        ..tenant.settings()
+    };
+    assert_eq!(open(&elsewhere).unwrap().token, TOKEN, "nor another authority");
+    let rs256 = with(Options {
+        assertion_algorithm: Some(AssertionAlgorithm::Rs256),
+        ..DEFAULT_OPTIONS
+    });
+    assert_ne!(open(&rs256).unwrap().token, by_certificate, "nor another assertion");
     let other_client = Settings {
         client_id: CLIENT.into(),
         ..tenant.settings()
     };
     assert!(open(&other_client).is_err(), "nor another application");
-    assert!(origin.starts_with("http://127.0.0.1:"));
 }
 
 #[test]
@@ -378,8 +397,58 @@ fn a_new_token_that_dataverse_does_not_accept_is_not_replaced() {
 }
 
 #[test]
-fn a_secret_is_not_printed_by_the_instance() {
-    let (client, _) = answered(&contoso_settings(), |_| Reply::Answer(token_answer()));
-    assert!(!client.instance.output().contains(SECRET));
-    assert!(COMPONENT.instance(&[], Network::Machine).unwrap().output().is_empty());
+fn refusals_that_ask_to_come_back_are_outages() {
+    for (status, body) in [
+        (
+            400,
+            r#"{"error":"temporarily_unavailable","error_description":"AADSTS90033: later"}"#,
+        ),
+        (
+            400,
+            r#"{"error":"invalid_request","error_codes":[90024],"error_description":"AADSTS90024: later"}"#,
+        ),
+        (408, ""),
+    ] {
+        let outage = outage(refused(move || json_answer(status, body)));
+        assert_eq!(
+            (outage.cause, outage.status),
+            (OutageCause::ServiceUnavailable, Some(status)),
+            "{body}"
+        );
+    }
+    let throttled = refused(|| json_answer(400, r#"{"error":"invalid_request","error_codes":[90055]}"#));
+    assert!(matches!(throttled, Error::Throttled(_)), "{throttled:?}");
+}
+
+#[test]
+fn an_outage_says_what_the_service_said() {
+    let outage = outage(refused(|| {
+        let headers = [("retry-after", "7"), ("x-ms-request-id", "the-id")];
+        answer(503, &headers, "")
+    }));
+    assert_eq!(
+        (outage.retry_after_seconds, outage.request_id.as_deref()),
+        (Some(7), Some("the-id"))
+    );
+    assert!(
+        outage.detail.contains("https://login.microsoftonline.com"),
+        "{outage:?}"
+    );
+}
+
+#[test]
+fn a_token_too_large_for_a_header_is_none() {
+    let body = format!(
+        r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"{}"}}"#,
+        "x".repeat(200_000)
+    );
+    let outage = outage(refused(move || json_answer(200, &body)));
+    assert_eq!(outage.cause, OutageCause::UnusableAnswer);
+}
+
+#[test]
+fn a_secret_that_is_repeated_is_not_passed_on() {
+    let body = format!(r#"{{"error":"invalid_client","error_description":"client_secret={SECRET}"}}"#);
+    let refusal = refused(move || json_answer(401, &body));
+    assert_eq!(entra_error(refusal).description, "client_secret=***");
 }

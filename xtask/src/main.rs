@@ -51,7 +51,10 @@ fn run(task: &Task) -> Result<()> {
         Task::Build | Task::Demo | Task::Test => setup::install()?,
     }
     match task {
-        Task::Test => check::everything(),
+        Task::Test => {
+            setup::install_checkers()?;
+            check::everything()
+        }
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
         Task::Build | Task::Sandbox { .. } => build::component(build::Output::Shown).map(drop),
     }

@@ -1,7 +1,9 @@
 //! Serves the sandbox for trying things out.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use sandbox::{Config, Sandbox};
@@ -16,9 +18,9 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
     let folder = xtask::workspace().join("target").join("sandbox");
     fs::create_dir_all(&folder)?;
     let pem = folder.join("client.pem");
-    fs::write(
+    write_private(
         &pem,
-        format!("{}{}", demo.identity.certificate_pem, demo.identity.key_pkcs8_pem),
+        &format!("{}{}", demo.identity.certificate_pem, demo.identity.key_pkcs8_pem),
     )
     .with_context(|| pem.display().to_string())?;
 
@@ -38,7 +40,7 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
     println!("# or, in place of the certificate:");
     println!("# export AZURE_CLIENT_SECRET='{}'", demo.client_secret);
     println!();
-    println!("A first call, in that shell:");
+    println!("A first call, in that shell, once `cargo xtask build` has been run:");
     println!();
     println!(
         "wasmtime run -Shttp --env DATAVERSE_URL --env AZURE_AUTHORITY_HOST --env AZURE_TENANT_ID --env AZURE_CLIENT_ID \\"
@@ -53,5 +55,15 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c())?;
+    Ok(())
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())?;
     Ok(())
 }

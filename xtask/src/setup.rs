@@ -17,6 +17,34 @@ pub fn install() -> Result<()> {
     install_clang()
 }
 
+/// Installs what the checks need on top: rustup's minimal profile has neither.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_checkers() -> Result<()> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        let has = || {
+            let version = crate::cargo()
+                .args([subcommand, "--version"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            version.is_ok_and(|status| status.success())
+        };
+        if has() {
+            continue;
+        }
+        println!("Adding {component} ...");
+        let added = Command::new("rustup")
+            .args(["component", "add", component])
+            .current_dir(crate::workspace())
+            .status();
+        let by_hand = format!("install {component}: with rustup, `rustup component add {component}`");
+        ensure!(added.context(by_hand.clone())?.success() && has(), "{by_hand}");
+    }
+    Ok(())
+}
+
 fn install_target() -> Result<()> {
     if has_target()? {
         return Ok(());

@@ -22,7 +22,7 @@ fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
         Some((name, options)) => (name.trim(), options.strip_suffix(')').ok_or_else(|| unbalanced(item))?),
         None => (item, ""),
     };
-    if table.collections.contains(&name) || name.contains('/') {
+    if table.collection(name).is_some() || name.contains('/') {
         return Err(Refusal::unsupported(format_args!("$expand of '{name}'")));
     }
     let lookup = table.lookup(name).ok_or_else(|| Refusal::no_such_column(name, table))?;

@@ -1,8 +1,12 @@
 //! The Web API below `/api/data/v9.x/`.
 
+mod batch;
 mod collection;
+mod dispatch;
 mod expand;
+mod file;
 mod filter;
+mod link;
 mod paging;
 mod path;
 mod payload;
@@ -10,6 +14,7 @@ mod prefer;
 pub mod privileges;
 mod query;
 mod record;
+mod reference;
 mod refusal;
 mod schema;
 pub mod seed;
@@ -19,17 +24,20 @@ mod value;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use http::StatusCode;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::request::Received;
 use crate::response::{Answer, answer, append, empty, lock};
 use crate::server::State;
 use crate::{ApplicationUser, Config};
-use path::Target;
+use batch::References;
+use dispatch::{Place, Visit};
+use file::upload::Uploads;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
+use schema::Table;
 use store::Store;
 
 pub(crate) struct Dataverse {
@@ -37,6 +45,7 @@ pub(crate) struct Dataverse {
     users: Vec<(String, Option<ApplicationUser>)>,
     page_size: usize,
     store: Mutex<Store>,
+    uploads: Mutex<Uploads>,
     remaining: AtomicU32,
 }
 
@@ -45,10 +54,12 @@ struct Call<'a> {
     request: &'a Received,
     user: &'a ApplicationUser,
     prefer: Prefer,
+    origin: &'a str,
     /// `http://127.0.0.1:PORT/api/data/v9.2`
     root: String,
     now: i64,
     page_size: usize,
+    references: &'a References,
 }
 
 impl Dataverse {
@@ -62,8 +73,14 @@ impl Dataverse {
                 .collect(),
             page_size: config.default_page_size.max(1),
             store: Mutex::new(Store::seeded()),
+            uploads: Mutex::default(),
             remaining: AtomicU32::new(6000),
         }
+    }
+
+    /// The refusal of a request without a good token.
+    pub(crate) fn refuse_stranger(&self, request: &Received, state: &State) -> Option<Answer> {
+        bearer(request, state).is_none().then(|| self.unauthorized(state))
     }
 
     pub(crate) fn answer(&self, request: &Received, state: &State) -> Answer {
@@ -87,35 +104,13 @@ impl Dataverse {
             let message = "The user is not a member of the organization.";
             Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
         })?;
-        let (version, path) = path::version(&request.path)
-            .ok_or_else(|| Refusal::no_such_resource(&format!("{}{}", state.origin, request.path)))?;
-        refuse_length(request, state)?;
-        refuse_headers(request)?;
-        let call = Call {
-            request,
+        let visit = Visit {
+            state,
             user,
-            prefer: Prefer::read(request)?,
-            root: format!("{}/api/data/{version}", state.origin),
-            now: state.clock.unix(),
             page_size: self.page_size,
+            uploads: &self.uploads,
         };
-        let mut store = lock(&self.store);
-        match path::target(path, &call.root)? {
-            Target::ServiceDocument => service_document(&call),
-            Target::WhoAmI => whoami(&call),
-            Target::Collection(table) => match request.method {
-                Method::GET => collection::list(&call, table, &store),
-                Method::POST => record::create(&call, table, &mut store),
-                _ => Err(Refusal::method_not_allowed(&request.method)),
-            },
-            Target::Row(table, id) => match request.method {
-                Method::GET => record::read(&call, table, id, &store),
-                Method::PATCH => record::upsert(&call, table, id, &mut store),
-                Method::DELETE => record::delete(&call, table, id, &mut store),
-                Method::PUT => Err(Refusal::unsupported("PUT of a whole row")),
-                _ => Err(Refusal::method_not_allowed(&request.method)),
-            },
-        }
+        visit.perform(request, Place::Alone, &mut lock(&self.store))
     }
 
     /// facts: dataverse 1.1. The body is unverified: clients assume that it may be empty.
@@ -177,67 +172,11 @@ fn bearer(request: &Received, state: &State) -> Option<String> {
     good.then_some(issued.client_id)
 }
 
-/// facts: dataverse 1.6: 32 KB of URL and no more. Guess: how a longer one is refused.
-fn refuse_length(request: &Received, state: &State) -> Result<(), Refusal> {
-    if state.origin.len() + request.path_and_query().len() <= 32_768 {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        StatusCode::URI_TOO_LONG,
-        "",
-        "The request URL is longer than 32,768 characters.",
-    ))
-}
-
-/// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
-fn refuse_headers(request: &Received) -> Result<(), Refusal> {
-    for name in ["callerobjectid", "mscrmcallerid", "mscrm.sessiontoken"] {
-        if request.headers.contains_key(name) {
-            return Err(Refusal::unsupported(format_args!("the header '{name}'")));
-        }
-    }
-    if request
-        .header("mscrm.suppressduplicatedetection")
-        .is_some_and(|value| value.eq_ignore_ascii_case("false"))
-    {
-        return Err(Refusal::unsupported("duplicate detection"));
-    }
-    Ok(())
-}
-
-/// facts: dataverse 1.2
-fn whoami(call: &Call<'_>) -> Result<Answer, Refusal> {
-    if call.request.method != Method::GET {
-        // Microsoft's page "Troubleshoot Dataverse Web API client errors".
-        return Err(Refusal::no_such_resource(&format!("{}/WhoAmI", call.root)));
-    }
-    let mut answer = call.json(
-        StatusCode::OK,
-        &json!({
-            "@odata.context": format!("{}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse", call.root),
-            "BusinessUnitId": call.user.business_unit_id,
-            "UserId": call.user.user_id,
-            "OrganizationId": call.user.organization_id,
-        }),
-    );
-    append(&mut answer, "allow", "OPTIONS,GET,HEAD,POST");
-    Ok(answer)
-}
-
-/// DOC web-api-service-documents. Guess: which of the sandbox's few tables a real document would list.
-fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
-    if call.request.method != Method::GET {
-        return Err(Refusal::method_not_allowed(&call.request.method));
-    }
-    let sets: Vec<Value> = schema::TABLES
-        .iter()
-        .map(|table| json!({"name": table.entity_set, "kind": "EntitySet", "url": table.entity_set}))
-        .collect();
-    let body = json!({"@odata.context": format!("{}/$metadata", call.root), "value": sets});
-    Ok(call.json(StatusCode::OK, &body))
-}
-
 impl Call<'_> {
+    fn row_url(&self, table: &Table, id: Uuid) -> String {
+        format!("{}/{}({id})", self.root, table.entity_set)
+    }
+
     fn json(&self, status: StatusCode, body: &Value) -> Answer {
         let mut answer = answer(status, "application/json; odata.metadata=minimal", body.to_string());
         self.prefer.echo(&mut answer);

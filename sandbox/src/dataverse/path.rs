@@ -3,14 +3,19 @@
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
+use super::file;
+use super::reference::Reference;
 use super::refusal::Refusal;
-use super::schema::{OTHER_ENTITY_SETS, Table};
+use super::schema::{Navigation, OTHER_ENTITY_SETS, Table};
 
 pub(super) enum Target {
     ServiceDocument,
     WhoAmI,
+    Batch,
     Collection(&'static Table),
     Row(&'static Table, Uuid),
+    Reference(Reference),
+    File(file::Place),
 }
 
 /// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
@@ -28,7 +33,8 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
     match path {
         "" => return Ok(Target::ServiceDocument),
         "WhoAmI" | "WhoAmI()" => return Ok(Target::WhoAmI),
-        "$metadata" | "$batch" => return Err(Refusal::unsupported(path)),
+        "$batch" => return Ok(Target::Batch),
+        "$metadata" => return Err(Refusal::unsupported(path)),
         _ => {}
     }
     let (segment, rest) = path
@@ -51,8 +57,23 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
             _ => Refusal::no_such_segment(name),
         });
     };
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let Some(navigation) = rest.strip_suffix("/$ref")
+    {
+        return reference(table, row_id(key, table)?, navigation).map(Target::Reference);
+    }
+    if let (Some(key), Some(rest), Some(column)) = (key, rest, table.file)
+        && let Some(below @ ("" | "/$value")) = rest.strip_prefix(column)
+    {
+        return Ok(Target::File(file::Place {
+            table,
+            id: row_id(key, table)?,
+            column,
+            value: !below.is_empty(),
+        }));
+    }
     if let Some(rest) = rest {
-        // Properties, navigation, $ref, $count, $value, bound functions and actions.
+        // Properties, navigation, $count, $value, bound functions and actions.
         return Err(Refusal::unsupported(format_args!(
             "'{rest}' below a row or an entity set"
         )));
@@ -61,6 +82,28 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         None => Ok(Target::Collection(table)),
         Some(key) => Ok(Target::Row(table, row_id(key, table)?)),
     }
+}
+
+/// `nav` or `nav(guid)` before `/$ref`.
+fn reference(table: &'static Table, id: Uuid, path: &str) -> Result<Reference, Refusal> {
+    let (name, other) = match path.split_once('(').map(|(name, key)| (name, key.strip_suffix(')'))) {
+        Some((name, Some(key))) => (name, Some(key)),
+        _ => (path, None),
+    };
+    let lookup = table.lookup(name).map(Navigation::Lookup);
+    let navigation = lookup.or_else(|| table.collection(name).map(Navigation::Collection));
+    let navigation = navigation.ok_or_else(|| Refusal::no_such_segment(name))?;
+    let other = match (&navigation, other) {
+        (_, None) => None,
+        (Navigation::Lookup(lookup), Some(key)) => Some(row_id(key, lookup.table()?)?),
+        (Navigation::Collection(collection), Some(key)) => Some(row_id(key, collection.rows()?.0)?),
+    };
+    Ok(Reference {
+        table,
+        id,
+        navigation,
+        other,
+    })
 }
 
 /// `guid` or `accountid=guid`.

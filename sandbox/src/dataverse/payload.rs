@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Call;
-use super::path::{self, Target, guid};
+use super::path::guid;
 use super::refusal::Refusal;
 use super::schema::{Column, Kind, Table};
 use super::store::Store;
@@ -18,6 +18,18 @@ pub(super) struct Payload {
 }
 
 pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Payload, Refusal> {
+    let mut payload = Payload {
+        id: None,
+        values: Map::new(),
+    };
+    for (name, value) in object(call, table)? {
+        payload.add(name, value, call, table, store)?;
+    }
+    Ok(payload)
+}
+
+/// The body, which has to be a JSON object.
+pub(super) fn object(call: &Call<'_>, table: &Table) -> Result<Map<String, Value>, Refusal> {
     let content_type = call.request.header("content-type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     // facts: dataverse 1.3. Guess: how another type is refused.
@@ -29,18 +41,10 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Res
     }
     let body: Value = serde_json::from_slice(&call.request.body)
         .map_err(|error| Refusal::payload(table, format_args!("Invalid JSON: {error}.")))?;
-    let Value::Object(body) = body else {
-        return Err(Refusal::payload(table, "An object was expected."));
-    };
-
-    let mut payload = Payload {
-        id: None,
-        values: Map::new(),
-    };
-    for (name, value) in body {
-        payload.add(name, value, call, table, store)?;
+    match body {
+        Value::Object(body) => Ok(body),
+        _ => Err(Refusal::payload(table, "An object was expected.")),
     }
-    Ok(payload)
 }
 
 impl Payload {
@@ -67,7 +71,7 @@ impl Payload {
             self.values.insert(lookup.column.into(), Value::Null);
             return Ok(());
         }
-        if table.collections.contains(&name.as_str()) {
+        if table.collection(&name).is_some() {
             return Err(Refusal::unsupported("deep insert"));
         }
         let Some(column) = table.column(&name) else {
@@ -103,6 +107,9 @@ impl Payload {
         table: &'static Table,
         store: &Store,
     ) -> Result<(), Refusal> {
+        if table.collection(nav).is_some() {
+            return Err(Refusal::unsupported(format_args!("'{nav}@odata.bind' of a collection")));
+        }
         // Text: "Troubleshoot Dataverse Web API client errors".
         let lookup = table.lookup(nav).ok_or_else(|| {
             Refusal::payload(
@@ -119,9 +126,8 @@ impl Payload {
             return Ok(());
         }
         let link = value.as_str().unwrap_or_default();
-        let link = link.strip_prefix(&call.root).unwrap_or(link).trim_start_matches('/');
-        match path::target(link, &call.root) {
-            Ok(Target::Row(target, id)) if target.entity_set == lookup.target => {
+        match call.linked(link)? {
+            Some((target, id)) if target.entity_set == lookup.target => {
                 store.row(target, id).ok_or_else(|| Refusal::no_such_row(target, id))?;
                 self.values.insert(lookup.column.into(), id.to_string().into());
                 Ok(())

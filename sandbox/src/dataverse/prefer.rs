@@ -9,6 +9,8 @@ pub(super) struct Prefer {
     pub(super) page_size: Option<usize>,
     pub(super) representation: bool,
     pub(super) annotations: bool,
+    /// Of a batch; elsewhere it means nothing.
+    pub(super) continue_on_error: bool,
     applied: Vec<String>,
 }
 
@@ -42,6 +44,11 @@ impl Prefer {
             // Served without annotations, and so not echoed: a preference may be passed over (RFC 7240, 2).
             "odata.include-annotations" => {
                 self.annotations = true;
+                return Ok(());
+            }
+            // OData 4.0, part 1, 8.2.8.3. Guess: that it may be spelled out.
+            "odata.continue-on-error" if value.is_empty() || value.eq_ignore_ascii_case("true") => {
+                self.continue_on_error = true;
                 return Ok(());
             }
             "odata.track-changes" => return Err(Refusal::unsupported("change tracking")),

@@ -94,7 +94,7 @@ pub(super) fn delete(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
 }
 
 /// 404 where there is no row, even for `*` (facts: dataverse 1.3); 412 where the row is another version.
-fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
+pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
     let Some(tags) = call.header("if-match") else {
         return Ok(());
     };
@@ -132,11 +132,7 @@ fn written(
     } else {
         empty(StatusCode::NO_CONTENT)
     };
-    append(
-        &mut answer,
-        "odata-entityid",
-        &format!("{}/{}({})", call.root, table.entity_set, row.id),
-    );
+    append(&mut answer, "odata-entityid", &call.row_url(table, row.id));
     Ok(answer)
 }
 
@@ -165,7 +161,7 @@ fn represented(
 }
 
 impl Call<'_> {
-    fn demand(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
+    pub(super) fn demand(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
         self.user.privileges.demand(&self.user.user_id, table, verb)
     }
 

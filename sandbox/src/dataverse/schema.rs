@@ -1,5 +1,7 @@
 //! The tables: a small part of the real ones, columns named as there.
 
+use super::refusal::Refusal;
+
 /// A table.
 pub(super) struct Table {
     pub(super) entity_set: &'static str,
@@ -9,8 +11,9 @@ pub(super) struct Table {
     pub(super) primary_id: &'static str,
     pub(super) columns: &'static [Column],
     pub(super) lookups: &'static [Lookup],
-    /// Collection-valued navigation properties: real ones, which the sandbox refuses.
-    pub(super) collections: &'static [&'static str],
+    pub(super) collections: &'static [Collection],
+    /// The file column. Real tables have one only where somebody added it: this is the sandbox's own.
+    pub(super) file: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,36 @@ pub(super) struct Lookup {
     pub(super) target: &'static str,
 }
 
+/// A collection-valued navigation property: the rows whose lookup leads to the row at hand.
+pub(super) struct Collection {
+    pub(super) name: &'static str,
+    /// Their entity set and the lookup. `None` where the sandbox has no such table.
+    rows: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Navigation {
+    Lookup(&'static Lookup),
+    Collection(&'static Collection),
+}
+
+impl Lookup {
+    pub(super) fn table(&self) -> Result<&'static Table, Refusal> {
+        Table::of(self.target).ok_or_else(|| Refusal::no_such_segment(self.target))
+    }
+}
+
+impl Collection {
+    pub(super) fn rows(&self) -> Result<(&'static Table, &'static Lookup), Refusal> {
+        self.rows
+            .and_then(|(set, lookup)| {
+                let table = Table::of(set)?;
+                Some((table, table.lookup(lookup)?))
+            })
+            .ok_or_else(|| Refusal::unsupported(format_args!("the rows of '{}'", self.name)))
+    }
+}
+
 impl Table {
     pub(super) fn of(entity_set: &str) -> Option<&'static Table> {
         TABLES.iter().find(|table| table.entity_set == entity_set)
@@ -58,6 +91,10 @@ impl Table {
 
     pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(super) fn collection(&self, name: &str) -> Option<&'static Collection> {
+        self.collections.iter().find(|collection| collection.name == name)
     }
 
     pub(super) fn lookup(&self, name: &str) -> Option<&'static Lookup> {
@@ -83,6 +120,17 @@ const fn read_only(name: &'static str, kind: Kind) -> Column {
 
 const fn lookup(name: &'static str, column: &'static str, target: &'static str) -> Lookup {
     Lookup { name, column, target }
+}
+
+const fn rows(name: &'static str, entity_set: &'static str, lookup: &'static str) -> Collection {
+    Collection {
+        name,
+        rows: Some((entity_set, lookup)),
+    }
+}
+
+const fn foreign(name: &'static str) -> Collection {
+    Collection { name, rows: None }
 }
 
 pub(super) static TABLES: &[Table] = &[
@@ -113,10 +161,11 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentaccountid", "_parentaccountid_value", "accounts"),
         ],
         collections: &[
-            "contact_customer_accounts",
-            "opportunity_customer_accounts",
-            "Account_Tasks",
+            rows("contact_customer_accounts", "contacts", "parentcustomerid_account"),
+            rows("opportunity_customer_accounts", "opportunities", "customerid_account"),
+            foreign("Account_Tasks"),
         ],
+        file: None,
     },
     Table {
         entity_set: "contacts",
@@ -141,6 +190,9 @@ pub(super) static TABLES: &[Table] = &[
             column("statecode", Kind::Integer),
             column("statuscode", Kind::Integer),
             read_only("_parentcustomerid_value", Kind::Guid),
+            // The file's id and its name; the content is below `/sample_contract/$value`.
+            read_only("sample_contract", Kind::Guid),
+            read_only("sample_contract_name", Kind::Text(256)),
             read_only("createdon", Kind::DateTime),
             read_only("modifiedon", Kind::DateTime),
         ],
@@ -148,7 +200,12 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentcustomerid_account", "_parentcustomerid_value", "accounts"),
             lookup("parentcustomerid_contact", "_parentcustomerid_value", "contacts"),
         ],
-        collections: &["account_primary_contact", "contact_customer_contacts", "Contact_Tasks"],
+        collections: &[
+            rows("account_primary_contact", "accounts", "primarycontactid"),
+            rows("contact_customer_contacts", "contacts", "parentcustomerid_contact"),
+            foreign("Contact_Tasks"),
+        ],
+        file: Some("sample_contract"),
     },
     Table {
         entity_set: "leads",
@@ -177,7 +234,8 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentaccountid", "_parentaccountid_value", "accounts"),
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
-        collections: &["Lead_Tasks"],
+        collections: &[foreign("Lead_Tasks")],
+        file: None,
     },
     Table {
         entity_set: "opportunities",
@@ -206,7 +264,8 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentaccountid", "_parentaccountid_value", "accounts"),
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
-        collections: &["Opportunity_Tasks"],
+        collections: &[foreign("Opportunity_Tasks")],
+        file: None,
     },
 ];
 

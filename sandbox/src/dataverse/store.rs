@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use hyper::body::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::path::guid;
 use super::schema::{TABLES, Table};
 use super::seed;
 use crate::clock;
@@ -26,10 +28,25 @@ impl Row {
     pub(super) fn value(&self, column: &str) -> &Value {
         self.values.get(column).unwrap_or(&Value::Null)
     }
+
+    fn file_id(&self, column: &str) -> Option<Uuid> {
+        self.value(column).as_str().and_then(guid)
+    }
 }
 
+/// The content of a file column.
+#[derive(Clone)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) content: Bytes,
+}
+
+/// A copy is what a change set goes back to.
+#[derive(Clone)]
 pub(super) struct Store {
     rows: HashMap<&'static str, Vec<Row>>,
+    /// By the id that the row's column holds.
+    files: HashMap<Uuid, File>,
     version: u64,
 }
 
@@ -37,6 +54,7 @@ impl Store {
     pub(super) fn seeded() -> Store {
         let mut store = Store {
             rows: HashMap::new(),
+            files: HashMap::new(),
             version: 1_035_540,
         };
         // 2026-01-05, whatever the clock says: tests compare rows.
@@ -102,7 +120,32 @@ impl Store {
         Some(row.clone())
     }
 
+    pub(super) fn file(&self, row: &Row, column: &str) -> Option<&File> {
+        self.files.get(&row.file_id(column)?)
+    }
+
+    /// Puts the file, or none, in the place of the one that is there.
+    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, column: &str, file: Option<File>, now: i64) {
+        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(column)) {
+            self.files.remove(&old);
+        }
+        let (file_id, name) = match file {
+            Some(file) => {
+                let (id, name) = (Uuid::new_v4(), file.name.clone());
+                self.files.insert(id, file);
+                (id.to_string().into(), name.into())
+            }
+            None => (Value::Null, Value::Null),
+        };
+        let values = Map::from_iter([(column.to_string(), file_id), (format!("{column}_name"), name)]);
+        self.update(table, id, values, now);
+    }
+
     pub(super) fn delete(&mut self, table: &Table, id: Uuid) {
+        let file = table.file.and_then(|column| self.row(table, id)?.file_id(column));
+        if let Some(file) = file {
+            self.files.remove(&file);
+        }
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
             rows.retain(|row| row.id != id);
         }

@@ -12,7 +12,7 @@ use rsa::rand_core::OsRng;
 use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
 use rsa::{RsaPrivateKey, pkcs1v15, pss};
 use sandbox::certificate::Identity;
-use sandbox::{Config, Demo, Sandbox};
+use sandbox::{Config, Demo, Privileges, Sandbox};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -122,6 +122,15 @@ pub fn start_with(change: impl FnOnce(&mut Config)) -> Local {
         client_id,
         client_secret,
     }
+}
+
+/// A sandbox whose user may do everything.
+pub fn all() -> Local {
+    start_with(|config| {
+        if let Some(user) = &mut config.applications[0].user {
+            user.privileges = Privileges::all();
+        }
+    })
 }
 
 pub type Form<'a> = Vec<(&'a str, String)>;

@@ -1,0 +1,148 @@
+//! From a request to its handler: the same way for a request of its own and for one in a batch.
+
+use std::sync::Mutex;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::batch::{self, References};
+use super::file::upload::Uploads;
+use super::path::{self, Target};
+use super::prefer::Prefer;
+use super::refusal::Refusal;
+use super::store::Store;
+use super::{Call, collection, file, record, reference, schema};
+use crate::ApplicationUser;
+use crate::request::Received;
+use crate::response::{Answer, append};
+use crate::server::State;
+
+/// What the requests of one HTTP exchange have in common.
+pub(super) struct Visit<'a> {
+    pub(super) state: &'a State,
+    pub(super) user: &'a ApplicationUser,
+    pub(super) page_size: usize,
+    pub(super) uploads: &'a Mutex<Uploads>,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    Alone,
+    Batch { references: &'a References },
+}
+
+impl Visit<'_> {
+    pub(super) fn origin(&self) -> &str {
+        &self.state.origin
+    }
+
+    pub(super) fn perform(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
+        let (version, path) = path::version(&request.path)
+            .ok_or_else(|| Refusal::no_such_resource(&format!("{}{}", self.origin(), request.path)))?;
+        self.refuse_length(request, place)?;
+        refuse_headers(request)?;
+        let none = References::new();
+        let call = Call {
+            request,
+            user: self.user,
+            prefer: Prefer::read(request)?,
+            origin: self.origin(),
+            root: format!("{}/api/data/{version}", self.origin()),
+            now: self.state.clock.unix(),
+            page_size: self.page_size,
+            references: match place {
+                Place::Batch { references } => references,
+                Place::Alone => &none,
+            },
+        };
+        match path::target(path, &call.root)? {
+            Target::ServiceDocument => service_document(&call),
+            Target::WhoAmI => whoami(&call),
+            Target::Batch => match (place, &request.method) {
+                (Place::Alone, &Method::POST) => batch::run(self, request, &call.root, &call.prefer, store),
+                (Place::Alone, method) => Err(Refusal::method_not_allowed(method)),
+                // facts: dataverse 1.7: no nesting. Guess: code and text.
+                (Place::Batch { .. }, _) => Err(Refusal::query("A batch cannot contain another batch.")),
+            },
+            Target::Reference(target) => reference::answer(&call, &target, store),
+            Target::File(target) => match place {
+                Place::Alone => file::respond(&call, &target, store, self.uploads),
+                Place::Batch { .. } => Err(Refusal::unsupported("file columns in a batch")),
+            },
+            Target::Collection(table) => match request.method {
+                Method::GET => collection::list(&call, table, store),
+                Method::POST => record::create(&call, table, store),
+                _ => Err(Refusal::method_not_allowed(&request.method)),
+            },
+            Target::Row(table, id) => match request.method {
+                Method::GET => record::read(&call, table, id, store),
+                Method::PATCH => record::upsert(&call, table, id, store),
+                Method::DELETE => record::delete(&call, table, id, store),
+                Method::PUT => Err(Refusal::unsupported("PUT of a whole row")),
+                _ => Err(Refusal::method_not_allowed(&request.method)),
+            },
+        }
+    }
+
+    /// facts: dataverse 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is refused.
+    fn refuse_length(&self, request: &Received, place: Place<'_>) -> Result<(), Refusal> {
+        let (most, shown) = match place {
+            Place::Alone => (32_768, "32,768"),
+            Place::Batch { .. } => (65_536, "65,536"),
+        };
+        if self.origin().len() + request.path_and_query().len() <= most {
+            return Ok(());
+        }
+        let message = format!("The request URL is longer than {shown} characters.");
+        Err(Refusal::new(StatusCode::URI_TOO_LONG, "", message))
+    }
+}
+
+/// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
+fn refuse_headers(request: &Received) -> Result<(), Refusal> {
+    for name in ["callerobjectid", "mscrmcallerid", "mscrm.sessiontoken"] {
+        if request.headers.contains_key(name) {
+            return Err(Refusal::unsupported(format_args!("the header '{name}'")));
+        }
+    }
+    if request
+        .header("mscrm.suppressduplicatedetection")
+        .is_some_and(|value| value.eq_ignore_ascii_case("false"))
+    {
+        return Err(Refusal::unsupported("duplicate detection"));
+    }
+    Ok(())
+}
+
+/// facts: dataverse 1.2
+fn whoami(call: &Call<'_>) -> Result<Answer, Refusal> {
+    if call.request.method != Method::GET {
+        // Microsoft's page "Troubleshoot Dataverse Web API client errors".
+        return Err(Refusal::no_such_resource(&format!("{}/WhoAmI", call.root)));
+    }
+    let mut answer = call.json(
+        StatusCode::OK,
+        &json!({
+            "@odata.context": format!("{}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse", call.root),
+            "BusinessUnitId": call.user.business_unit_id,
+            "UserId": call.user.user_id,
+            "OrganizationId": call.user.organization_id,
+        }),
+    );
+    append(&mut answer, "allow", "OPTIONS,GET,HEAD,POST");
+    Ok(answer)
+}
+
+/// DOC web-api-service-documents. Guess: which of the sandbox's few tables a real document would list.
+fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
+    if call.request.method != Method::GET {
+        return Err(Refusal::method_not_allowed(&call.request.method));
+    }
+    let sets: Vec<Value> = schema::TABLES
+        .iter()
+        .map(|table| json!({"name": table.entity_set, "kind": "EntitySet", "url": table.entity_set}))
+        .collect();
+    let body = json!({"@odata.context": format!("{}/$metadata", call.root), "value": sets});
+    Ok(call.json(StatusCode::OK, &body))
+}

@@ -1,0 +1,130 @@
+//! Uploads in chunks: begun with an empty request, then piece by piece (DOC file-column-data).
+
+use std::sync::Mutex;
+
+use http::StatusCode;
+use uuid::Uuid;
+
+use super::{LARGEST, Place, demand_bytes, name, refused, too_big};
+use crate::dataverse::Call;
+use crate::dataverse::refusal::Refusal;
+use crate::dataverse::store::{File, Store};
+use crate::response::{Answer, append, empty, lock};
+
+/// facts: dataverse 1.5
+const CHUNK: usize = 4_194_304;
+/// Uploads that nobody ends must not fill the memory.
+const OPEN: usize = 16;
+
+/// The uploads that are under way, the newest last.
+#[derive(Default)]
+pub(in crate::dataverse) struct Uploads(Vec<Upload>);
+
+struct Upload {
+    token: String,
+    user: String,
+    row: Uuid,
+    name: String,
+    total: Option<u64>,
+    content: Vec<u8>,
+}
+
+pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mutex<Uploads>) -> Result<Answer, Refusal> {
+    // facts: dataverse 1.5: an empty body. Guess: that it has to be.
+    if !call.request.body.is_empty() {
+        return Err(refused("The request that begins an upload in chunks has no body."));
+    }
+    let token = Uuid::new_v4().simple().to_string();
+    let mut answer = empty(StatusCode::OK);
+    let url = call.row_url(place.table, place.id);
+    append(
+        &mut answer,
+        "location",
+        &format!("{url}/{}?sessiontoken={token}", place.column),
+    );
+    append(&mut answer, "x-ms-chunk-size", &CHUNK.to_string());
+    append(&mut answer, "accept-ranges", "bytes");
+    append(&mut answer, "access-control-expose-headers", "x-ms-chunk-size");
+    let mut uploads = lock(uploads);
+    if uploads.0.len() == OPEN {
+        uploads.0.remove(0);
+    }
+    uploads.0.push(Upload {
+        token,
+        user: call.user.user_id.clone(),
+        row: place.id,
+        name,
+        total: None,
+        content: Vec::new(),
+    });
+    Ok(answer)
+}
+
+pub(super) fn chunk(
+    call: &Call<'_>,
+    place: &Place,
+    token: &str,
+    store: &mut Store,
+    uploads: &Mutex<Uploads>,
+) -> Result<Answer, Refusal> {
+    demand_bytes(call)?;
+    let mut uploads = lock(uploads);
+    let ours = |upload: &Upload| upload.token == token && upload.user == call.user.user_id && upload.row == place.id;
+    let at = uploads
+        .0
+        .iter()
+        .position(ours)
+        .ok_or_else(|| refused("The session token is not valid."))?;
+    let Some(upload) = uploads.0.get_mut(at) else {
+        return Err(refused("The session token is not valid."));
+    };
+    // DOC: with each request. Guess: but not where the header cannot carry it.
+    if name(call)?.is_none() && upload.name.is_ascii() {
+        return Err(refused("The name of the file is missing: x-ms-file-name."));
+    }
+    if !upload.add(call)? {
+        return Ok(empty(StatusCode::PARTIAL_CONTENT));
+    }
+    let upload = uploads.0.remove(at);
+    let file = File {
+        name: upload.name,
+        content: upload.content.into(),
+    };
+    place.store(call, file, store)
+}
+
+impl Upload {
+    /// Whether it is whole now. Guess: chunks come in order, once, and no larger than asked for.
+    fn add(&mut self, call: &Call<'_>) -> Result<bool, Refusal> {
+        let header = call.request.header("content-range").unwrap_or_default();
+        let (first, last, total) =
+            content_range(header).ok_or_else(|| refused(format!("The Content-Range '{header}' is not valid.")))?;
+        if total > LARGEST {
+            return Err(too_big());
+        }
+        let body = &call.request.body;
+        let fits = first == self.content.len() as u64
+            && last - first + 1 == body.len() as u64
+            && body.len() <= CHUNK
+            && self.total.is_none_or(|earlier| earlier == total);
+        if !fits {
+            return Err(refused(format!(
+                "The Content-Range '{header}' does not fit: {} bytes came, {} were there, and a chunk has at most {CHUNK}.",
+                body.len(),
+                self.content.len()
+            )));
+        }
+        self.total = Some(total);
+        self.content.extend_from_slice(body);
+        Ok(last + 1 == total)
+    }
+}
+
+/// `bytes a-b/total` as `(a, b, total)`.
+fn content_range(header: &str) -> Option<(u64, u64, u64)> {
+    let (range, total) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
+    (first <= last && last < total).then_some((first, last, total))
+}

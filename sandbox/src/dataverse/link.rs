@@ -1,0 +1,48 @@
+//! Links in requests, and the rows that they lead to.
+
+use uuid::Uuid;
+
+use super::Call;
+use super::batch::References;
+use super::path::{self, Target};
+use super::refusal::Refusal;
+use super::schema::Table;
+
+/// Whether the URL names a host of its own.
+pub(super) fn leaves(url: &str) -> bool {
+    let scheme = url.split(['/', '?', '(']).next().unwrap_or_default();
+    scheme.contains(':') || url.starts_with("//")
+}
+
+/// The URL behind `$n`.
+pub(super) fn referenced<'a>(reference: &str, references: &'a References) -> Result<&'a str, Refusal> {
+    let url = reference.strip_prefix('$').and_then(|id| references.get(id));
+    // Text: facts: dataverse 1.7. Guess: the code, and that it is this one request's failure.
+    url.map(String::as_str).ok_or_else(|| {
+        Refusal::query(format!(
+            "Content-ID Reference: '{reference}' does not exist in the batch context."
+        ))
+    })
+}
+
+impl Call<'_> {
+    /// `None` where the link leads to no row of this service: to another origin, to a collection, to nothing.
+    pub(super) fn linked(&self, link: &str) -> Result<Option<(&'static Table, Uuid)>, Refusal> {
+        let link = match link.starts_with('$') {
+            true => referenced(link, self.references)?,
+            false => link,
+        };
+        let path = if leaves(link) {
+            let path = link.strip_prefix(self.origin).and_then(path::version);
+            path.map(|(_, path)| path)
+        } else {
+            // facts: dataverse 1.5: `/set(id)` counts from the service's root.
+            let path = path::version(link).map(|(_, path)| path);
+            path.or_else(|| Some(link.strip_prefix('/').unwrap_or(link)))
+        };
+        Ok(match path.map(|path| path::target(path, &self.root)) {
+            Some(Ok(Target::Row(table, id))) => Some((table, id)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! `GATEWAY_ALLOW`: which tables may be reached, with which methods.
+//!
+//! What it promises: a request that passes addresses one listed table, by its name alone or with a key in parentheses, with
+//! a listed method, and its query names no other table's columns. Whatever could reach further is refused, rather than
+//! understood: paths of more segments (navigation, functions, actions, `$ref`), `$batch`, `$expand`, FetchXML and saved
+//! queries, navigation within `$filter` and `$orderby`, and every unusual spelling.
+//!
+//! What it does not promise: a body may bind to rows of other tables, or create them along with its own (deep insert);
+//! plug-ins and flows do what they do. The application user's role is what holds there.
+
+use http::{Method, Uri};
+use percent_encoding::percent_decode_str;
+
+/// Tables and the methods that each may be reached with.
+pub struct AllowList(Vec<(String, Vec<Method>)>);
+
+impl AllowList {
+    /// Reads `contacts:GET,POST;accounts:GET`.
+    ///
+    /// # Errors
+    /// What is wrong, for the operator.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut tables = Vec::new();
+        for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (table, methods) = entry
+                .split_once(':')
+                .ok_or_else(|| format!("holds \"{entry}\": expected table:METHOD,METHOD"))?;
+            let table = table.trim();
+            if !is_name(table) {
+                return Err(format!("holds \"{table}\", which is no table's name"));
+            }
+            let methods = methods.split(',').map(parse_method).collect::<Result<Vec<_>, _>>()?;
+            tables.push((table.to_owned(), methods));
+        }
+        if tables.is_empty() {
+            Err("lists no table".to_owned())
+        } else {
+            Ok(Self(tables))
+        }
+    }
+
+    /// Whether a request may pass. `uri` has a path that `relay::is_web_api` knows.
+    ///
+    /// # Errors
+    /// Why not, for the caller.
+    pub fn check(&self, method: &Method, uri: &Uri) -> Result<(), String> {
+        let table = table_of(uri.path())?;
+        let mut entries = self.0.iter().filter(|(name, _)| name == table).peekable();
+        if entries.peek().is_none() {
+            return Err(format!("{table} is not among the allowed tables"));
+        }
+        if !entries.any(|(_, methods)| methods.contains(method)) {
+            return Err(format!("{method} is not allowed for {table}"));
+        }
+        uri.query().map_or(Ok(()), check_query)
+    }
+}
+
+fn parse_method(name: &str) -> Result<Method, String> {
+    match name.trim().to_ascii_uppercase().as_str() {
+        "GET" => Ok(Method::GET),
+        "POST" => Ok(Method::POST),
+        "PATCH" => Ok(Method::PATCH),
+        "PUT" => Ok(Method::PUT),
+        "DELETE" => Ok(Method::DELETE),
+        other => Err(format!("holds \"{other}\": expected GET, POST, PATCH, PUT or DELETE")),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The table of `/api/data/v9.2/contacts` or `/api/data/v9.2/contacts(…)`.
+fn table_of(path: &str) -> Result<&str, String> {
+    let mut segments = path.split('/').skip(4);
+    let (Some(segment), None) = (segments.next(), segments.next()) else {
+        return Err(
+            "where tables are restricted, a path names one table or one row of it, and nothing further".to_owned(),
+        );
+    };
+    let (name, key) = match segment.split_once('(') {
+        Some((name, key)) => (name, Some(key)),
+        None => (segment, None),
+    };
+    let key_is_plain = key.is_none_or(|key| {
+        let inner = key.strip_suffix(')');
+        inner.is_some_and(|inner| {
+            // Decoded once: what a key may hold is a GUID, or names and values. A parenthesis, a slash or a percent sign
+            // that is left could be read as the end of the key by somebody who decodes differently.
+            let decoded = percent_decode_str(inner).decode_utf8_lossy();
+            !decoded.is_empty() && !decoded.contains(['(', ')', '/', '\\', '%', '?', '#', ';', '$'])
+        })
+    });
+    if is_name(name) && key_is_plain {
+        Ok(name)
+    } else {
+        Err("where tables are restricted, a path names one table or one row of it, spelled plainly".to_owned())
+    }
+}
+
+/// Refuses what reaches other tables by way of the query.
+fn check_query(query: &str) -> Result<(), String> {
+    // The opaque part of Dataverse's own links holds escapes and slashes, and names no table.
+    const OPAQUE: [&str; 2] = ["$skiptoken", "$deltatoken"];
+    // The system query options that stay within a table. OData 4.01 takes them without the dollar sign too.
+    const WITHIN: [&str; 6] = ["$select", "$filter", "$orderby", "$top", "$count", "$skip"];
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let name = name.trim().to_ascii_lowercase();
+        if OPAQUE.contains(&name.as_str()) {
+            continue;
+        }
+        let is_known =
+            WITHIN.contains(&name.as_str()) || name.starts_with('@') && is_name(name.trim_start_matches('@'));
+        if !is_known {
+            return Err(format!(
+                "where tables are restricted, the query option {name} is refused"
+            ));
+        }
+        if reaches_further(&value) {
+            return Err(format!(
+                "where tables are restricted, {name} may not follow a navigation property"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an expression has a slash, a nested option or an escape outside its quoted values. One whose quotes do not pair
+/// up cannot be told, and counts as if it had.
+fn reaches_further(expression: &str) -> bool {
+    let mut quoted = false;
+    for c in expression.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            '/' | '\\' | '$' | '%' | ';' if !quoted => return true,
+            _ => {}
+        }
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: Method, target: &str) -> Result<(), String> {
+        let list = AllowList::parse("contacts:GET,POST; accounts:get").unwrap();
+        list.check(&method, &format!("/api/data/v9.2/{target}").parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_listed_passes() {
+        for target in [
+            "contacts",
+            "contacts?$select=fullname&$filter=lastname%20eq%20'O''Brien'&$top=1",
+            "contacts?$filter=contains(fullname,'a/b')",
+            "contacts(00000000-0000-0000-0000-000000000001)",
+            "contacts(emailaddress1='a@b.example')",
+            "contacts(emailaddress1=@e)?@e='a@b.example'",
+            "contacts?$skiptoken=%3Ccookie%20pagenumber=%222%22%20x=%22%253ccookie%252f%22/%3E",
+        ] {
+            assert_eq!(check(Method::GET, target), Ok(()), "{target}");
+        }
+        assert_eq!(check(Method::POST, "contacts"), Ok(()));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for target in [
+            "",
+            "leads",
+            "Contacts",
+            "contacts/",
+            "contacts//",
+            "/contacts",
+            "contact%73",
+            "%63ontacts",
+            "contacts%2f",
+            "contacts%00",
+            "contacts;x",
+            "contacts.",
+            "(contacts)",
+            "contacts()",
+            "contacts(",
+            "contacts)(",
+            "contacts(1)(2)",
+            "contacts(1)/parentcustomerid_account",
+            "contacts(1)%2fparentcustomerid_account",
+            "contacts(1%2f..%2fleads)",
+            "contacts(1)/..%2fleads",
+            "contacts(name='x')/leads",
+            "contacts(name='%252f')",
+            "contacts(1)/$ref",
+            "contacts/$count",
+            "contacts/Microsoft.Dynamics.CRM.Foo()",
+            "$batch",
+            "%24batch",
+            "$metadata",
+            "WhoAmI",
+            "contacts?$expand=parentcustomerid_account",
+            "contacts?%24expand=parentcustomerid_account",
+            "contacts?%2524expand=x",
+            "contacts?expand=parentcustomerid_account",
+            "contacts?$EXPAND=x",
+            "contacts?%20$expand=x",
+            "contacts?$select=fullname&$expand=x",
+            "contacts?$filter=parentcustomerid_account/name%20eq%20'x'",
+            "contacts?$filter=parentcustomerid_account%2Fname%20eq%20'x'",
+            "contacts?$filter=@a&@a=parentcustomerid_account/name%20eq%20'x'",
+            "contacts?$filter=x%20eq%20'&$orderby=y/z",
+            "contacts?$orderby=parentcustomerid_account/name",
+            "contacts?$select=parentcustomerid_account/name",
+            "contacts?$apply=groupby((statecode))",
+            "contacts?fetchXml=%3Cfetch/%3E",
+            "contacts?savedQuery=1",
+            "contacts?userQuery=1",
+            "contacts?$search=x",
+            "contacts?$format=json",
+        ] {
+            assert!(check(Method::GET, target).is_err(), "{target}");
+        }
+        for (method, target) in [
+            (Method::DELETE, "contacts(1)"),
+            (Method::PATCH, "contacts(1)"),
+            (Method::POST, "accounts"),
+            (Method::OPTIONS, "accounts"),
+            (Method::HEAD, "accounts"),
+        ] {
+            assert!(check(method.clone(), target).is_err(), "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn lists_that_cannot_be_meant_are_refused() {
+        for text in [
+            "",
+            ";",
+            "contacts",
+            "contacts:",
+            "contacts:READ",
+            "contacts:GET,,POST",
+            "con tacts:GET",
+            "$batch:POST",
+            ":GET",
+        ] {
+            assert!(AllowList::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Which headers pass.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+
+use super::links::Origins;
+
+/// Both services' name for the caller's own id of a request.
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+
+/// What a caller may say to Dataverse. Anything else says who the caller is, belongs to the connection, or could turn one
+/// method into another.
+const PASSED_IN: [&str; 20] = [
+    "accept",
+    "accept-language",
+    "callerobjectid",
+    "client-request-id",
+    "consistency",
+    "content-language",
+    "content-range",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "isolation",
+    "mscrmcallerid",
+    "odata-isolation",
+    "odata-maxversion",
+    "odata-version",
+    "prefer",
+    "range",
+    "x-ms-file-name",
+    "x-ms-transfer-mode",
+];
+
+/// What an answer keeps to itself: the connection's headers, cookies, how to sign in to Dataverse, and what binds a browser
+/// to Dataverse's origin.
+const KEPT_BACK: [&str; 14] = [
+    "alt-svc",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+    "x-frame-options",
+];
+
+/// The headers of a request as they go on.
+pub fn inward(given: &HeaderMap, id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        if PASSED_IN.contains(&name.as_str()) || name.as_str().starts_with("mscrm.") {
+            headers.append(name, value.clone());
+        }
+    }
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-ms-client-request-id", id.clone());
+        headers.insert(CLIENT_REQUEST_ID, id);
+    }
+    headers
+}
+
+/// The headers of an answer as they go back, links included.
+pub fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
+    const LINKS: [&str; 3] = ["content-location", "location", "odata-entityid"];
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        if KEPT_BACK.contains(&name.as_str()) {
+            continue;
+        }
+        let link = LINKS
+            .contains(&name.as_str())
+            .then(|| value.to_str().ok().and_then(|url| origins.replace(url)));
+        let replaced = link.flatten().and_then(|url| HeaderValue::try_from(url).ok());
+        headers.append(name, replaced.unwrap_or_else(|| value.clone()));
+    }
+    headers
+}
+
+/// The caller's own id of a request, if it fits a log line.
+pub fn client_request_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["client-request-id", "x-ms-client-request-id"];
+    let id = names.iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
+    let fits = !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| id.to_owned())
+}
+
+/// An answer with the id it belongs to.
+pub fn with_id<B>(mut reply: Response<B>, id: &str) -> Response<B> {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        reply.headers_mut().insert(CLIENT_REQUEST_ID, id);
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_concerns_dataverse_goes_in() {
+        let mut given = HeaderMap::new();
+        for (name, value) in [
+            ("prefer", "odata.maxpagesize=5"),
+            ("mscrm.bypasscustompluginexecution", "true"),
+            ("authorization", "Bearer mine"),
+            ("x-api-key", "mine"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("forwarded", "for=10.0.0.1"),
+            ("user-agent", "me"),
+            ("origin", "https://me.example"),
+            ("referer", "https://me.example"),
+            ("spin-client-addr", "10.0.0.1"),
+            ("x-http-method-override", "DELETE"),
+            ("x-http-method", "MERGE"),
+            ("accept-encoding", "gzip"),
+            ("transfer-encoding", "chunked"),
+            ("mscrm-not", "x"),
+        ] {
+            given.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let headers = inward(&given, "id");
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "client-request-id",
+                "mscrm.bypasscustompluginexecution",
+                "prefer",
+                "user-agent",
+                "x-ms-client-request-id"
+            ]
+        );
+        assert!(headers["user-agent"].to_str().unwrap().starts_with("raia-dynamics365/"));
+    }
+
+    #[test]
+    fn ids_that_do_not_fit_a_log_line_are_not_taken() {
+        let id = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CLIENT_REQUEST_ID, value.parse().unwrap());
+            client_request_id(&headers)
+        };
+        assert_eq!(id("abc-1").as_deref(), Some("abc-1"));
+        assert_eq!(id(""), None);
+        assert_eq!(id("a b"), None);
+        assert_eq!(id(&"x".repeat(129)), None);
+    }
+}

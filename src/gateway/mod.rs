@@ -1,0 +1,145 @@
+//! The HTTP face: ordinary Web API requests come in without any identity, and go out with this component's.
+//!
+//! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
+
+pub mod access;
+pub mod allow;
+mod headers;
+pub mod links;
+mod multipart;
+mod relay;
+mod reply;
+mod rewrite;
+
+use std::rc::Rc;
+
+use http::{Method, Request, StatusCode};
+use zeroize::Zeroize;
+
+use crate::connection::Connection;
+use crate::contract::types::Error;
+use crate::host::{Body, Host, new_guid};
+use access::Keys;
+use allow::AllowList;
+use reply::Refusal;
+
+pub use reply::{Reply, ReplyBody};
+
+/// Who may call, and what for.
+pub struct Gateway {
+    keys: Keys,
+    /// `None`: everything that the application user may do.
+    allow: Option<AllowList>,
+}
+
+impl Gateway {
+    /// Reads `GATEWAY_KEY` and `GATEWAY_ALLOW` from environment variables, and wipes them.
+    ///
+    /// # Errors
+    /// What to set, for the operator.
+    pub fn from_variables(mut variables: Vec<(String, String)>) -> Result<Self, String> {
+        let gateway = Self::read(&variables);
+        for (_, value) in &mut variables {
+            value.zeroize();
+        }
+        gateway
+    }
+
+    fn read(variables: &[(String, String)]) -> Result<Self, String> {
+        let value = |name: &str| {
+            let (_, value) = variables.iter().find(|(key, _)| key == name)?;
+            Some(value.trim()).filter(|value| !value.is_empty())
+        };
+        let keys =
+            value("GATEWAY_KEY").ok_or("GATEWAY_KEY is not set: nobody may call. Set it to a long random text")?;
+        let keys = Keys::parse(keys).map_err(|reason| format!("GATEWAY_KEY {reason}"))?;
+        let allow = value("GATEWAY_ALLOW").map(AllowList::parse).transpose();
+        Ok(Self {
+            keys,
+            allow: allow.map_err(|reason| format!("GATEWAY_ALLOW {reason}"))?,
+        })
+    }
+}
+
+/// Answers one request. `gateway` and `connection` are asked for only where the route needs them, so that a missing
+/// setting does not keep the process from saying that it lives.
+pub async fn handle<H: Host, B: Body>(
+    host: &H,
+    request: Request<B>,
+    gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+) -> Reply<H> {
+    let id = headers::client_request_id(request.headers()).unwrap_or_else(|| new_guid(host));
+    let reply = match route(host, request, gateway, connection, &id).await {
+        Ok(reply) => reply,
+        Err(refusal) => refusal.into_reply(&id),
+    };
+    headers::with_id(reply, &id)
+}
+
+async fn route<H: Host, B: Body>(
+    host: &H,
+    request: Request<B>,
+    gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+    id: &str,
+) -> Result<Reply<H>, Refusal> {
+    let path = request.uri().path();
+    if path == "/healthz" {
+        return only_reads(request.method()).map(|()| reply::text(StatusCode::OK, "alive"));
+    }
+    let gateway = gateway().map_err(|reason| {
+        eprintln!("dynamics365: {reason}");
+        Refusal::unavailable("the gateway is not set up; its operator finds out why in its log")
+    })?;
+    let admitted = gateway.keys.admit(host, request.headers());
+    match path {
+        "/readyz" => {
+            only_reads(request.method())?;
+            ready(host, connection, admitted).await
+        }
+        _ if !admitted => Err(Refusal::unauthorized()),
+        "/whoami" => {
+            only_reads(request.method())?;
+            let identity = connection().map_err(Refusal::from_error)?.whoami(host).await;
+            identity
+                .map(|identity| reply::identity(&identity))
+                .map_err(Refusal::from_error)
+        }
+        _ if relay::is_web_api(path) => {
+            if let Some(allow) = &gateway.allow {
+                allow
+                    .check(request.method(), request.uri())
+                    .map_err(Refusal::forbidden)?;
+            }
+            let connection = connection().map_err(Refusal::from_error)?;
+            relay::relay(host, &connection, request, id).await
+        }
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn only_reads(method: &Method) -> Result<(), Refusal> {
+    if method == Method::GET || method == Method::HEAD {
+        Ok(())
+    } else {
+        Err(Refusal::not_allowed())
+    }
+}
+
+/// Settings are whole and a token can be had. Why not is for those who are allowed in.
+async fn ready<H: Host>(
+    host: &H,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+    admitted: bool,
+) -> Result<Reply<H>, Refusal> {
+    let outcome = match connection() {
+        Ok(connection) => connection.acquire_token(host).await.map(drop),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => Ok(reply::text(StatusCode::OK, "ready")),
+        Err(error) if admitted => Err(Refusal::from_error(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
+        Err(_) => Ok(reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
+    }
+}

@@ -1,0 +1,305 @@
+//! Relaying a request to the environment, and its answer back, as they flow.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+
+use super::headers::{inward, outward};
+use super::links::{JsonLinks, Origins};
+use super::multipart::{MultipartLinks, boundary_of};
+use super::reply::{Refusal, Reply, ReplyBody};
+use super::rewrite::{Rewrite, Rewritten};
+use crate::connection::{Connection, authorise};
+use crate::contract::types::{DataverseError, Error, Service};
+use crate::error::Asked;
+use crate::host::{Body, Failure, Host};
+use crate::odata::url::refuse_dot_segments;
+use crate::token::Token;
+
+/// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
+/// takes a body without one is not documented. A longer one is sent in chunks.
+const MAX_HELD: usize = 1 << 20;
+
+/// How long to wait before a read is sent again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether a path is below `/api/data/v9.2/`, or below another version of it.
+pub fn is_web_api(path: &str) -> bool {
+    let version = path.strip_prefix("/api/data/v").and_then(|rest| rest.split_once('/'));
+    version.is_some_and(|(version, _)| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+}
+
+/// Relays a request.
+pub async fn relay<H: Host, B: Body>(
+    host: &H,
+    connection: &Connection,
+    request: Request<B>,
+    id: &str,
+) -> Result<Reply<H>, Refusal> {
+    let (head, body) = request.into_parts();
+    // TRACE answers with the request itself, the token in it.
+    if head.method == Method::TRACE || head.method == Method::CONNECT {
+        return Err(Refusal::not_allowed());
+    }
+    refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
+    let callers = origin_of(&head.uri, &head.headers)?;
+    let environment = connection.environment().to_string();
+    let inwards = Origins {
+        from: callers.clone(),
+        to: environment.clone(),
+    };
+    let outwards = Origins {
+        from: environment.clone(),
+        to: callers,
+    };
+
+    let mut headers = inward(&head.headers, id);
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let uri: Uri = format!("{environment}{path}")
+        .parse()
+        .map_err(|_| Refusal::bad_request("the path cannot be relayed".to_owned()))?;
+    let upload = Upload::prepare(body, &head.method, &head.headers, &inwards, &mut headers)
+        .await
+        .map_err(|_| Refusal::bad_request("the request's body broke off".to_owned()))?;
+
+    let sending = Sending {
+        host,
+        connection,
+        method: &head.method,
+        uri: &uri,
+        headers: &headers,
+        id,
+    };
+    let (answer, times) = sending.send(upload).await?;
+    Ok(reply(answer, &outwards, &head.method, &times))
+}
+
+/// The gateway's origin as the caller reached it: a proxy before it says so, or else the request itself.
+fn origin_of(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
+    let forwarded = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?.split(',').next()?.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let scheme = match forwarded("x-forwarded-proto").or_else(|| uri.scheme_str().map(str::to_owned)) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+        _ => "http",
+    };
+    let host = forwarded("x-forwarded-host")
+        .or_else(|| uri.authority().map(|authority| authority.as_str().to_owned()))
+        .or_else(|| headers.get(HOST)?.to_str().ok().map(str::to_owned))
+        .unwrap_or_default();
+    let is_plain = !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    if is_plain {
+        Ok(format!("{scheme}://{}", host.to_ascii_lowercase()))
+    } else {
+        Err(Refusal::bad_request("the request names no host".to_owned()))
+    }
+}
+
+/// The body of a request on its way in.
+enum Upload<B> {
+    None,
+    /// All there, so that it can be sent again.
+    Held(Vec<u8>),
+    Flowing(Flowing<B>),
+}
+
+impl<B: Body> Upload<B> {
+    /// Sees to the links in a body and to the length that `headers` tell.
+    async fn prepare(
+        body: B,
+        method: &Method,
+        given: &HeaderMap,
+        origins: &Origins,
+        headers: &mut HeaderMap,
+    ) -> Result<Self, Failure> {
+        let length = given
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let usually_has_one = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        let is_chunked = given.contains_key("transfer-encoding");
+        if length == Some(0) || (length.is_none() && !is_chunked && !usually_has_one) {
+            if usually_has_one {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+                return Ok(Self::Held(Vec::new()));
+            }
+            return Ok(Self::None);
+        }
+        let Some(change) = change_for(given, origins) else {
+            if let Some(length) = length {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            return Ok(Self::Flowing(Flowing {
+                begun: Vec::new(),
+                rest: Rewritten::new(body, None),
+            }));
+        };
+        let mut rest = Rewritten::new(body, Some(change));
+        let mut begun = Vec::new();
+        while let Some(chunk) = rest.chunk().await? {
+            begun.extend_from_slice(&chunk);
+            if begun.len() > MAX_HELD {
+                return Ok(Self::Flowing(Flowing { begun, rest }));
+            }
+        }
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(begun.len()));
+        Ok(Self::Held(begun))
+    }
+}
+
+/// A body whose beginning is here already.
+struct Flowing<B> {
+    begun: Vec<u8>,
+    rest: Rewritten<B>,
+}
+
+impl<B: Body> Body for Flowing<B> {
+    async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        if self.begun.is_empty() {
+            self.rest.chunk().await
+        } else {
+            Ok(Some(std::mem::take(&mut self.begun)))
+        }
+    }
+}
+
+/// What has to be done to a body with these headers, if it may hold links.
+fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>> {
+    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Some(Box::new(JsonLinks::new(origins.clone())));
+    }
+    let boundary = boundary_of(content_type)?;
+    Some(Box::new(MultipartLinks::new(origins.clone(), &boundary)))
+}
+
+/// How long what took, for `Server-Timing`.
+struct Times {
+    token: Duration,
+    upstream: Duration,
+}
+
+struct Sending<'a, H> {
+    host: &'a H,
+    connection: &'a Connection,
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    id: &'a str,
+}
+
+impl<H: Host> Sending<'_, H> {
+    /// Sends, and again where that cannot do a thing twice: a read whose answer has not begun, once; anything whose body is
+    /// here, after a 401 to a token that was kept.
+    async fn send<B: Body>(&self, upload: Upload<B>) -> Result<(Response<H::Body>, Times), Refusal> {
+        let mut upload = Some(upload);
+        let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
+        loop {
+            let start = self.host.elapsed();
+            let acquired = self.connection.token(self.host).await.map_err(Refusal::from_error)?;
+            let sent = self.host.elapsed();
+            let outcome = self.attempt(&acquired.token, &mut upload).await;
+            let times = Times {
+                token: sent.saturating_sub(start),
+                upstream: self.host.elapsed().saturating_sub(sent),
+            };
+            let has_body_left = upload.is_some();
+            match outcome {
+                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
+                    self.connection.forget(&acquired);
+                    if !(acquired.was_kept && has_body_left) {
+                        return Err(Refusal::from_error(refused_token(self.id)));
+                    }
+                }
+                Ok(answer) => return Ok((answer, times)),
+                Err(_) if may_repeat && has_body_left => {
+                    may_repeat = false;
+                    self.host.sleep(PAUSE).await;
+                }
+                Err(failure) => {
+                    let writes = *self.method != Method::GET && *self.method != Method::HEAD;
+                    let origin = self.connection.environment().to_string();
+                    let asked = Asked {
+                        service: Service::Dataverse,
+                        origin: &origin,
+                        writes,
+                        client_request_id: self.id,
+                    };
+                    return Err(Refusal::from_error(asked.outage(failure)));
+                }
+            }
+        }
+    }
+
+    /// Sends once. A body that flows is gone then; any other is left.
+    async fn attempt<B: Body>(
+        &self,
+        token: &Token,
+        upload: &mut Option<Upload<B>>,
+    ) -> Result<Response<H::Body>, Failure> {
+        let timeouts = self.connection.timeouts();
+        match upload.take() {
+            Some(Upload::Flowing(flowing)) => self.host.send(self.request(token, Some(flowing)), timeouts).await,
+            Some(Upload::Held(bytes)) => {
+                let answer = self
+                    .host
+                    .send(self.request(token, Some(bytes.as_slice())), timeouts)
+                    .await;
+                *upload = Some(Upload::Held(bytes));
+                answer
+            }
+            Some(Upload::None) | None => {
+                *upload = Some(Upload::None);
+                self.host.send(self.request(token, None::<&[u8]>), timeouts).await
+            }
+        }
+    }
+
+    fn request<T>(&self, token: &Token, body: Option<T>) -> Request<Option<T>> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        authorise(request.headers_mut(), token);
+        request
+    }
+}
+
+fn refused_token(id: &str) -> Error {
+    Error::Dataverse(DataverseError {
+        status: 401,
+        may_have_taken_effect: false,
+        code: String::new(),
+        message: "Dataverse does not accept the gateway's token: is its scope the environment's URL?".to_owned(),
+        request_id: None,
+        client_request_id: id.to_owned(),
+    })
+}
+
+/// The answer as the caller gets it.
+fn reply<B: Body>(answer: Response<B>, origins: &Origins, method: &Method, times: &Times) -> Response<ReplyBody<B>> {
+    let (mut head, body) = answer.into_parts();
+    let change = if *method == Method::HEAD {
+        None
+    } else {
+        change_for(&head.headers, origins)
+    };
+    let timing = format!(
+        "token;dur={}, upstream;dur={}",
+        times.token.as_millis(),
+        times.upstream.as_millis()
+    );
+    head.headers = outward(&head.headers, origins);
+    if change.is_some() {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    if let Ok(timing) = HeaderValue::try_from(timing) {
+        head.headers.insert("server-timing", timing);
+    }
+    Response::from_parts(head, ReplyBody::Relayed(Rewritten::new(body, change)))
+}
