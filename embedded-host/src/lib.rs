@@ -1,11 +1,12 @@
 //! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
 //!
 //! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
-//! memory. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+//! memory, [`Server`] serves it over HTTP. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
 
 mod bindings;
 mod invoke;
 mod network;
+mod server;
 
 use std::path::Path;
 
@@ -20,6 +21,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 pub use bindings::types;
 use bindings::{Service, ServicePre};
 pub use network::{Network, Reply};
+use server::PeakMemory;
+pub use server::{Server, ServerOptions};
 /// An open connection of an [`Instance`].
 pub use wasmtime::component::ResourceAny as Connection;
 pub use wasmtime_wasi_http::Error as HttpError;
@@ -93,6 +96,7 @@ impl Component {
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             network,
+            peak_memory: PeakMemory::default(),
         };
         let mut store = Store::new(self.compiled.engine(), state);
         let instance = self.pre.instance_pre().instantiate(&mut store)?;
@@ -195,6 +199,7 @@ struct State {
     http: WasiHttpCtx,
     table: ResourceTable,
     network: Network,
+    peak_memory: PeakMemory,
 }
 
 impl WasiView for State {

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod sandbox;
+mod up;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -31,6 +32,12 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:8365")]
         listen: SocketAddr,
     },
+    /// Serve the gateway in front of a sandbox, until Ctrl-C.
+    Up {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:3000")]
+        listen: SocketAddr,
+    },
     /// Run every check: format, lints, documentation, tests.
     Test,
 }
@@ -48,7 +55,7 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Sandbox { listen } => return sandbox::serve(*listen),
-        Task::Build | Task::Demo | Task::Test => setup::install()?,
+        Task::Build | Task::Demo | Task::Up { .. } | Task::Test => setup::install()?,
     }
     match task {
         Task::Test => {
@@ -56,6 +63,13 @@ fn run(task: &Task) -> Result<()> {
             check::everything()
         }
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
+        Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
         Task::Build | Task::Sandbox { .. } => build::component(build::Output::Shown).map(drop),
     }
+}
+
+/// Waits for Ctrl-C.
+fn until_ctrl_c() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(tokio::signal::ctrl_c())?)
 }

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sandbox::{Config, Sandbox};
 
+use crate::until_ctrl_c;
+
 /// Serves until Ctrl-C, and prints settings to copy.
 pub fn serve(listen: SocketAddr) -> Result<()> {
     let mut demo = Config::demo()?;
@@ -53,9 +55,7 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
             .display()
     );
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
-    Ok(())
+    until_ctrl_c()
 }
 
 /// Writes a file that only its owner may read.
