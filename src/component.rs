@@ -54,10 +54,10 @@ impl GuestConnection for Connection {
 impl incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         block_on(async {
-            let Some(request) = incoming::request(request) else {
-                return incoming::refuse(out);
+            let reply = match incoming::request(request) {
+                Some(request) => gateway::handle(&WasiHost, request, instance_gateway, from_environment).await,
+                None => gateway::unreadable(&WasiHost),
             };
-            let reply = gateway::handle(&WasiHost, request, instance_gateway, from_environment).await;
             incoming::answer(reply, out).await;
         });
     }

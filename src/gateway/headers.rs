@@ -9,7 +9,7 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id
 
 /// What a caller may say to Dataverse. Anything else says who the caller is, belongs to the connection, or could turn one
 /// method into another.
-const PASSED_IN: [&str; 20] = [
+const PASSED_IN: [&str; 16] = [
     "accept",
     "accept-language",
     "callerobjectid",
@@ -22,10 +22,6 @@ const PASSED_IN: [&str; 20] = [
     "if-modified-since",
     "if-none-match",
     "isolation",
-    "mscrmcallerid",
-    "odata-isolation",
-    "odata-maxversion",
-    "odata-version",
     "prefer",
     "range",
     "x-ms-file-name",
@@ -55,7 +51,8 @@ const KEPT_BACK: [&str; 14] = [
 pub fn inward(given: &HeaderMap, id: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
-        if PASSED_IN.contains(&name.as_str()) || name.as_str().starts_with("mscrm.") {
+        let is_dataverses = name.as_str().starts_with("odata-") || name.as_str().starts_with("mscrm");
+        if is_dataverses || PASSED_IN.contains(&name.as_str()) {
             headers.append(name, value.clone());
         }
     }
@@ -123,7 +120,7 @@ mod tests {
             ("x-http-method", "MERGE"),
             ("accept-encoding", "gzip"),
             ("transfer-encoding", "chunked"),
-            ("mscrm-not", "x"),
+            ("odata-version", "4.0"),
         ] {
             given.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
@@ -135,6 +132,7 @@ mod tests {
             [
                 "client-request-id",
                 "mscrm.bypasscustompluginexecution",
+                "odata-version",
                 "prefer",
                 "user-agent",
                 "x-ms-client-request-id"

@@ -77,6 +77,12 @@ pub async fn handle<H: Host, B: Body>(
     headers::with_id(reply, &id)
 }
 
+/// The answer to a request whose line or headers cannot be read.
+pub fn unreadable<H: Host>(host: &H) -> Reply<H> {
+    let refusal = Refusal::bad_request("the request's line, host or headers cannot be read".to_owned());
+    refusal.into_reply(&new_guid(host))
+}
+
 async fn route<H: Host, B: Body>(
     host: &H,
     request: Request<B>,

@@ -21,8 +21,9 @@ use crate::token::Token;
 /// takes a body without one is not documented. A longer one is sent in chunks.
 const MAX_HELD: usize = 1 << 20;
 
-/// How long to wait before a read is sent again.
+/// How long to wait before a read is sent again, and how long a call may have taken for it to be sent again at all.
 const PAUSE: Duration = Duration::from_millis(500);
+const BUDGET: Duration = Duration::from_secs(10);
 
 /// Whether a path is below `/api/data/v9.2/`, or below another version of it.
 pub fn is_web_api(path: &str) -> bool {
@@ -198,6 +199,7 @@ impl<H: Host> Sending<'_, H> {
     /// here, after a 401 to a token that was kept.
     async fn send<B: Body>(&self, upload: Upload<B>) -> Result<(Response<H::Body>, Times), Refusal> {
         let mut upload = Some(upload);
+        let begin = self.host.elapsed();
         let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
         loop {
             let start = self.host.elapsed();
@@ -217,7 +219,7 @@ impl<H: Host> Sending<'_, H> {
                     }
                 }
                 Ok(answer) => return Ok((answer, times)),
-                Err(_) if may_repeat && has_body_left => {
+                Err(_) if may_repeat && has_body_left && self.host.elapsed().saturating_sub(begin) < BUDGET => {
                     may_repeat = false;
                     self.host.sleep(PAUSE).await;
                 }

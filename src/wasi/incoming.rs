@@ -87,8 +87,3 @@ pub async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam) {
         }
     }
 }
-
-/// Answers a request that is none.
-pub fn refuse(out: ResponseOutparam) {
-    ResponseOutparam::set(out, Err(ErrorCode::HttpRequestUriInvalid));
-}

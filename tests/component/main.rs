@@ -5,6 +5,7 @@ mod assertion;
 mod contract;
 mod credentials;
 mod failures;
+mod gateway;
 mod requests;
 mod rows;
 mod secrets;

@@ -1,5 +1,6 @@
 //! The project's chores.
 
+mod bench;
 mod check;
 mod demo;
 mod sandbox;
@@ -38,6 +39,8 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: SocketAddr,
     },
+    /// Measure the gateway against a native reverse proxy, and print a table.
+    Bench,
     /// Run every check: format, lints, documentation, tests.
     Test,
 }
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Sandbox { listen } => return sandbox::serve(*listen),
-        Task::Build | Task::Demo | Task::Up { .. } | Task::Test => setup::install()?,
+        Task::Build | Task::Demo | Task::Up { .. } | Task::Bench | Task::Test => setup::install()?,
     }
     match task {
         Task::Test => {
@@ -64,6 +67,7 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
         Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
+        Task::Bench => bench::run(&build::component(build::Output::Shown)?),
         Task::Build | Task::Sandbox { .. } => build::component(build::Output::Shown).map(drop),
     }
 }

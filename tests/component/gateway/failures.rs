@@ -1,0 +1,367 @@
+//! Throttling, failure and hostility.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use embedded_host::{HttpError, Network, Reply};
+use sandbox::{Fault, FaultKind, Service};
+
+use super::http_client::Reply as Answer;
+use super::{KEY, call, contoso, gateway, get, post, sandboxed, sandboxed_with};
+use crate::support::{SECRET, Server, TOKEN, Tenant, read_body, token_answer};
+
+const CONTACTS: &str = "/api/data/v9.2/contacts";
+
+#[test]
+fn throttling_passes_through() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    for method in ["GET", "POST"] {
+        tenant.sandbox.clear_requests();
+        tenant.sandbox.misbehave(Fault::throttle("0x80072322", 37));
+        let reply = call(&gateway, method, CONTACTS).json("{}").send();
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (429, Some("37")),
+            "{method}"
+        );
+        assert_eq!(reply.json()["error"]["code"], "0x80072322");
+        assert_eq!(tenant.counts().1, 1, "not sent again");
+    }
+}
+
+#[test]
+fn throttling_by_entra_id_is_503_with_the_wait() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let throttle = FaultKind::Throttle {
+        code: String::new(),
+        retry_after_secs: 11,
+    };
+    tenant.sandbox.misbehave(Fault::new(Service::Entra, throttle));
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("11")));
+    assert_eq!(reply.error()["service"], "entra-id");
+}
+
+#[test]
+fn a_read_whose_answer_has_not_begun_is_sent_again_once() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let broken = || Fault::new(Service::Dataverse, FaultKind::Disconnect { carry_out: false });
+    tenant.sandbox.misbehave(broken());
+    assert_eq!(get(&gateway, CONTACTS).status, 200);
+    assert_eq!(tenant.counts().1, 2);
+
+    tenant.sandbox.misbehave(broken().times(2));
+    assert_eq!(get(&gateway, CONTACTS).status, 502);
+    assert_eq!(tenant.counts().1, 4);
+}
+
+#[test]
+fn a_write_is_never_sent_again() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    for (method, path) in [
+        ("POST", CONTACTS.to_owned()),
+        ("PATCH", format!("{CONTACTS}({})", sandbox::seed::contact(1))),
+        ("DELETE", format!("{CONTACTS}({})", sandbox::seed::contact(2))),
+    ] {
+        tenant.sandbox.clear_requests();
+        let fault = Fault::new(Service::Dataverse, FaultKind::Disconnect { carry_out: true });
+        tenant.sandbox.misbehave(fault);
+        let reply = call(&gateway, method, &path).json(r#"{"lastname":"x"}"#).send();
+        assert_eq!(reply.status, 502, "{method}");
+        assert!(
+            reply.error()["message"]
+                .as_str()
+                .unwrap()
+                .contains("may have taken effect"),
+            "{method}"
+        );
+        assert_eq!(tenant.counts().1, 1, "{method}");
+    }
+}
+
+#[test]
+fn a_stale_token_is_replaced_unseen() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed_with(&tenant, &[], 100);
+    assert_eq!(get(&gateway, CONTACTS).status, 200);
+    tenant.sandbox.revoke_tokens();
+    assert_eq!(post(&gateway, CONTACTS, r#"{"lastname":"Once"}"#).status, 204);
+    assert_eq!(tenant.counts(), (2, 3));
+    let found = get(&gateway, "/api/data/v9.2/contacts?$filter=lastname%20eq%20'Once'");
+    assert_eq!(found.json()["value"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_token_that_dataverse_never_accepts_is_not_the_callers_fault() {
+    let server = Server::start(|head, stream| {
+        read_body(head, stream);
+        let _ =
+            stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer x\r\ncontent-length: 0\r\n\r\n");
+    });
+    let gateway = gateway(&server.origin(), &[]);
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!(
+        (reply.status, reply.header("www-authenticate")),
+        (502, None),
+        "a 401 would ask for another key"
+    );
+    assert_eq!(reply.error()["service"], "dataverse");
+}
+
+#[test]
+fn an_upstream_that_cannot_be_reached_is_502() {
+    let authority = Server::start(|_, _| {});
+    let environment = format!(
+        "http://{}",
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    );
+    let reply = get(
+        &gateway(&environment, &[("AZURE_AUTHORITY_HOST", &authority.origin())]),
+        CONTACTS,
+    );
+    assert_eq!(reply.status, 502);
+    assert_eq!(reply.error()["service"], "dataverse");
+}
+
+#[test]
+fn an_upstream_that_is_too_slow_is_504() {
+    let server = Server::start(|head, stream| {
+        read_body(head, stream);
+        let _ = stream.read(&mut [0]);
+    });
+    let gateway = gateway(&server.origin(), &[("DATAVERSE_FIRST_BYTE_TIMEOUT_MS", "200")]);
+    let start = Instant::now();
+    assert_eq!(post(&gateway, CONTACTS, "{}").status, 504);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_refusal_by_entra_id_is_502_and_says_which() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[("AZURE_CLIENT_SECRET", "wrong")]);
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!(reply.status, 502);
+    let error = reply.error();
+    assert_eq!(
+        (error["service"].as_str(), error["code"].as_str()),
+        (Some("entra-id"), Some("invalid_client"))
+    );
+    assert!(error["message"].as_str().unwrap().contains("AADSTS7000215"));
+}
+
+#[test]
+fn a_host_that_denies_the_address_is_502_and_says_what_to_allow() {
+    let network = Network::answered(|request| {
+        if request.uri().path().contains("/oauth2/") {
+            Reply::Answer(token_answer())
+        } else {
+            Reply::Fails(|| HttpError::HttpRequestDenied)
+        }
+    });
+    let reply = get(&contoso(&[], network), CONTACTS);
+    assert_eq!(reply.status, 502);
+    assert!(
+        reply.error()["message"]
+            .as_str()
+            .unwrap()
+            .contains("allowed_outbound_hosts")
+    );
+}
+
+#[test]
+fn paths_that_climb_are_400() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    for path in [
+        "/api/data/v9.2/../../../main.aspx",
+        "/api/data/v9.2/%2e%2e/%2e%2e/%2e%2e/main.aspx",
+        "/api/data/v9.2/..%2f..%2fmain.aspx",
+        "/api/data/v9.2/..%5c..%5cmain.aspx",
+        "/api/data/v9.2/%252e%252e%252fmain.aspx",
+        "/api/data/v9.2/./contacts",
+    ] {
+        let reply = get(&gateway, path);
+        assert_eq!(reply.status, 400, "{path}");
+        assert_eq!(reply.error()["service"], "gateway");
+    }
+    assert_eq!(tenant.counts(), (0, 0));
+}
+
+#[test]
+fn headers_cannot_be_smuggled_into_the_upstream_request() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    // A bare line feed, a folded line and a second length are what proxies and servers disagree on.
+    for head in [
+        "prefer: a\nx-evil: 1\r\n",
+        "prefer: a\r\n x-evil: 1\r\n",
+        "content-length: 0\r\ncontent-length: 5\r\n",
+    ] {
+        let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
+        let request =
+            format!("GET {CONTACTS} HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\nconnection: close\r\n{head}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        for sent in tenant.sandbox.requests() {
+            assert_eq!(sent.header("x-evil"), None, "{head:?}");
+        }
+    }
+    let odd_id = call(&gateway, "GET", CONTACTS)
+        .header("client-request-id", "a b\tc")
+        .send();
+    assert_ne!(odd_id.header("client-request-id"), Some("a b\tc"));
+}
+
+#[test]
+fn an_upstream_that_dies_in_the_middle_breaks_the_answer() {
+    for (content_type, head) in [
+        ("application/octet-stream", "content-length: 1000000"),
+        ("application/octet-stream", "transfer-encoding: chunked"),
+        ("application/json", "content-length: 1000000"),
+        ("application/json", "transfer-encoding: chunked"),
+    ] {
+        let server = Server::start(move |_, stream| {
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n{head}\r\n\r\n"
+            );
+            let beginning = r#"{"value":[{"lastname":"so far"}"#;
+            let _ = if head.starts_with('t') {
+                write!(stream, "{:x}\r\n{beginning}\r\n", beginning.len())
+            } else {
+                write!(stream, "{beginning}")
+            };
+            sleep(Duration::from_millis(50));
+        });
+        let reply = get(&gateway(&server.origin(), &[]), CONTACTS);
+        assert_eq!(reply.status, 200);
+        assert!(!reply.whole, "{content_type}, {head}: a short good answer");
+        assert!(reply.text().contains("so far"));
+    }
+}
+
+#[test]
+fn a_caller_that_leaves_in_the_middle_ends_the_upload() {
+    let ended = Arc::new(AtomicUsize::new(usize::MAX));
+    let seen = Arc::clone(&ended);
+    let server = Server::start(move |_, stream| {
+        let mut total = 0;
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(read @ 1..) = stream.read(&mut buffer) {
+            total += read;
+        }
+        seen.store(total, Ordering::SeqCst);
+    });
+    let gateway = gateway(&server.origin(), &[]);
+    let upload = call(&gateway, "PATCH", "/api/data/v9.2/file")
+        .header("content-type", "application/octet-stream")
+        .header("content-length", "10000000");
+    let mut stream = upload.begin();
+    stream.write_all(&[7; 1_000_000]).unwrap();
+    stream.shutdown(Shutdown::Both).unwrap();
+    drop(stream);
+    let start = Instant::now();
+    while ended.load(Ordering::SeqCst) == usize::MAX {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "the upstream still waits for the upload"
+        );
+        sleep(Duration::from_millis(20));
+    }
+    assert!(ended.load(Ordering::SeqCst) < 10_000_000);
+    assert_eq!(get(&gateway, "/healthz").status, 200, "the gateway goes on");
+}
+
+#[test]
+fn a_caller_that_leaves_in_the_middle_of_an_answer_does_no_harm() {
+    let tenant = Tenant::start();
+    tenant.sandbox.serve_large("/api/data/v9.2/large", 50 << 20);
+    let gateway = sandboxed_with(&tenant, &[], 100);
+    for _ in 0..3 {
+        let mut stream = call(&gateway, "GET", "/api/data/v9.2/large").begin();
+        stream.read_exact(&mut [0; 10_000]).unwrap();
+    }
+    assert_eq!(get(&gateway, CONTACTS).status, 200);
+}
+
+#[test]
+fn an_early_refusal_of_a_large_upload_reaches_the_caller() {
+    let server = Server::start(|_, stream| {
+        let body = r#"{"error":{"code":"0x80060890","message":"too large"}}"#;
+        let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json";
+        let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        sleep(Duration::from_secs(2));
+    });
+    let gateway = gateway(&server.origin(), &[]);
+    let upload = call(&gateway, "PATCH", "/api/data/v9.2/file")
+        .header("content-type", "application/octet-stream")
+        .header("content-length", "100000000");
+    let mut stream = upload.begin();
+    let mut writer = stream.try_clone().unwrap();
+    // As clients do: they send on until they see the answer.
+    let sending = std::thread::spawn(move || {
+        for _ in 0..100 {
+            if writer.write_all(&[7; 1_000_000]).is_err() {
+                return;
+            }
+        }
+    });
+    let start = Instant::now();
+    let reply = Answer::read(&mut stream);
+    assert_eq!(reply.status, 413, "{reply:?}");
+    assert_eq!(reply.json()["error"]["code"], "0x80060890");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    drop(stream);
+    let _ = sending.join();
+}
+
+#[test]
+fn no_secret_is_in_any_answer_or_in_the_log() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let mut said = String::new();
+    for path in [
+        "/",
+        "/whoami",
+        "/readyz",
+        "/healthz",
+        CONTACTS,
+        "/api/data/v9.2/opportunities",
+        "/api/data/v9.2/../x",
+    ] {
+        said += &format!("{:?}", get(&gateway, path));
+        said += &format!(
+            "{:?}",
+            super::http_client::Call::new(&gateway.origin(), "GET", path).send()
+        );
+    }
+    tenant.sandbox.misbehave(Fault::status(Service::Entra, 400, "broken"));
+    said += &format!("{:?}", get(&gateway, CONTACTS));
+    said += &gateway.output();
+    let mut secrets = vec![
+        KEY.to_owned(),
+        tenant.demo.client_secret.clone(),
+        SECRET.to_owned(),
+        TOKEN.to_owned(),
+    ];
+    for request in tenant.sandbox.requests() {
+        secrets.extend(
+            request
+                .header("authorization")
+                .map(|header| header.replace("Bearer ", "")),
+        );
+    }
+    assert!(secrets.len() > 5);
+    for secret in secrets {
+        assert!(!said.contains(&secret), "{secret} was given away");
+    }
+}

@@ -1,0 +1,80 @@
+//! The HTTP face of the built component, served by the embedded host as `wasmtime serve` would.
+
+mod access;
+mod allow;
+mod failures;
+mod http_client;
+mod links;
+mod relay;
+mod routes;
+
+use embedded_host::{Network, Server, ServerOptions};
+
+use crate::support::{COMPONENT, Tenant};
+use http_client::{Call, Reply};
+
+pub const KEY: &str = "the-key-of-these-tests";
+
+/// A gateway with `KEY` in front of an environment on loopback, and further variables.
+pub fn gateway(origin: &str, variables: &[(&str, &str)]) -> Server {
+    gateway_with(origin, variables, ServerOptions::default())
+}
+
+pub fn gateway_with(origin: &str, variables: &[(&str, &str)], options: ServerOptions) -> Server {
+    let mut all = vec![
+        ("DATAVERSE_URL", origin),
+        ("AZURE_AUTHORITY_HOST", origin),
+        ("AZURE_TENANT_ID", crate::support::TENANT),
+        ("AZURE_CLIENT_ID", crate::support::CLIENT),
+        ("AZURE_CLIENT_SECRET", crate::support::SECRET),
+        ("GATEWAY_KEY", KEY),
+    ];
+    for variable in variables {
+        all.retain(|(name, _)| *name != variable.0);
+        all.push(*variable);
+    }
+    Server::start(&COMPONENT, &all, options).unwrap()
+}
+
+/// A gateway in front of a sandbox.
+pub fn sandboxed(tenant: &Tenant, variables: &[(&str, &str)]) -> Server {
+    sandboxed_with(tenant, variables, 1)
+}
+
+pub fn sandboxed_with(tenant: &Tenant, variables: &[(&str, &str)], requests_per_instance: usize) -> Server {
+    let mut all = vec![
+        ("AZURE_TENANT_ID", tenant.demo.config.tenant_id.as_str()),
+        ("AZURE_CLIENT_ID", &tenant.demo.client_id),
+        ("AZURE_CLIENT_SECRET", &tenant.demo.client_secret),
+    ];
+    all.extend_from_slice(variables);
+    let options = ServerOptions {
+        requests_per_instance,
+        ..ServerOptions::default()
+    };
+    gateway_with(&tenant.sandbox.origin(), &all, options)
+}
+
+/// A gateway whose every outgoing request is answered as told, as contoso's.
+pub fn contoso(variables: &[(&str, &str)], network: Network) -> Server {
+    let mut all = vec![("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
+    all.extend_from_slice(variables);
+    let options = ServerOptions {
+        network,
+        ..ServerOptions::default()
+    };
+    gateway_with("https://contoso.crm.dynamics.com", &all, options)
+}
+
+/// A call with the key.
+pub fn call(gateway: &Server, method: &str, path: &str) -> Call {
+    Call::new(&gateway.origin(), method, path).header("x-api-key", KEY)
+}
+
+pub fn get(gateway: &Server, path: &str) -> Reply {
+    call(gateway, "GET", path).send()
+}
+
+pub fn post(gateway: &Server, path: &str, json: &str) -> Reply {
+    call(gateway, "POST", path).json(json).send()
+}

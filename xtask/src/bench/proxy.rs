@@ -1,0 +1,73 @@
+//! The limit: a native reverse proxy that adds a constant token and does nothing else. It looks into no body, checks no key.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Result, anyhow};
+use http::header::{AUTHORIZATION, CONNECTION, HOST};
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+
+use super::served::{Served, authority, connect};
+use super::upstream::token;
+
+/// How it reaches the upstream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// By connections that stay open, as a native proxy does, and Spin.
+    Pooled,
+    /// By a new connection for each request, as Wasmtime's `wasi:http` does.
+    New,
+}
+
+/// Starts it.
+pub fn start(upstream: &str, reach: Reach) -> Result<Served> {
+    let proxy = Arc::new(Proxy {
+        host: HeaderValue::try_from(authority(upstream))?,
+        authorization: HeaderValue::try_from(format!("Bearer {}", token()))?,
+        upstream: upstream.to_owned(),
+        reach,
+        idle: Mutex::default(),
+    });
+    Served::start(move |request| Arc::clone(&proxy).relay(request))
+}
+
+struct Proxy {
+    upstream: String,
+    host: HeaderValue,
+    authorization: HeaderValue,
+    reach: Reach,
+    /// Connections, some of them still busy with a body.
+    idle: Mutex<Vec<SendRequest<Incoming>>>,
+}
+
+impl Proxy {
+    async fn relay(self: Arc<Self>, mut request: Request<Incoming>) -> Result<Response<Incoming>> {
+        let headers = request.headers_mut();
+        headers.remove(CONNECTION);
+        headers.remove("x-api-key");
+        headers.insert(HOST, self.host.clone());
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        let mut sender = match self.idle()? {
+            Some(sender) => sender,
+            None => connect(&self.upstream).await?,
+        };
+        let answer = sender.send_request(request).await?;
+        if self.reach == Reach::Pooled {
+            self.pool()?.push(sender);
+        }
+        Ok(answer)
+    }
+
+    /// A connection that is free, if there is one.
+    fn idle(&self) -> Result<Option<SendRequest<Incoming>>> {
+        let mut pool = self.pool()?;
+        pool.retain(|sender| !sender.is_closed());
+        let free = pool.iter().position(SendRequest::is_ready);
+        Ok(free.map(|free| pool.swap_remove(free)))
+    }
+
+    fn pool(&self) -> Result<std::sync::MutexGuard<'_, Vec<SendRequest<Incoming>>>> {
+        self.idle.lock().map_err(|_| anyhow!("the pool is poisoned"))
+    }
+}

@@ -1,0 +1,76 @@
+//! RSA-2048 with PS256, in the component and natively, both by ring.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use embedded_host::types::{Credential, Settings};
+use embedded_host::{Component, Network, Reply};
+use http::Response;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
+use sandbox::certificate::Identity;
+
+use super::load::percentile;
+use super::upstream::grant;
+
+const TIMES: usize = 60;
+
+/// Half of the signatures took no longer than this.
+#[derive(Default)]
+pub struct Signing {
+    pub component: Duration,
+    pub native: Duration,
+}
+
+/// Measures. What signing takes in the component is what a token takes with a certificate more than with a secret, where
+/// nothing but the proof differs and no network is asked.
+pub fn measure(component: &Component, identity: &Identity) -> Result<Signing> {
+    let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
+    let signed = tokens(component, Credential::Certificate(pem))?;
+    let unsigned = tokens(component, Credential::Secret("bench~0123456789-0123456789".to_owned()))?;
+    Ok(Signing {
+        component: signed.saturating_sub(unsigned),
+        native: native(identity)?,
+    })
+}
+
+/// How long an open connection of the component takes for a token.
+fn tokens(component: &Component, credential: Credential) -> Result<Duration> {
+    // A token that has all but ended is not kept, so that each call asks for another.
+    let network = Network::answered(|_| Reply::Answer(Response::new(grant(1).into_bytes())));
+    let mut instance = component.instance(&[], network)?;
+    let settings = Settings {
+        environment_url: "https://bench.crm.dynamics.com".to_owned(),
+        tenant_id: "10000000-0000-4000-8000-000000000001".to_owned(),
+        client_id: "30000000-0000-4000-8000-000000000001".to_owned(),
+        credential,
+        options: None,
+    };
+    let connection = instance.open(&settings)?.map_err(|error| anyhow!("{error:?}"))?;
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let start = Instant::now();
+        let token = instance.acquire_token(Some(connection))?;
+        times.push(start.elapsed());
+        token.map_err(|error| anyhow!("{error:?}"))?;
+    }
+    Ok(percentile(&times, 50))
+}
+
+fn native(identity: &Identity) -> Result<Duration> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(identity.key_pkcs8_pem.as_bytes()).context("the key")?;
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| anyhow!("the key: {error}"))?;
+    // About as long as what an assertion signs.
+    let message = [b'x'; 400];
+    let mut signature = vec![0; key.public().modulus_len()];
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let start = Instant::now();
+        key.sign(&RSA_PSS_SHA256, &SystemRandom::new(), &message, &mut signature)
+            .map_err(|_| anyhow!("ring does not sign"))?;
+        times.push(start.elapsed());
+    }
+    Ok(percentile(&times, 50))
+}
