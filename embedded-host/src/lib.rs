@@ -7,6 +7,7 @@ mod bindings;
 mod invoke;
 mod network;
 mod server;
+mod spin;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ use bindings::{Service, ServicePre};
 pub use network::{Network, Reply};
 use server::PeakMemory;
 pub use server::{Server, ServerOptions};
+pub use spin::environment_of;
 /// An open connection of an [`Instance`].
 pub use wasmtime::component::ResourceAny as Connection;
 pub use wasmtime_wasi_http::Error as HttpError;

@@ -10,5 +10,6 @@ mod requests;
 mod rows;
 mod secrets;
 mod settings;
+mod spin;
 mod support;
 mod token;

@@ -24,7 +24,19 @@ pub enum Output {
 /// # Errors
 /// When it does not build.
 pub fn component(output: Output) -> Result<PathBuf> {
-    let path = run_cargo(output)?;
+    wasm("dynamics365", output)
+}
+
+/// Builds the adapter that shows Spin's variables to the component, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn spin_variables(output: Output) -> Result<PathBuf> {
+    wasm("spin-variables", output)
+}
+
+fn wasm(package: &str, output: Output) -> Result<PathBuf> {
+    let path = run_cargo(package, output)?;
     if output == Output::Shown {
         let size = path.metadata().with_context(|| path.display().to_string())?.len();
         let shown = path.strip_prefix(crate::workspace()).unwrap_or(&path);
@@ -33,18 +45,10 @@ pub fn component(output: Output) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn run_cargo(output: Output) -> Result<PathBuf> {
+fn run_cargo(package: &str, output: Output) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo
-        .args([
-            "build",
-            "--package",
-            "dynamics365",
-            "--lib",
-            "--release",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--package", package, "--lib", "--release", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped());
     if output == Output::Silent {
@@ -55,22 +59,22 @@ fn run_cargo(output: Output) -> Result<PathBuf> {
     let messages = BufReader::new(child.stdout.take().context("cargo's output")?);
     let mut built = None;
     for message in messages.lines() {
-        built = artifact(&message?).or(built);
+        built = artifact(&message?, package).or(built);
     }
     ensure!(
         child.wait()?.success(),
-        "the component does not build. If a compiler or a target is missing, `cargo xtask build` installs it or says how"
+        "{package} does not build. If a compiler or a target is missing, `cargo xtask build` installs it or says how"
     );
-    built.context("cargo built no component")
+    built.with_context(|| format!("cargo built no {package}"))
 }
 
-/// The component's path, in the message that tells of it.
-fn artifact(message: &str) -> Option<PathBuf> {
+/// The path of a package's component, in the message that tells of it.
+fn artifact(message: &str, package: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let is_component = message["target"]["name"] == "dynamics365";
+    let is_packages = message["target"]["name"] == package.replace('-', "_");
     let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
     files
-        .find(|file| is_component && file.ends_with(".wasm"))
+        .find(|file| is_packages && file.ends_with(".wasm"))
         .map(PathBuf::from)
 }
 

@@ -14,20 +14,14 @@ pub fn everything() -> Result<()> {
         "lints",
         xtask::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
-    step(
-        "lints of the component",
-        xtask::cargo().args([
-            "clippy",
-            "--package",
-            "dynamics365",
-            "--lib",
-            "--target",
-            TARGET,
-            "--",
-            "--deny",
-            "warnings",
-        ]),
-    )?;
+    for package in ["dynamics365", "spin-variables"] {
+        step(
+            &format!("lints of {package} as a component"),
+            xtask::cargo()
+                .args(["clippy", "--package", package, "--lib", "--target", TARGET])
+                .args(["--", "--deny", "warnings"]),
+        )?;
+    }
     step(
         "documentation",
         xtask::cargo()
@@ -36,6 +30,7 @@ pub fn everything() -> Result<()> {
     )?;
     say("component");
     build::component(Output::Shown)?;
+    build::spin_variables(Output::Shown)?;
     tests()
 }
 

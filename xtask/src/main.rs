@@ -68,7 +68,10 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
         Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
         Task::Bench => bench::run(&build::component(build::Output::Shown)?),
-        Task::Build | Task::Sandbox { .. } => build::component(build::Output::Shown).map(drop),
+        Task::Build | Task::Sandbox { .. } => {
+            build::component(build::Output::Shown)?;
+            build::spin_variables(build::Output::Shown).map(drop)
+        }
     }
 }
 
