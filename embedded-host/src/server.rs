@@ -81,7 +81,7 @@ impl Server {
             .build()?;
         let listener = runtime
             .block_on(TcpListener::bind(options.listen))
-            .context("cannot listen")?;
+            .with_context(|| format!("cannot listen on {}", options.listen))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let accepting = accept(listener, Arc::clone(&shared));

@@ -81,6 +81,22 @@ pub fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
     headers
 }
 
+/// Hosts take 128 KiB of headers, the token's included, and Wasmtime traps beyond that; it counts some 80 bytes more for each.
+///
+/// # Errors
+/// That there are more.
+pub fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
+    const MAX: usize = 80 << 10;
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(80));
+    if sizes.fold(0, usize::saturating_add) > MAX {
+        Err("the headers are too large to be relayed")
+    } else {
+        Ok(())
+    }
+}
+
 /// The caller's own id of a request, if it fits a log line.
 pub fn client_request_id(headers: &HeaderMap) -> Option<String> {
     let names = ["client-request-id", "x-ms-client-request-id"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-use super::headers::{inward, outward};
+use super::headers::{check_size, inward, outward};
 use super::links::{JsonLinks, Origins};
 use super::multipart::{MultipartLinks, boundary_of};
 use super::reply::{Refusal, Reply, ReplyBody};
@@ -14,6 +14,7 @@ use crate::connection::{Connection, authorise};
 use crate::contract::types::{DataverseError, Error, Service};
 use crate::error::Asked;
 use crate::host::{Body, Failure, Host};
+use crate::odata::answer::is_multipart;
 use crate::odata::url::refuse_dot_segments;
 use crate::token::Token;
 
@@ -60,6 +61,7 @@ pub async fn relay<H: Host, B: Body>(
     let uri: Uri = format!("{environment}{path}")
         .parse()
         .map_err(|_| Refusal::bad_request("the path cannot be relayed".to_owned()))?;
+    check_size(&headers).map_err(Refusal::headers_too_large)?;
     let upload = Upload::prepare(body, &head.method, &head.headers, &inwards, &mut headers)
         .await
         .map_err(|_| Refusal::bad_request("the request's body broke off".to_owned()))?;
@@ -73,7 +75,7 @@ pub async fn relay<H: Host, B: Body>(
         id,
     };
     let (answer, times) = sending.send(upload).await?;
-    Ok(reply(answer, &outwards, &head.method, &times))
+    reply(answer, &outwards, &head.method, &times)
 }
 
 /// The gateway's origin as the caller reached it: a proxy before it says so, or else the request itself.
@@ -130,20 +132,17 @@ impl<B: Body> Upload<B> {
             }
             return Ok(Self::None);
         }
-        let Some(change) = change_for(given, origins) else {
-            if let Some(length) = length {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            }
-            return Ok(Self::Flowing(Flowing {
-                begun: Vec::new(),
-                rest: Rewritten::new(body, None),
-            }));
-        };
-        let mut rest = Rewritten::new(body, Some(change));
+        let change = change_for(given, origins);
+        let is_changed = change.is_some();
+        let mut rest = Rewritten::new(body, change);
         let mut begun = Vec::new();
+        if let (Some(length), false) = (length, is_changed) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            return Ok(Self::Flowing(Flowing { begun, rest }));
+        }
         while let Some(chunk) = rest.chunk().await? {
             begun.extend_from_slice(&chunk);
-            if begun.len() > MAX_HELD {
+            if !is_changed || begun.len() > MAX_HELD {
                 return Ok(Self::Flowing(Flowing { begun, rest }));
             }
         }
@@ -212,7 +211,7 @@ impl<H: Host> Sending<'_, H> {
             };
             let has_body_left = upload.is_some();
             match outcome {
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
+                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_multipart(answer.headers()) => {
                     self.connection.forget(&acquired);
                     if !(acquired.was_kept && has_body_left) {
                         return Err(Refusal::from_error(refused_token(self.id)));
@@ -284,7 +283,12 @@ fn refused_token(id: &str) -> Error {
 }
 
 /// The answer as the caller gets it.
-fn reply<B: Body>(answer: Response<B>, origins: &Origins, method: &Method, times: &Times) -> Response<ReplyBody<B>> {
+fn reply<B: Body>(
+    answer: Response<B>,
+    origins: &Origins,
+    method: &Method,
+    times: &Times,
+) -> Result<Response<ReplyBody<B>>, Refusal> {
     let (mut head, body) = answer.into_parts();
     let change = if *method == Method::HEAD {
         None
@@ -303,5 +307,9 @@ fn reply<B: Body>(answer: Response<B>, origins: &Origins, method: &Method, times
     if let Ok(timing) = HeaderValue::try_from(timing) {
         head.headers.insert("server-timing", timing);
     }
-    Response::from_parts(head, ReplyBody::Relayed(Rewritten::new(body, change)))
+    check_size(&head.headers).map_err(Refusal::bad_gateway)?;
+    Ok(Response::from_parts(
+        head,
+        ReplyBody::Relayed(Rewritten::new(body, change)),
+    ))
 }

@@ -133,6 +133,16 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
 
+    /// Headers that the host would not take.
+    pub fn headers_too_large(reason: &'static str) -> Self {
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
+    }
+
+    /// An answer that cannot be passed on.
+    pub fn bad_gateway(reason: &'static str) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, reason)
+    }
+
     /// The gateway cannot work now.
     pub fn unavailable(reason: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)

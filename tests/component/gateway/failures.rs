@@ -222,6 +222,29 @@ fn headers_cannot_be_smuggled_into_the_upstream_request() {
 }
 
 #[test]
+fn headers_too_large_for_a_host_do_not_trap() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    for size in [60_000, 90_000, 120_000] {
+        let reply = call(&gateway, "GET", CONTACTS)
+            .header("prefer", &"x".repeat(size))
+            .send();
+        assert_eq!(reply.status, if size < 80_000 { 200 } else { 431 }, "{size}");
+    }
+    for size in [60_000, 90_000, 120_000] {
+        let server = Server::start(move |_, stream| {
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nx-large: {}\r\ncontent-length: 0\r\n\r\n",
+                "x".repeat(size)
+            );
+        });
+        let reply = get(&super::gateway(&server.origin(), &[]), CONTACTS);
+        assert_eq!(reply.status, if size < 80_000 { 200 } else { 502 }, "{size}");
+    }
+}
+
+#[test]
 fn an_upstream_that_dies_in_the_middle_breaks_the_answer() {
     for (content_type, head) in [
         ("application/octet-stream", "content-length: 1000000"),

@@ -351,6 +351,17 @@ fn an_upload_in_chunks_is_relayed() {
 }
 
 #[test]
+fn a_write_without_a_body_has_a_length_of_none() {
+    let (gateway, requests) = recorded(|| answer(204, &[], ""));
+    for content_type in ["application/json", "application/octet-stream"] {
+        let call = call(&gateway, "POST", "/api/data/v9.2/Do").header("content-type", content_type);
+        assert_eq!(call.send().status, 204);
+        let sent = requests.lock().unwrap().pop().unwrap();
+        assert_eq!(sent.headers()["content-length"], "0", "{content_type}");
+    }
+}
+
+#[test]
 fn an_instance_that_serves_on_keeps_its_token() {
     let tenant = Tenant::start();
     let gateway = sandboxed_with(&tenant, &[], 100);
