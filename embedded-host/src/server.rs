@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use wasmtime::component::{Linker, ResourceTable};
@@ -166,11 +167,13 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
     let mut warm = shared.instance().await?;
     let (sender, receiver) = oneshot::channel();
-    let request = warm
-        .store
-        .data_mut()
-        .http()
-        .new_incoming_request(Scheme::Http, request)?;
+    let request = warm.store.data_mut().http().new_incoming_request(Scheme::Http, request);
+    // One without a host, say: no component can be asked about it.
+    let Ok(request) = request else {
+        let mut refusal = Response::new(Full::default().map_err(wasmtime_wasi_http::Error::from).boxed_unsync());
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        return Ok(refusal);
+    };
     let out = warm.store.data_mut().http().new_response_outparam(sender)?;
     // It goes on after the head of its answer is there, while the body flows.
     let task = tokio::spawn(async move {

@@ -457,7 +457,7 @@ fn what_is_no_batch_is_refused_whole() {
         &whole.replace("\r\n--b--", "\n--b--"),
         &whole.replace("application/http", "text/plain"),
         &whole.replace("Transfer-Encoding: binary", "Transfer-Encoding: base64"),
-        &whole.replace("contacts HTTP", "contacts x HTTP"),
+        &whole.replace("contacts HTTP", "contacts\tx HTTP"),
         &whole.replace("HTTP/1.1", "HTTP/1.0"),
         &whole.replace("Content-Type: application/json", "Content Type: application/json"),
         &in_set("GET contacts HTTP/1.1\r\n\r\n", Some("1")),

@@ -5,6 +5,8 @@
 //! understood: paths of more segments (navigation, functions, actions, `$ref`), `$batch`, `$expand`, FetchXML and saved
 //! queries, navigation within `$filter` and `$orderby`, and every unusual spelling.
 //!
+//! `$metadata` may be listed as a table is; the list of tables at the root comes with it.
+//!
 //! What it does not promise: a body may bind to rows of other tables, or create them along with its own (deep insert);
 //! plug-ins and flows do what they do. The application user's role is what holds there.
 
@@ -26,7 +28,7 @@ impl AllowList {
                 .split_once(':')
                 .ok_or_else(|| format!("holds \"{entry}\": expected table:METHOD,METHOD"))?;
             let table = table.trim();
-            if !is_name(table) {
+            if !is_name(table) && table != METADATA {
                 return Err(format!("holds \"{table}\", which is no table's name"));
             }
             let methods = methods.split(',').map(parse_method).collect::<Result<Vec<_>, _>>()?;
@@ -71,6 +73,9 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// What a client reads to know the tables; it stands for the list of them at the root too.
+const METADATA: &str = "$metadata";
+
 /// The table of `/api/data/v9.2/contacts` or `/api/data/v9.2/contacts(…)`.
 fn table_of(path: &str) -> Result<&str, String> {
     let mut segments = path.split('/').skip(4);
@@ -79,6 +84,12 @@ fn table_of(path: &str) -> Result<&str, String> {
             "where tables are restricted, a path names one table or one row of it, and nothing further".to_owned(),
         );
     };
+    if segment.is_empty() || segment == METADATA {
+        return Ok(METADATA);
+    }
+    if segment == "$batch" {
+        return Err("where tables are restricted, $batch is refused: send its requests one by one".to_owned());
+    }
     let (name, key) = match segment.split_once('(') {
         Some((name, key)) => (name, Some(key)),
         None => (segment, None),
@@ -229,6 +240,21 @@ mod tests {
         ] {
             assert!(check(method.clone(), target).is_err(), "{method} {target}");
         }
+    }
+
+    #[test]
+    fn what_clients_read_first_can_be_listed() {
+        let check = |text: &str, path: &str| {
+            let path = format!("/api/data/v9.2/{path}").parse().unwrap();
+            AllowList::parse(text).unwrap().check(&Method::GET, &path)
+        };
+        for path in ["", "$metadata"] {
+            assert_eq!(check("contacts:GET;$metadata:GET", path), Ok(()), "{path}");
+            assert!(check("contacts:GET", path).is_err(), "{path}");
+        }
+        assert_eq!(check("WhoAmI:GET", "WhoAmI"), Ok(()));
+        assert!(check("$metadata:GET", "contacts").is_err());
+        assert!(check("$metadata:GET", "$batch").unwrap_err().contains("$batch"));
     }
 
     #[test]

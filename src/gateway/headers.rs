@@ -9,12 +9,13 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id
 
 /// What a caller may say to Dataverse. Anything else says who the caller is, belongs to the connection, or could turn one
 /// method into another.
-const PASSED_IN: [&str; 16] = [
+const PASSED_IN: [&str; 17] = [
     "accept",
     "accept-language",
     "callerobjectid",
     "client-request-id",
     "consistency",
+    "content-encoding",
     "content-language",
     "content-range",
     "content-type",

@@ -1,6 +1,8 @@
 //! Links in JSON: the values of OData's control information lead from one origin to another, while the body flows. Users'
 //! own data is never touched, whatever it looks like.
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use super::rewrite::Rewrite;
 
 /// The control information whose values are URLs (OData JSON Format 4.0, 4.5), as the ends of their names: that of a
@@ -38,6 +40,26 @@ impl Origins {
         let begins = url.get(..self.from.len())?.eq_ignore_ascii_case(&self.from);
         (begins && (rest.is_empty() || rest.starts_with(['/', '?', '#']))).then(|| format!("{}{rest}", self.to))
     }
+}
+
+/// Replaces the origin of the link in `$id`, by which `DELETE …/$ref` names the row to part with (OData Protocol 4.0,
+/// 11.4.6.2), and of no other option: what else a query says is the caller's own. Nothing, where there is none.
+pub fn replace_in_query(origins: &Origins, target: &str) -> Option<String> {
+    let (path, query) = target.split_once('?')?;
+    let mut is_changed = false;
+    let options = query.split('&').map(|option| {
+        let replaced = option.split_once('=').and_then(|(name, value)| {
+            let is_id = percent_decode_str(name).decode_utf8_lossy() == "$id";
+            let replaced = origins
+                .replace(&percent_decode_str(value).decode_utf8_lossy())
+                .filter(|_| is_id)?;
+            Some(format!("{name}={}", utf8_percent_encode(&replaced, NON_ALPHANUMERIC)))
+        });
+        is_changed |= replaced.is_some();
+        replaced.unwrap_or_else(|| option.to_owned())
+    });
+    let query = options.collect::<Vec<_>>().join("&");
+    is_changed.then(|| format!("{path}?{query}"))
 }
 
 /// Replaces the origin of links in a JSON text. What is not JSON passes unchanged, as far as it is none.
@@ -298,6 +320,28 @@ mod tests {
     fn a_long_string_is_no_name() {
         let json = format!(r#"{{"{}@odata.id":"https://org.example/x"}}"#, "x".repeat(MAX_NAME));
         assert_rewritten(&json, &json);
+    }
+
+    #[test]
+    fn only_the_id_of_a_query_is_a_link() {
+        let replaced = |target| replace_in_query(&origins(), target);
+        assert_eq!(
+            replaced("/a/$ref?x=1&$id=https://org.example/b(1)").as_deref(),
+            Some("/a/$ref?x=1&$id=http%3A%2F%2Fgw%3A3000%2Fb%281%29")
+        );
+        assert_eq!(
+            replaced("/a/$ref?%24id=https%3A%2F%2Forg.example%2Fb(1)").as_deref(),
+            Some("/a/$ref?%24id=http%3A%2F%2Fgw%3A3000%2Fb%281%29")
+        );
+        for target in [
+            "/a",
+            "/a?",
+            "/a?$id=b(1)",
+            "/a?$filter=x eq 'https://org.example/b'",
+            "/a?x=https://org.example/b",
+        ] {
+            assert_eq!(replaced(target), None, "{target}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Links in a `$batch`: a multipart text whose parts are HTTP messages (OData Protocol 4.0, 11.7). Their request lines, their
 //! headers that hold a URL, and their JSON bodies lead from one origin to another, while the text flows.
 
-use super::links::{JsonLinks, Origins};
+use super::links::{JsonLinks, Origins, replace_in_query};
 use super::rewrite::Rewrite;
 
 /// No line of a part's head is longer: Dataverse takes URLs of 64 KiB within a batch.
@@ -118,8 +118,10 @@ impl MultipartLinks {
         };
         if first && let Some((method, rest)) = text.split_once(' ') {
             let (url, version) = rest.split_once(' ').map_or((rest, ""), |(url, version)| (url, version));
-            let replaced = self.origins.replace(url.trim_end());
-            if let Some(url) = replaced {
+            let url = url.trim_end();
+            let led = self.origins.replace(url);
+            let named = replace_in_query(&self.origins, led.as_deref().unwrap_or(url));
+            if let Some(url) = named.or(led) {
                 let gap = if version.is_empty() { "\r\n" } else { " " };
                 return out.extend_from_slice(format!("{method} {url}{gap}{version}").as_bytes());
             }

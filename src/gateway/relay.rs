@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::headers::{check_size, inward, outward};
-use super::links::{JsonLinks, Origins};
+use super::links::{JsonLinks, Origins, replace_in_query};
 use super::multipart::{MultipartLinks, boundary_of};
 use super::reply::{Refusal, Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten};
@@ -22,14 +22,17 @@ use crate::token::Token;
 /// takes a body without one is not documented. A longer one is sent in chunks.
 const MAX_HELD: usize = 1 << 20;
 
+/// What uploads of files carry (Microsoft's page "Use file column data"). A file is its owner's, even one that is JSON.
+const FILE_HEADERS: [&str; 3] = ["content-range", "x-ms-file-name", "x-ms-transfer-mode"];
+
 /// How long to wait before a read is sent again, and how long a call may have taken for it to be sent again at all.
 const PAUSE: Duration = Duration::from_millis(500);
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// Whether a path is below `/api/data/v9.2/`, or below another version of it.
+/// Whether a path is `/api/data/v9.2` or below it, or another version's.
 pub fn is_web_api(path: &str) -> bool {
-    let version = path.strip_prefix("/api/data/v").and_then(|rest| rest.split_once('/'));
-    version.is_some_and(|(version, _)| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+    let version = path.strip_prefix("/api/data/v").and_then(|rest| rest.split('/').next());
+    version.is_some_and(|version| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
 /// Relays a request.
@@ -57,7 +60,9 @@ pub async fn relay<H: Host, B: Body>(
     };
 
     let mut headers = inward(&head.headers, id);
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let replaced = replace_in_query(&inwards, target);
+    let path = replaced.as_deref().unwrap_or(target);
     let uri: Uri = format!("{environment}{path}")
         .parse()
         .map_err(|_| Refusal::bad_request("the path cannot be relayed".to_owned()))?;
@@ -88,6 +93,8 @@ fn origin_of(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
         _ => "http",
     };
+    // Callers leave the scheme's own port out, even where a proxy names it.
+    let own_port = if scheme == "https" { ":443" } else { ":80" };
     let host = forwarded("x-forwarded-host")
         .or_else(|| uri.authority().map(|authority| authority.as_str().to_owned()))
         .or_else(|| headers.get(HOST)?.to_str().ok().map(str::to_owned))
@@ -97,6 +104,7 @@ fn origin_of(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
     if is_plain {
+        let host = host.strip_suffix(own_port).unwrap_or(&host);
         Ok(format!("{scheme}://{}", host.to_ascii_lowercase()))
     } else {
         Err(Refusal::bad_request("the request names no host".to_owned()))
@@ -132,7 +140,8 @@ impl<B: Body> Upload<B> {
             }
             return Ok(Self::None);
         }
-        let change = change_for(given, origins);
+        let is_file = FILE_HEADERS.iter().any(|name| given.contains_key(*name));
+        let change = if is_file { None } else { change_for(given, origins) };
         let is_changed = change.is_some();
         let mut rest = Rewritten::new(body, change);
         let mut begun = Vec::new();
@@ -169,6 +178,10 @@ impl<B: Body> Body for Flowing<B> {
 
 /// What has to be done to a body with these headers, if it may hold links.
 fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>> {
+    // Compressed, it cannot be read; nor does the gateway ask for that.
+    if headers.contains_key(CONTENT_ENCODING) {
+        return None;
+    }
     let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case("application/json") {
@@ -290,7 +303,8 @@ fn reply<B: Body>(
     times: &Times,
 ) -> Result<Response<ReplyBody<B>>, Refusal> {
     let (mut head, body) = answer.into_parts();
-    let change = if *method == Method::HEAD {
+    let is_file = head.headers.contains_key("x-ms-file-name");
+    let change = if *method == Method::HEAD || is_file {
         None
     } else {
         change_for(&head.headers, origins)

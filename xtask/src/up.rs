@@ -27,8 +27,10 @@ pub fn serve(component: &Path, listen: SocketAddr) -> Result<()> {
     ];
     println!("Compiling the component for the embedded Wasmtime ...");
     let component = Component::load(component)?;
+    // As `wasmtime serve --max-instance-reuse-count 1000`: the token is kept from one call to the next.
     let options = ServerOptions {
         listen,
+        requests_per_instance: 1000,
         ..ServerOptions::default()
     };
     let gateway = Server::start(&component, &variables, options)?;

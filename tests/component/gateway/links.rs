@@ -83,6 +83,45 @@ fn a_link_in_a_request_leads_to_the_environment() {
 }
 
 #[test]
+fn the_row_to_part_with_is_named_by_a_link() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let account = format!("{ROOT}/accounts({})", sandbox::seed::account(1));
+    let contact = format!("{}{ROOT}/contacts({})", gateway.origin(), sandbox::seed::contact(1));
+    let linked = post(
+        &gateway,
+        &format!("{account}/contact_customer_accounts/$ref"),
+        &serde_json::json!({ "@odata.id": contact }).to_string(),
+    );
+    assert_eq!(linked.status, 204, "{}", linked.text());
+    let parted = call(
+        &gateway,
+        "DELETE",
+        &format!("{account}/contact_customer_accounts/$ref?$id={contact}"),
+    )
+    .send();
+    assert_eq!(parted.status, 204, "{}", parted.text());
+}
+
+#[test]
+fn a_file_is_its_owners_even_one_that_is_json() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let path = format!("{ROOT}/contacts({})/sample_contract", sandbox::seed::contact(1));
+    let file = format!(
+        r#"{{"@odata.id":"{}/x","x":"{}/x"}}"#,
+        gateway.origin(),
+        tenant.sandbox.origin()
+    );
+    let upload = call(&gateway, "PATCH", &path)
+        .header("content-type", "application/json")
+        .header("x-ms-file-name", "x.json");
+    upload.body(file.as_str()).send();
+    let sent = tenant.sandbox.requests().pop().unwrap();
+    assert_eq!(String::from_utf8(sent.body).unwrap(), file);
+}
+
+#[test]
 fn a_batch_leads_there_and_back() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -187,6 +226,8 @@ fn links_lead_to_where_the_caller_came_from() {
             .unwrap()
             .starts_with("https://crm.example/api/data/v9.2/$metadata")
     );
+    let (_, outside) = context("https", "crm.example:443");
+    assert!(outside.unwrap().starts_with("https://crm.example/"));
     let (_, outside) = context("https", "CRM.example:8443, inner.example");
     assert!(outside.unwrap().starts_with("https://crm.example:8443/"));
     for host in ["crm.example/path", "a@b", "\"x\"", "a b"] {

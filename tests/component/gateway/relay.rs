@@ -180,6 +180,32 @@ fn an_answer_of_no_json_keeps_its_length() {
 }
 
 #[test]
+fn a_compressed_body_is_passed_as_it_is() {
+    let (gateway, requests) = recorded(|| answer(204, &[], ""));
+    let call = call(&gateway, "POST", "/api/data/v9.2/contacts").header("content-encoding", "gzip");
+    assert_eq!(
+        call.header("content-type", "application/json")
+            .body([0x1f, 0x8b, 8, 0])
+            .send()
+            .status,
+        204
+    );
+    let sent = requests.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (sent.headers()["content-encoding"].as_bytes(), sent.body().as_slice()),
+        (b"gzip".as_slice(), [0x1f, 0x8b, 8, 0].as_slice())
+    );
+}
+
+#[test]
+fn a_request_without_a_host_is_400() {
+    let (gateway, _) = recorded(|| answer(204, &[], ""));
+    let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 400);
+}
+
+#[test]
 fn head_brings_the_head_alone() {
     let server = Server::start(|head, stream| {
         assert!(head.starts_with("HEAD "), "{head}");

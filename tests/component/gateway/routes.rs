@@ -69,7 +69,6 @@ fn everything_else_is_not_there() {
         "/api",
         "/api/data",
         "/api/data/",
-        "/api/data/v9.2",
         "/api/data/vx/contacts",
         "/main.aspx",
         "/whoami/x",

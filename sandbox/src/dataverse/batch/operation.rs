@@ -115,18 +115,17 @@ fn operation(part: &HeaderMap, content: &Bytes) -> Result<Operation, Refusal> {
     }
     let (lines, body) = head(content)?;
     let (request_line, lines) = lines.split_first().unwrap_or((&"", &[]));
-    let words: Vec<&str> = request_line.split(' ').collect();
-    let (method, url) = match words[..] {
-        // Guess: a URL is refused unless it is encoded as on a request line of its own.
-        [method, url, "HTTP/1.1"] if !url.is_empty() && url.bytes().all(|b| b.is_ascii_graphic()) => (method, url),
-        _ => return Err(malformed(format!("The request line '{request_line}' is not valid."))),
-    };
+    let invalid = || malformed(format!("The request line '{request_line}' is not valid."));
+    let (method, rest) = request_line.split_once(' ').ok_or_else(invalid)?;
+    let url = rest.strip_suffix(" HTTP/1.1").ok_or_else(invalid)?;
+    // Spaces are let pass, since Microsoft's own Python client sends them. Guess: nothing else that is not encoded is.
+    if url.is_empty() || !url.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Err(invalid());
+    }
     Ok(Operation {
         content_id: Some(text(part, "content-id").to_string()).filter(|id| !id.is_empty()),
-        url: url.into(),
-        method: method
-            .parse()
-            .map_err(|_| malformed(format!("The request line '{request_line}' is not valid.")))?,
+        url: url.replace(' ', "%20"),
+        method: method.parse().map_err(|_| invalid())?,
         headers: headers(lines)?,
         body,
     })

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{LARGEST, Place, demand_bytes, name, refused, too_big};
+use super::{LARGEST, Place, demand_bytes, refused, too_big};
 use crate::dataverse::Call;
 use crate::dataverse::refusal::Refusal;
 use crate::dataverse::store::{File, Store};
@@ -78,10 +78,6 @@ pub(super) fn chunk(
     let Some(upload) = uploads.0.get_mut(at) else {
         return Err(refused("The session token is not valid."));
     };
-    // DOC: with each request. Guess: but not where the header cannot carry it.
-    if name(call)?.is_none() && upload.name.is_ascii() {
-        return Err(refused("The name of the file is missing: x-ms-file-name."));
-    }
     if !upload.add(call)? {
         return Ok(empty(StatusCode::PARTIAL_CONTENT));
     }
