@@ -14,10 +14,10 @@ use super::targets::KEY;
 use super::upstream::Flow;
 
 /// Answers before this are not counted.
-const WARM_UP: Duration = Duration::from_millis(100);
+const WARM_UP: Duration = Duration::from_millis(60);
 
 /// How long answers are counted.
-const COUNTED: Duration = Duration::from_millis(500);
+const COUNTED: Duration = Duration::from_millis(250);
 
 /// One load.
 pub struct Load<'a> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use embedded_host::Component;
 use http::Method;
 use sandbox::certificate::Identity;
@@ -52,9 +52,10 @@ fn flow(origin: &str, method: &Method, name: &str) -> Result<Duration> {
         let mut sender = connect(origin).await?;
         let start = Instant::now();
         if *method == Method::GET {
-            load::get(&mut sender, origin, &path).await?;
+            let length = load::get(&mut sender, origin, &path).await?;
+            ensure!(length > (1 << 30) - (1 << 20), "{path} is only {length} bytes long");
         } else {
-            load::ask(&mut sender, origin, method.clone(), &path, Flow::upload()).await?;
+            drop(load::ask(&mut sender, origin, method.clone(), &path, Flow::upload()).await?);
         }
         Ok(start.elapsed())
     })

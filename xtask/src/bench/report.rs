@@ -113,8 +113,7 @@ impl Report {
 
 fn load_rows(measured: &Measured) -> [Vec<String>; 4] {
     let limit = measured.p50(POOLED);
-    let plural = if measured.connections == 1 { "" } else { "s" };
-    let name = format!("{}, {} connection{plural}", measured.content, measured.connections);
+    let name = measured.name();
     let row = |name: &str, unit: &str, cell: &dyn Fn(usize) -> String| {
         let mut row = vec![name.to_owned(), unit.to_owned()];
         row.extend((0..measured.samples.len()).map(cell));

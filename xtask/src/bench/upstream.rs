@@ -1,8 +1,9 @@
 //! Entra ID and Dataverse as far as a bench needs them: answers that are ready, so that making them bounds nothing.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use http::header::CONTENT_TYPE;
@@ -24,12 +25,19 @@ pub struct Content {
     pub name: &'static str,
     bytes: usize,
     is_json: bool,
+    /// How long the upstream thinks about it.
+    delay: Duration,
 }
 
 impl Content {
     /// What is asked for again and again. JSON holds links, which the gateway has to look for and to change.
-    pub const SMALL: [Self; 4] = [
+    pub const SMALL: [Self; 5] = [
         Self::new("json_1kB", 1000, true),
+        // Dataverse is not next door, and has a database to ask.
+        Self {
+            delay: Duration::from_millis(20),
+            ..Self::new("json_1kB_after_20ms", 1000, true)
+        },
         Self::new("json_100kB", 100_000, true),
         Self::new("bytes_1kB", 1000, false),
         Self::new("bytes_100kB", 100_000, false),
@@ -41,7 +49,12 @@ impl Content {
     ];
 
     const fn new(name: &'static str, bytes: usize, is_json: bool) -> Self {
-        Self { name, bytes, is_json }
+        Self {
+            name,
+            bytes,
+            is_json,
+            delay: Duration::ZERO,
+        }
     }
 
     /// The body. A small one is one piece; a large one repeats a piece, and is about as long as it is to be.
@@ -101,20 +114,12 @@ impl Upstream {
     /// Starts it.
     pub fn start() -> Result<Self> {
         // The origin stands in the answers, and is known once it listens.
-        let contents: Arc<std::sync::OnceLock<Vec<(String, &'static str, Flow)>>> = Arc::default();
+        let contents = Contents::default();
         let answers = Arc::clone(&contents);
         let served = Served::start(move |request| answer(request, Arc::clone(&answers)))?;
-        let made = Content::SMALL.iter().chain(&Content::LARGE).map(|content| {
-            let media_type = if content.is_json {
-                "application/json; odata.metadata=minimal"
-            } else {
-                "application/octet-stream"
-            };
-            (
-                format!("{ROOT}{}", content.name),
-                media_type,
-                content.flow(served.origin()),
-            )
+        let made = Content::SMALL.into_iter().chain(Content::LARGE).map(|content| {
+            let flow = content.flow(served.origin());
+            (content, flow)
         });
         let _ = contents.set(made.collect());
         Ok(Self { served })
@@ -131,7 +136,8 @@ impl Upstream {
     }
 }
 
-type Contents = Arc<std::sync::OnceLock<Vec<(String, &'static str, Flow)>>>;
+/// What can be asked for, with bodies that are ready.
+type Contents = Arc<OnceLock<Vec<(Content, Flow)>>>;
 
 async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Response<Flow>> {
     let path = request.uri().path().to_owned();
@@ -149,13 +155,22 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
         return Ok(response.body(Flow::of(grant(3599)))?);
     }
     let contents = contents.get().context("not yet")?;
-    let Some((_, media_type, flow)) = contents.iter().find(|(name, ..)| *name == path) else {
+    let name = path.strip_prefix(ROOT).unwrap_or_default();
+    let Some((content, flow)) = contents.iter().find(|(content, _)| content.name == name) else {
         return Ok(Response::builder()
             .status(StatusCode::NOT_FOUND)
             .body(Flow::default())?);
     };
+    if !content.delay.is_zero() {
+        tokio::time::sleep(content.delay).await;
+    }
+    let media_type = if content.is_json {
+        "application/json; odata.metadata=minimal"
+    } else {
+        "application/octet-stream"
+    };
     Ok(Response::builder()
-        .header(CONTENT_TYPE, *media_type)
+        .header(CONTENT_TYPE, media_type)
         .header("odata-version", "4.0")
         .body(flow.clone())?)
 }
