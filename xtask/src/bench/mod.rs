@@ -2,7 +2,7 @@
 //! process and talks over loopback, so on few cores the two sides, the upstream and the load share them alike.
 //!
 //! The dev profile is fast enough for it: the root `Cargo.toml` optimizes this crate, the embedded host and all dependencies.
-//! Built with `opt-level = 3` throughout and without debug assertions, the times were the same within their spread.
+//! Built with `opt-level = 3` throughout and without debug assertions, the times on one connection were much the same.
 
 mod findings;
 mod load;
