@@ -13,7 +13,7 @@ const URL_HEADERS: [&str; 3] = ["location", "odata-entityid", "content-location"
 /// Replaces the origin of links in a multipart text.
 pub struct MultipartLinks {
     origins: Origins,
-    /// `--` and the boundary, of the text and of every change set that has begun.
+    /// `--` and the boundary, of the text and of the change set that began last.
     delimiters: Vec<Vec<u8>>,
     /// What the current part is, as far as its head has told.
     part: Part,
@@ -105,6 +105,8 @@ impl MultipartLinks {
             return;
         }
         if let Some(boundary) = boundary_of(value) {
+            // Change sets hold no others, so the last one has ended. Keeping them all would let a text fill the memory.
+            self.delimiters.truncate(1);
             self.delimiters.push(delimiter(&boundary));
         }
         self.part.is_message = value.trim().to_ascii_lowercase().starts_with("application/http");
@@ -311,6 +313,20 @@ mod tests {
             |body: &str| format!("--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{body}\r\n--b--");
         let inner = "--bc\r\nLocation: http://gw:3000/x\r\n";
         assert_rewritten(&part(inner), &part(inner));
+    }
+
+    #[test]
+    fn boundaries_do_not_pile_up() {
+        let origins = Origins {
+            from: "http://gw:3000".to_owned(),
+            to: "https://org.example".to_owned(),
+        };
+        let mut links = MultipartLinks::new(origins, "b");
+        for set in 0..100 {
+            let part = format!("--b\r\nContent-Type: multipart/mixed; boundary=c{set}\r\n\r\n--c{set}--\r\n");
+            links.feed(part.as_bytes(), &mut Vec::new());
+        }
+        assert_eq!(links.delimiters, [b"--b".to_vec(), b"--c99".to_vec()]);
     }
 
     #[test]
