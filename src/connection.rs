@@ -11,6 +11,7 @@ use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
 use crate::odata::Prepared;
 use crate::odata::answer;
 use crate::origin::Origin;
+use crate::retry::Budget;
 use crate::settings::Settings;
 use crate::token::{Acquired, Token, Tokens};
 
@@ -31,7 +32,7 @@ impl Connection {
     /// # Errors
     /// As `acquire-token` in `wit/dataverse.wit`.
     pub async fn acquire_token(&self, host: &impl Host) -> Result<AccessToken, Error> {
-        let token = self.tokens.acquire(host, &self.settings).await?.token;
+        let token = self.token(host, &self.budget(host)).await?.token;
         let scope = &self.settings.scope;
         Ok(AccessToken {
             token: token.reveal().to_owned(),
@@ -84,30 +85,37 @@ impl Connection {
         &self.settings.timeouts
     }
 
+    /// What one call may spend on trying, from now on.
+    pub fn budget(&self, host: &impl Host) -> Budget {
+        Budget::start(host, self.settings.retry_budget)
+    }
+
     /// A token, kept or new.
     ///
     /// # Errors
     /// As `acquire-token` in `wit/dataverse.wit`.
-    pub async fn token(&self, host: &impl Host) -> Result<Acquired, Error> {
-        self.tokens.acquire(host, &self.settings).await
+    pub async fn token(&self, host: &impl Host, budget: &Budget) -> Result<Acquired, Error> {
+        self.tokens.acquire(host, &self.settings, budget).await
     }
 
-    /// Forgets a token that the environment did not accept.
-    pub fn forget(&self, refused: &Acquired) {
+    /// Forgets a token that the environment did not accept; `headers` are those of its 401. Says whether another token may do
+    /// better: a new one that is refused would be refused again.
+    pub fn refuse(&self, refused: &Acquired, headers: &HeaderMap) -> bool {
+        let _ = headers;
         self.tokens.forget(&refused.token);
+        refused.was_kept
     }
 
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
         let origin = self.settings.environment.to_string();
         let asked = request.asked(&origin);
-        let mut acquired = self.token(host).await?;
+        let budget = self.budget(host);
+        let mut acquired = self.token(host, &budget).await?;
         let mut answer = self.attempt(host, request, &acquired, &asked).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && !answer::is_multipart(answer.headers()) {
-            self.forget(&acquired);
-            // Refused before anything was done, so that even a write may be sent again. A new token that is refused would
-            // be refused again.
-            if acquired.was_kept {
-                acquired = self.token(host).await?;
+            // Refused before anything was done, so that even a write may be sent again.
+            if self.refuse(&acquired, answer.headers()) {
+                acquired = self.token(host, &budget).await?;
                 answer = self.attempt(host, request, &acquired, &asked).await?;
             }
         }

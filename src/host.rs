@@ -212,7 +212,9 @@ pub mod fake {
     use super::*;
 
     pub struct FakeHost {
+        /// The wall clock at the start; sleeping moves both clocks on.
         pub clock: Cell<u64>,
+        pub slept: Cell<Duration>,
         answers: RefCell<VecDeque<Response<Vec<&'static str>>>>,
         pub sent: RefCell<Vec<Request<Vec<u8>>>>,
         drawn: Cell<u8>,
@@ -231,6 +233,7 @@ pub mod fake {
             };
             Self {
                 clock: Cell::new(1_700_000_000),
+                slept: Cell::default(),
                 answers: RefCell::new(answers.into_iter().map(answer).collect()),
                 sent: RefCell::default(),
                 drawn: Cell::new(0),
@@ -273,15 +276,15 @@ pub mod fake {
         }
 
         fn now(&self) -> u64 {
-            self.clock.get()
+            self.clock.get() + self.slept.get().as_secs()
         }
 
         fn elapsed(&self) -> Duration {
-            Duration::from_secs(self.clock.get())
+            Duration::from_secs(1000) + self.slept.get()
         }
 
         async fn sleep(&self, duration: Duration) {
-            self.clock.set(self.clock.get() + duration.as_secs());
+            self.slept.set(self.slept.get() + duration);
         }
 
         fn random(&self) -> [u8; 16] {

@@ -1,8 +1,83 @@
-//! What a service says about when to send again.
+//! When to send again: what a service says about it, and how long one call goes on trying.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
+
+use crate::contract::types::{Error, OutageCause};
+use crate::host::Host;
+
+/// The wait before the first attempt that follows a failed one; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
+
+/// How long one call may go on trying. All its attempts, at Entra ID and at Dataverse, share one.
+pub struct Budget {
+    end: Duration,
+}
+
+impl Budget {
+    /// Begins now and lasts for `limit`.
+    pub fn start(host: &impl Host, limit: Duration) -> Self {
+        Self {
+            end: host.elapsed().saturating_add(limit),
+        }
+    }
+
+    /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds), and longer with each of the
+    /// `failed` attempts. Says `false` at once, without waiting, where the budget would not last: a wait that is cut short
+    /// would only make the service refuse for longer.
+    pub async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
+        let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
+        let wait = asked.saturating_add(backoff(host, failed));
+        if host.elapsed().saturating_add(wait) > self.end {
+            return false;
+        }
+        host.sleep(wait).await;
+        true
+    }
+}
+
+/// Doubles from `FIRST_WAIT`; a random half of it is left out, so that clients that failed together do not come back together.
+fn backoff(host: &impl Host, failed: u32) -> Duration {
+    let doublings = failed.saturating_sub(1).min(16);
+    let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let [byte, ..] = host.random();
+    let half = whole.checked_div(2).unwrap_or_default();
+    let part = half.saturating_mul(byte.into()).checked_div(255).unwrap_or_default();
+    half.saturating_add(part)
+}
+
+/// Whether a failure may be over when the same is sent again. `failed` is how many attempts have failed so far: what is out of
+/// reach is given up after a few, while throttling ends when the service said it would.
+pub fn may_pass(error: &Error, failed: u32) -> bool {
+    const ATTEMPTS: u32 = 4;
+    match error {
+        Error::Throttled(_) => true,
+        Error::Unavailable(outage) => {
+            failed < ATTEMPTS
+                && matches!(
+                    outage.cause,
+                    OutageCause::NoConnection
+                        | OutageCause::TimedOut
+                        | OutageCause::CutOff
+                        | OutageCause::ServiceUnavailable
+                )
+        }
+        _ => false,
+    }
+}
+
+/// The seconds to wait that came with an error. A service that throttles without saying for how long is left alone for a
+/// while all the same.
+pub fn retry_after_of(error: &Error) -> Option<u32> {
+    const THROTTLED: u32 = 5;
+    match error {
+        Error::Throttled(throttling) => Some(throttling.retry_after_seconds.unwrap_or(THROTTLED)),
+        Error::Unavailable(outage) => outage.retry_after_seconds,
+        _ => None,
+    }
+}
 
 /// The seconds that `Retry-After` asks to wait. Both services document seconds; the other form that HTTP allows, a date
 /// (RFC 9110, 10.2.3), is understood as well. `now` is in seconds since 1970.
@@ -29,7 +104,52 @@ fn seconds_of(date: &str) -> Option<u64> {
 mod tests {
     use http::HeaderValue;
 
+    use pollster::block_on;
+
     use super::*;
+    use crate::host::fake::FakeHost;
+
+    #[test]
+    fn waits_grow_and_end_with_the_budget() {
+        let host = FakeHost::new([]);
+        let budget = Budget::start(&host, Duration::from_secs(60));
+        let mut waits = Vec::new();
+        for failed in 1.. {
+            let before = host.elapsed();
+            if !block_on(budget.pause(&host, failed, None)) {
+                assert_eq!(host.elapsed(), before, "no wait in vain");
+                break;
+            }
+            waits.push((host.elapsed() - before).as_millis());
+        }
+        let expected = [
+            250..=500,
+            500..=1000,
+            1000..=2000,
+            2000..=4000,
+            4000..=8000,
+            8000..=16000,
+        ];
+        assert!(waits.len() >= expected.len(), "{waits:?}");
+        for (wait, range) in waits.iter().zip(expected) {
+            assert!(range.contains(wait), "{waits:?}");
+        }
+        assert!(waits.iter().sum::<u128>() <= 60_000, "{waits:?}");
+    }
+
+    #[test]
+    fn what_the_service_asks_is_waited_for_or_not_at_all() {
+        let host = FakeHost::new([]);
+        let budget = Budget::start(&host, Duration::from_secs(10));
+        let begin = host.elapsed();
+        assert!(block_on(budget.pause(&host, 1, Some(5))));
+        assert!(host.elapsed() - begin >= Duration::from_secs(5));
+        let before = host.elapsed();
+        assert!(!block_on(budget.pause(&host, 1, Some(5))));
+        assert!(!block_on(budget.pause(&host, 1, Some(u32::MAX))));
+        assert_eq!(host.elapsed(), before);
+        assert!(!block_on(Budget::start(&host, Duration::ZERO).pause(&host, 1, None)));
+    }
 
     fn seconds(value: &'static str, now: u64) -> Option<u32> {
         let mut headers = HeaderMap::new();

@@ -29,6 +29,8 @@ pub struct Settings {
     pub scope: String,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// How long one call may go on trying.
+    pub retry_budget: Duration,
     /// The largest request body, in bytes.
     pub max_request_bytes: u32,
     /// The largest answer body, in bytes.
@@ -58,6 +60,7 @@ impl Settings {
             connect_timeout_ms: option(|options| options.connect_timeout_ms),
             first_byte_timeout_ms: option(|options| options.first_byte_timeout_ms),
             between_bytes_timeout_ms: option(|options| options.between_bytes_timeout_ms),
+            retry_budget_ms: option(|options| options.retry_budget_ms),
             max_request_bytes: option(|options| options.max_request_bytes),
             max_answer_bytes: option(|options| options.max_answer_bytes),
             scope: options.as_ref().and_then(|options| options.scope.clone()),
@@ -101,6 +104,7 @@ struct Names {
     connect_timeout_ms: &'static str,
     first_byte_timeout_ms: &'static str,
     between_bytes_timeout_ms: &'static str,
+    retry_budget_ms: &'static str,
     max_request_bytes: &'static str,
     max_answer_bytes: &'static str,
 }
@@ -119,6 +123,7 @@ const FIELDS: Names = Names {
     connect_timeout_ms: "options.connect-timeout-ms",
     first_byte_timeout_ms: "options.first-byte-timeout-ms",
     between_bytes_timeout_ms: "options.between-bytes-timeout-ms",
+    retry_budget_ms: "options.retry-budget-ms",
     max_request_bytes: "options.max-request-bytes",
     max_answer_bytes: "options.max-answer-bytes",
 };
@@ -137,6 +142,7 @@ const VARIABLES: Names = Names {
     connect_timeout_ms: "DATAVERSE_CONNECT_TIMEOUT_MS",
     first_byte_timeout_ms: "DATAVERSE_FIRST_BYTE_TIMEOUT_MS",
     between_bytes_timeout_ms: "DATAVERSE_BETWEEN_BYTES_TIMEOUT_MS",
+    retry_budget_ms: "DATAVERSE_RETRY_BUDGET_MS",
     max_request_bytes: "DATAVERSE_MAX_REQUEST_BYTES",
     max_answer_bytes: "DATAVERSE_MAX_ANSWER_BYTES",
 };
@@ -155,6 +161,7 @@ struct Given {
     connect_timeout_ms: Option<u32>,
     first_byte_timeout_ms: Option<u32>,
     between_bytes_timeout_ms: Option<u32>,
+    retry_budget_ms: Option<u32>,
     max_request_bytes: Option<u32>,
     max_answer_bytes: Option<u32>,
 }
@@ -170,7 +177,7 @@ impl Given {
         let mut number = |name: &str| {
             let parsed = value(name)?
                 .parse()
-                .map_err(|_| "is not a whole number from 1 to 4294967295".to_owned());
+                .map_err(|_| "is not a whole number up to 4294967295".to_owned());
             faults.keep(name, parsed)
         };
         let given = Self {
@@ -186,6 +193,7 @@ impl Given {
             connect_timeout_ms: number(VARIABLES.connect_timeout_ms),
             first_byte_timeout_ms: number(VARIABLES.first_byte_timeout_ms),
             between_bytes_timeout_ms: number(VARIABLES.between_bytes_timeout_ms),
+            retry_budget_ms: number(VARIABLES.retry_budget_ms),
             max_request_bytes: number(VARIABLES.max_request_bytes),
             max_answer_bytes: number(VARIABLES.max_answer_bytes),
         };
@@ -209,6 +217,7 @@ impl Given {
     fn check(self, names: &Names, mut faults: Faults) -> Result<Settings, Error> {
         let credential = self.credential(names, &mut faults);
         let timeouts = self.timeouts(names, &mut faults);
+        let retry_budget = Duration::from_millis(self.retry_budget_ms.unwrap_or(30_000).into());
         let max_request_bytes = at_least_one(self.max_request_bytes, 128 << 20, names.max_request_bytes, &mut faults);
         let max_answer_bytes = at_least_one(self.max_answer_bytes, 64 << 20, names.max_answer_bytes, &mut faults);
 
@@ -241,6 +250,7 @@ impl Given {
                     credential,
                     scope,
                     timeouts,
+                    retry_budget,
                     max_request_bytes,
                     max_answer_bytes,
                 })

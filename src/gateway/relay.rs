@@ -212,10 +212,15 @@ impl<H: Host> Sending<'_, H> {
     async fn send<B: Body>(&self, upload: Upload<B>) -> Result<(Response<H::Body>, Times), Refusal> {
         let mut upload = Some(upload);
         let begin = self.host.elapsed();
+        let budget = self.connection.budget(self.host);
         let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
         loop {
             let start = self.host.elapsed();
-            let acquired = self.connection.token(self.host).await.map_err(Refusal::from_error)?;
+            let acquired = self
+                .connection
+                .token(self.host, &budget)
+                .await
+                .map_err(Refusal::from_error)?;
             let sent = self.host.elapsed();
             let outcome = self.attempt(&acquired.token, &mut upload).await;
             let times = Times {
@@ -225,8 +230,8 @@ impl<H: Host> Sending<'_, H> {
             let has_body_left = upload.is_some();
             match outcome {
                 Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_multipart(answer.headers()) => {
-                    self.connection.forget(&acquired);
-                    if !(acquired.was_kept && has_body_left) {
+                    let may_do_better = self.connection.refuse(&acquired, answer.headers());
+                    if !(may_do_better && has_body_left) {
                         return Err(Refusal::from_error(refused_token(self.id)));
                     }
                 }

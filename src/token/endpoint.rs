@@ -11,16 +11,32 @@ use crate::contract::types::{Error, OutageCause, Service};
 use crate::credential::Credential;
 use crate::error::{Asked, Faults};
 use crate::host::{Body, Failure, Host, exchange, new_guid};
+use crate::retry::{Budget, may_pass, retry_after_of};
 use crate::settings::Settings;
 
 /// Token answers are a few kilobytes; more than this is none.
 const MAX_ANSWER_BYTES: u32 = 1 << 20;
 
-/// Asks for a token.
+/// Asks for a token, and again where Entra ID is out of reach, cannot answer, or wants to be asked later.
 ///
 /// # Errors
 /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when the key cannot sign.
-pub async fn request(host: &impl Host, settings: &Settings) -> Result<Token, Error> {
+pub async fn request(host: &impl Host, settings: &Settings, budget: &Budget) -> Result<Token, Error> {
+    let mut failed = 0;
+    loop {
+        let error = match ask(host, settings).await {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
+        failed = u32::saturating_add(failed, 1);
+        if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
+            return Err(error);
+        }
+    }
+}
+
+/// One attempt.
+async fn ask(host: &impl Host, settings: &Settings) -> Result<Token, Error> {
     let client_request_id = new_guid(host);
     let asked = Asked {
         service: Service::EntraId,

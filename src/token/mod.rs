@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::contract::types::Error;
 use crate::host::Host;
+use crate::retry::Budget;
 use crate::settings::Settings;
 
 /// A token is not used in its last five minutes, as in Microsoft's own libraries: it must outlive the request it is sent
@@ -72,14 +73,14 @@ impl Tokens {
     ///
     /// # Errors
     /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when the key cannot sign.
-    pub async fn acquire(&self, host: &impl Host, settings: &Settings) -> Result<Acquired, Error> {
+    pub async fn acquire(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<Acquired, Error> {
         let identity = Identity::of(settings);
         let now = host.now();
         let kept = self.kept(&identity).filter(|token| token.is_fresh(now));
         if let Some(token) = kept {
             return Ok(Acquired { token, was_kept: true });
         }
-        let token = Rc::new(endpoint::request(host, settings).await?);
+        let token = Rc::new(endpoint::request(host, settings, budget).await?);
         let mut tokens = self.0.borrow_mut();
         tokens.retain(|(kept, token)| *kept != identity && token.is_fresh(now));
         tokens.push((identity, Rc::clone(&token)));
@@ -100,6 +101,8 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pollster::block_on;
 
     use super::*;
@@ -109,12 +112,13 @@ mod tests {
     const ONE: &[&str] = &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#];
     const TWO: &[&str] = &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"two"}"#];
 
+    async fn acquire(tokens: &Tokens, host: &FakeHost) -> Result<Acquired, Error> {
+        let budget = Budget::start(host, Duration::ZERO);
+        tokens.acquire(host, &contoso(), &budget).await
+    }
+
     fn token(tokens: &Tokens, host: &FakeHost) -> String {
-        block_on(tokens.acquire(host, &contoso()))
-            .unwrap()
-            .token
-            .reveal()
-            .to_owned()
+        block_on(acquire(tokens, host)).unwrap().token.reveal().to_owned()
     }
 
     #[test]
@@ -144,17 +148,17 @@ mod tests {
         let host = FakeHost::new([(200, ONE), (200, TWO)]);
         let tokens = Tokens::default();
         assert_eq!(token(&tokens, &host), "one");
-        assert!(block_on(tokens.acquire(&host, &contoso())).unwrap().was_kept);
+        assert!(block_on(acquire(&tokens, &host)).unwrap().was_kept);
         let other = Rc::new(Token {
             text: Zeroizing::new("other".to_owned()),
             obtained_at: 0,
             expires_at: 0,
         });
         tokens.forget(&other);
-        let kept = block_on(tokens.acquire(&host, &contoso())).unwrap();
+        let kept = block_on(acquire(&tokens, &host)).unwrap();
         assert!(kept.was_kept, "another token was refused");
         tokens.forget(&kept.token);
-        let acquired = block_on(tokens.acquire(&host, &contoso())).unwrap();
+        let acquired = block_on(acquire(&tokens, &host)).unwrap();
         assert_eq!((acquired.token.reveal(), acquired.was_kept), ("two", false));
     }
 
@@ -163,7 +167,7 @@ mod tests {
         let refused: &[&str] = &[r#"{"error":"invalid_client","error_codes":[7000215]}"#];
         let host = FakeHost::new([(401, refused), (200, ONE)]);
         let tokens = Tokens::default();
-        match block_on(tokens.acquire(&host, &contoso())).map(|_| ()) {
+        match block_on(acquire(&tokens, &host)).map(|_| ()) {
             Err(Error::EntraId(error)) => assert_eq!((error.status, error.error_codes), (401, vec![7_000_215])),
             other => panic!("{other:?}"),
         }

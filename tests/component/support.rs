@@ -94,10 +94,16 @@ pub fn settings_for(origin: &str) -> Settings {
         credential: Credential::Secret(SECRET.to_owned()),
         options: Some(Options {
             authority: Some(origin.to_owned()),
-            ..DEFAULT_OPTIONS
+            ..NO_RETRIES
         }),
     }
 }
+
+/// Options with which nothing is sent again, for tests of what one failure looks like.
+pub const NO_RETRIES: Options = Options {
+    retry_budget_ms: Some(0),
+    ..DEFAULT_OPTIONS
+};
 
 /// The same with other options; the authority is kept.
 pub fn with_options(settings: Settings, options: Options) -> Settings {
@@ -204,7 +210,7 @@ pub fn contoso(dataverse: impl Fn() -> Reply + Send + Sync + 'static) -> (Client
 
 pub fn contoso_settings() -> Settings {
     Settings {
-        options: None,
+        options: Some(NO_RETRIES),
         ..settings_for("https://contoso.crm.dynamics.com")
     }
 }

@@ -452,3 +452,52 @@ fn a_secret_that_is_repeated_is_not_passed_on() {
     let refusal = refused(move || json_answer(401, &body));
     assert_eq!(entra_error(refusal).description, "client_secret=***");
 }
+
+#[test]
+fn entra_id_is_asked_again_within_the_budget() {
+    let tenant = Tenant::start();
+    let patient = with_options(tenant.settings(), DEFAULT_OPTIONS);
+    let throttle = |retry_after_secs| {
+        let code = String::new();
+        let kind = FaultKind::Throttle { code, retry_after_secs };
+        Fault::new(sandbox::Service::Entra, kind)
+    };
+    let faults = [
+        Fault::status(sandbox::Service::Entra, 503, "down"),
+        Fault::status(sandbox::Service::Entra, 408, "slow"),
+        Fault::new(sandbox::Service::Entra, FaultKind::Disconnect { carry_out: true }),
+        throttle(1),
+    ];
+    for fault in faults {
+        let said = format!("{fault:?}");
+        tenant.sandbox.clear_requests();
+        tenant.sandbox.misbehave(fault);
+        Client::open(&patient, Network::Machine).token().unwrap();
+        assert_eq!(tenant.counts().0, 2, "{said}");
+    }
+
+    tenant.sandbox.clear_requests();
+    tenant.sandbox.misbehave(throttle(31));
+    let begin = std::time::Instant::now();
+    let error = Client::open(&patient, Network::Machine).token().unwrap_err();
+    assert!(matches!(error, Error::Throttled(_)), "{error:?}");
+    assert!(
+        begin.elapsed() < Duration::from_secs(20),
+        "a wait too long is not begun"
+    );
+    assert_eq!(tenant.counts().0, 1);
+}
+
+#[test]
+fn what_stays_out_of_reach_is_given_up() {
+    let tenant = Tenant::start();
+    let patient = with_options(tenant.settings(), DEFAULT_OPTIONS);
+    let down = Fault::status(sandbox::Service::Entra, 500, "down");
+    tenant.sandbox.misbehave(down.times(100));
+    let outage = outage(Client::open(&patient, Network::Machine).token().unwrap_err());
+    assert_eq!(
+        (outage.cause, outage.status),
+        (OutageCause::ServiceUnavailable, Some(500))
+    );
+    assert_eq!(tenant.counts().0, 4);
+}

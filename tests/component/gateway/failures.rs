@@ -40,11 +40,11 @@ fn throttling_by_entra_id_is_503_with_the_wait() {
     let gateway = sandboxed(&tenant, &[]);
     let throttle = FaultKind::Throttle {
         code: String::new(),
-        retry_after_secs: 11,
+        retry_after_secs: 31,
     };
     tenant.sandbox.misbehave(Fault::new(Service::Entra, throttle));
     let reply = get(&gateway, CONTACTS);
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("11")));
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("31")));
     assert_eq!(reply.error()["service"], "entra-id");
 }
 
