@@ -20,6 +20,7 @@ mod config;
 mod dataverse;
 mod entra;
 mod fault;
+pub mod federation;
 mod large;
 mod recorder;
 mod request;
