@@ -77,6 +77,15 @@ pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     )
 }
 
+/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is no JSON object is not documented; 90023 is
+/// ENTRADOCS reference-error-codes' InvalidRequest.
+pub(super) fn malformed_claims() -> EntraError {
+    invalid_request(
+        90_023,
+        "The authentication service request isn't valid: the 'claims' parameter is not a JSON object.",
+    )
+}
+
 pub(super) fn missing_parameter(name: &str) -> EntraError {
     invalid_request(
         900_144,

@@ -1,6 +1,7 @@
 //! The token endpoint: `POST /{tenant}/oauth2/v2.0/token` for client credentials.
 
 mod assertion;
+mod claims;
 mod credentials;
 mod errors;
 mod federated;
@@ -79,16 +80,25 @@ impl Entra {
             .ok_or_else(|| errors::application_not_found(client_id, &self.tenant_id))?;
         let scope = form.require("scope")?;
         let audience = scope::resource(scope, &state.origin, &self.tenant_id)?;
+        let requested = claims::read(form.get("claims"))?;
         self.authenticate(credentials, request, form, state)?;
 
-        let (token, lifetime) =
-            state
-                .tokens
-                .issue(&credentials.client_id, &self.tenant_id, &audience, state.clock.unix());
+        let granted = state.tokens.issue(
+            &credentials.client_id,
+            &self.tenant_id,
+            &audience,
+            requested,
+            state.clock.unix(),
+        );
         // facts: entra 3
-        Ok(json!({
-            "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token,
-        }))
+        let mut body = json!({
+            "token_type": "Bearer", "expires_in": granted.expires_in, "ext_expires_in": granted.expires_in,
+            "access_token": granted.token,
+        });
+        if let Some(refresh_in) = granted.refresh_in {
+            body["refresh_in"] = json!(refresh_in);
+        }
+        Ok(body)
     }
 
     fn check_tenant(&self, path: &str) -> Result<(), EntraError> {
