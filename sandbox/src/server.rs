@@ -223,6 +223,7 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Respon
                 headers,
             }),
         ) => fault::status(status, body, &content_type, &headers),
+        (_, Some(FaultKind::EntraError(code))) => state.entra.refuse(code, &request, &state),
         (service, fault) => {
             match fault {
                 Some(FaultKind::CutBody { after }) => cut = Some(after),

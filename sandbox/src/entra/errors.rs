@@ -1,5 +1,6 @@
 //! What the token endpoint refuses, with codes, statuses and texts (facts: entra 3 unless said otherwise).
 
+pub(super) mod by_code;
 pub(super) mod client;
 
 use http::{Method, StatusCode};
@@ -14,6 +15,9 @@ pub(super) struct EntraError {
     pub(super) error: &'static str,
     pub(super) status: StatusCode,
     pub(super) text: String,
+    pub(super) suberror: Option<&'static str>,
+    /// JSON as text, for the client to send with its next request.
+    pub(super) claims: Option<String>,
 }
 
 impl EntraError {
@@ -24,8 +28,10 @@ impl EntraError {
             error,
             status,
             text,
+            suberror,
+            claims,
         } = self;
-        let body = json!({
+        let mut body = json!({
             "error": error,
             "error_description": format!(
                 "AADSTS{code}: {text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}"
@@ -36,6 +42,13 @@ impl EntraError {
             "correlation_id": correlation_id,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         });
+        // facts: entra 2.6, 3: both only where the refusal has them.
+        if let Some(suberror) = suberror {
+            body["suberror"] = json!(suberror);
+        }
+        if let Some(claims) = claims {
+            body["claims"] = json!(claims);
+        }
         answer(*status, "application/json; charset=utf-8", body.to_string())
     }
 }
@@ -46,6 +59,8 @@ fn error(code: u32, error: &'static str, status: StatusCode, text: impl Into<Str
         error,
         status,
         text: text.into(),
+        suberror: None,
+        claims: None,
     }
 }
 

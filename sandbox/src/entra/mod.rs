@@ -23,7 +23,7 @@ use crate::response::{Answer, answer, append, lock};
 use crate::server::State;
 use assertion::Assertions;
 use credentials::Credentials;
-use errors::{EntraError, client};
+use errors::{EntraError, by_code, client};
 use form::Form;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -60,6 +60,17 @@ impl Entra {
         let form = Form::read(request);
         let result = self.token(request, &form, state);
         framed(result, request, &form, state)
+    }
+
+    /// The refusal with that code, whatever the request.
+    pub(crate) fn refuse(&self, code: u32, request: &Received, state: &State) -> Answer {
+        match by_code::refusal(code, tenant(&request.path)) {
+            Some(refusal) => framed(Err(refusal), request, &Form::read(request), state),
+            None => {
+                let text = format!("The sandbox has no refusal AADSTS{code} to give on request.");
+                answer(StatusCode::NOT_IMPLEMENTED, "text/plain", text)
+            }
+        }
     }
 
     /// Guess: the order of the checks. Microsoft documents each error, not which of two comes first.
