@@ -8,8 +8,8 @@
 //! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
 //! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the
 //! sandbox runs, as [`Sandbox`]'s methods: `add_secret`, `add_certificate`, `trust_subject_name`,
-//! `add_federated_credential` and their opposites. Dataverse can demand claims of a token ([`Sandbox::demand_claims`]) and
-//! lie about where to get one ([`Sandbox::set_challenge`]); what else goes wrong on request is a [`Fault`].
+//! `add_federated_credential` and their opposites. Dataverse can demand claims of a token ([`Sandbox::demand_claims`])
+//! and lie about where to get one ([`Sandbox::set_challenge`]); what else goes wrong on request is a [`Fault`].
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
