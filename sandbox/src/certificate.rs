@@ -1,4 +1,6 @@
-//! Certificates: making one for a test, and reading those that applications have registered.
+//! Certificates: making them for a test, and reading those that applications have registered.
+
+mod chain;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +8,17 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rsa::pkcs1::EncodeRsaPrivateKey;
-use rsa::pkcs1v15::{Signature, SigningKey};
+use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
 use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, LineEnding};
 use rsa::rand_core::OsRng;
+use rsa::signature::Verifier;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use uuid::Uuid;
+use x509_cert::Certificate;
 use x509_cert::builder::{Builder, CertificateBuilder, Profile};
 use x509_cert::der::{Decode, Encode, EncodePem};
 use x509_cert::name::Name;
@@ -22,9 +26,11 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::{Time, Validity};
 
+pub use chain::{Chain, generate_chain};
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A 2048-bit RSA key with a self-signed certificate.
+/// An RSA key with its certificate.
 #[derive(Clone)]
 pub struct Identity {
     /// The certificate, PEM.
@@ -51,6 +57,11 @@ impl Identity {
     pub fn x5t_s256(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(&self.certificate_der))
     }
+
+    /// The certificate as an element of an assertion's `x5c`.
+    pub fn x5c(&self) -> String {
+        STANDARD.encode(&self.certificate_der)
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -61,29 +72,59 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A key and a certificate that began yesterday and ends in a year.
+/// A 2048-bit key and a self-signed certificate that began yesterday and ends in a year.
 pub fn generate(common_name: &str) -> anyhow::Result<Identity> {
     let now = SystemTime::now();
     generate_valid(common_name, now - DAY, now + 365 * DAY)
 }
 
-/// A key and a certificate for the given time.
+/// A 2048-bit key and a self-signed certificate for the given time.
 pub fn generate_valid(common_name: &str, not_before: SystemTime, not_after: SystemTime) -> anyhow::Result<Identity> {
-    let key = RsaPrivateKey::new(&mut OsRng, 2048)?;
+    generate_with(common_name, 2048, not_before, not_after)
+}
+
+/// A key of so many bits and a self-signed certificate for the given time.
+pub fn generate_with(
+    common_name: &str,
+    bits: usize,
+    not_before: SystemTime,
+    not_after: SystemTime,
+) -> anyhow::Result<Identity> {
+    let key = RsaPrivateKey::new(&mut OsRng, bits)?;
+    let certificate = certify(&key, common_name, Profile::Root, (not_before, not_after), &key)?;
+    identity(&key, &certificate)
+}
+
+fn name(common_name: &str) -> anyhow::Result<Name> {
+    Name::from_str(&format!("CN={common_name}")).context("not a common name")
+}
+
+/// A certificate for `key`, signed with `issuer_key`.
+fn certify(
+    key: &RsaPrivateKey,
+    common_name: &str,
+    profile: Profile,
+    (not_before, not_after): (SystemTime, SystemTime),
+    issuer_key: &RsaPrivateKey,
+) -> anyhow::Result<Certificate> {
     let validity = Validity {
         not_before: Time::try_from(not_before)?,
         not_after: Time::try_from(not_after)?,
     };
-    let signer = SigningKey::<Sha256>::new(key.clone());
+    let signer = SigningKey::<Sha256>::new(issuer_key.clone());
     let certificate = CertificateBuilder::new(
-        Profile::Root,
+        profile,
         SerialNumber::new(&Uuid::new_v4().into_bytes())?,
         validity,
-        Name::from_str(&format!("CN={common_name}")).context("not a common name")?,
+        name(common_name)?,
         SubjectPublicKeyInfoOwned::from_key(key.to_public_key())?,
         &signer,
     )?
     .build::<Signature>()?;
+    Ok(certificate)
+}
+
+fn identity(key: &RsaPrivateKey, certificate: &Certificate) -> anyhow::Result<Identity> {
     let der = certificate.to_der()?;
     Ok(Identity {
         certificate_pem: certificate.to_pem(LineEnding::LF)?,
@@ -95,29 +136,53 @@ pub fn generate_valid(common_name: &str, not_before: SystemTime, not_after: Syst
     })
 }
 
-/// A certificate registered for an application.
-pub(crate) struct Registered {
+/// A certificate that an application has registered or has sent.
+pub(crate) struct Read {
     pub(crate) key: RsaPublicKey,
     pub(crate) sha1: Vec<u8>,
     pub(crate) sha256: Vec<u8>,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
+    certificate: Certificate,
 }
 
-impl Registered {
-    pub(crate) fn read(der: &[u8]) -> anyhow::Result<Registered> {
-        let certificate = x509_cert::Certificate::from_der(der).context("not a certificate in DER")?;
-        let certificate = &certificate.tbs_certificate;
+impl Read {
+    pub(crate) fn der(der: &[u8]) -> anyhow::Result<Read> {
+        let certificate = Certificate::from_der(der).context("not a certificate in DER")?;
+        let fields = &certificate.tbs_certificate;
         let seconds = |time: &Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-        Ok(Registered {
+        Ok(Read {
             // facts: entra 1.2: every library demands RSA.
-            key: RsaPublicKey::from_public_key_der(&certificate.subject_public_key_info.to_der()?)
+            key: RsaPublicKey::from_public_key_der(&fields.subject_public_key_info.to_der()?)
                 .context("the certificate's key is not an RSA key")?,
             sha1: Sha1::digest(der).to_vec(),
             sha256: Sha256::digest(der).to_vec(),
-            not_before: seconds(&certificate.validity.not_before),
-            not_after: seconds(&certificate.validity.not_after),
+            not_before: seconds(&fields.validity.not_before),
+            not_after: seconds(&fields.validity.not_after),
+            certificate,
         })
+    }
+
+    pub(crate) fn is_valid_at(&self, now: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+
+    /// RFC 4514, as in `CN=contoso`.
+    pub(crate) fn subject(&self) -> String {
+        self.certificate.tbs_certificate.subject.to_string()
+    }
+
+    /// Whether `issuer` issued this one. Only signatures with RSA and SHA-256 are understood; others count as wrong.
+    pub(crate) fn is_issued_by(&self, issuer: &Read) -> bool {
+        let fields = &self.certificate.tbs_certificate;
+        if fields.issuer != issuer.certificate.tbs_certificate.subject {
+            return false;
+        }
+        let (Ok(signed), Some(signature)) = (fields.to_der(), self.certificate.signature.as_bytes()) else {
+            return false;
+        };
+        let key = VerifyingKey::<Sha256>::new(issuer.key.clone());
+        Signature::try_from(signature).is_ok_and(|signature| key.verify(&signed, &signature).is_ok())
     }
 }
 
@@ -132,7 +197,7 @@ mod tests {
     #[test]
     fn a_generated_certificate_reads_back() {
         let identity = generate("test").unwrap();
-        let read = Registered::read(&identity.certificate_der).unwrap();
+        let read = Read::der(&identity.certificate_der).unwrap();
         assert_eq!(hex(&read.sha1), identity.thumbprint_sha1);
         assert!(read.not_before < read.not_after);
         assert!(identity.key_pkcs1_pem.starts_with("-----BEGIN RSA PRIVATE KEY-----"));

@@ -9,6 +9,8 @@ use time::macros::format_description;
 const HTTP: &[BorrowedFormatItem<'_>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 const ENTRA: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+const ENTRA_PRECISE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]Z");
 const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 #[derive(Default)]
@@ -38,6 +40,11 @@ pub(crate) fn entra_timestamp(unix: i64) -> String {
     format(unix, ENTRA)
 }
 
+/// `2023-05-06T06:03:00.0000000Z`, as in Entra ID's texts.
+pub(crate) fn entra_precise(unix: i64) -> String {
+    format(unix, ENTRA_PRECISE)
+}
+
 /// `2023-05-06T06:03:00Z`
 pub(crate) fn iso(unix: i64) -> String {
     format(unix, ISO)
@@ -57,6 +64,7 @@ mod tests {
     fn formats() {
         assert_eq!(http_date(1_704_661_842), "Sun, 07 Jan 2024 21:10:42 GMT");
         assert_eq!(entra_timestamp(1_683_352_980), "2023-05-06 06:03:00Z");
+        assert_eq!(entra_precise(1_683_352_980), "2023-05-06T06:03:00.0000000Z");
         assert_eq!(iso(i64::MAX), "1970-01-01T00:00:00Z");
     }
 }

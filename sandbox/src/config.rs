@@ -22,6 +22,9 @@ pub struct Config {
     pub applications: Vec<Application>,
     /// How long an access token is good for (facts: entra 3, 3599 s).
     pub token_lifetime: Duration,
+    /// `refresh_in` of a granted token. None unless somebody decides otherwise: Entra ID gives it only to clients that
+    /// it knows (facts: entra 2.1).
+    pub refresh_in: Option<Duration>,
     /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
     pub assertion_clock_skew: Duration,
     /// Whether a `jti` is good once only.
@@ -41,6 +44,7 @@ impl Default for Config {
             tenant_domain: None,
             applications: Vec::new(),
             token_lifetime: Duration::from_secs(3599),
+            refresh_in: None,
             assertion_clock_skew: Duration::from_secs(300),
             refuse_replayed_assertions: true,
             default_page_size: 5000,
@@ -48,7 +52,7 @@ impl Default for Config {
     }
 }
 
-/// An application registration.
+/// An application registration as it is at the start; [`crate::Sandbox`] has methods for what changes.
 #[derive(Clone)]
 pub struct Application {
     /// The application (client) id, a GUID.

@@ -54,6 +54,12 @@ pub enum FaultKind {
         /// Further headers.
         headers: Vec<(String, String)>,
     },
+    /// Entra ID's refusal with this code, with all the fields of its kind: 50196, 53003, 90002 (as `invalid_tenant`),
+    /// 90006, 90024, 90033, 90038, 90055, 90090, 900382 and 900432. Others get 501; most arise by themselves.
+    EntraError(
+        /// The number after AADSTS.
+        u32,
+    ),
     /// The request is carried out; the answer promises its whole length and breaks off after so many bytes.
     CutBody {
         /// Bytes that still arrive.
@@ -76,6 +82,7 @@ impl fmt::Debug for FaultKind {
         match self {
             FaultKind::Throttle { code, retry_after_secs } => write!(f, "Throttle({code}, {retry_after_secs} s)"),
             FaultKind::Status { status, .. } => write!(f, "Status({status})"),
+            FaultKind::EntraError(code) => write!(f, "EntraError({code})"),
             FaultKind::CutBody { after } => write!(f, "CutBody({after})"),
             FaultKind::Disconnect { carry_out } => write!(f, "Disconnect(carry_out: {carry_out})"),
             FaultKind::Delay(duration) => write!(f, "Delay({duration:?})"),
@@ -117,6 +124,11 @@ impl Fault {
                 retry_after_secs,
             },
         )
+    }
+
+    /// A refusal of Entra ID that does not arise by itself; see [`FaultKind::EntraError`].
+    pub fn entra_error(code: u32) -> Fault {
+        Fault::new(Service::Entra, FaultKind::EntraError(code))
     }
 
     /// An answer of that status with a plain text body.

@@ -5,6 +5,12 @@
 //! Microsoft's documentation. What could not be confirmed is marked `Guess:`. What the sandbox does not know how to
 //! answer it refuses with 501.
 //!
+//! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
+//! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the
+//! sandbox runs, as [`Sandbox`]'s methods: `add_secret`, `add_certificate`, `trust_subject_name`,
+//! `add_federated_credential` and their opposites. Dataverse can demand claims of a token ([`Sandbox::demand_claims`])
+//! and lie about where to get one ([`Sandbox::set_challenge`]); what else goes wrong on request is a [`Fault`].
+//!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
 //! let demo = sandbox::Config::demo()?;
@@ -20,6 +26,7 @@ mod config;
 mod dataverse;
 mod entra;
 mod fault;
+pub mod federation;
 mod large;
 mod recorder;
 mod request;

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, Clock};
-use crate::dataverse::{Dataverse, Refusal};
+use crate::dataverse::{Challenge, Dataverse, Refusal};
 use crate::entra::Entra;
 use crate::fault::{self, Faults};
 use crate::large::{Body, Generated, Large};
@@ -30,7 +30,7 @@ use crate::{Config, Fault, FaultKind, RecordedRequest, Service};
 
 /// A running sandbox. Dropping it stops it.
 pub struct Sandbox {
-    state: Arc<State>,
+    pub(crate) state: Arc<State>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -115,6 +115,11 @@ impl Sandbox {
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state.tokens.set_lifetime(lifetime);
     }
+
+    /// The `refresh_in` of the tokens issued from now on.
+    pub fn set_refresh_in(&self, refresh_in: Option<Duration>) {
+        self.state.tokens.set_refresh_in(refresh_in);
+    }
 }
 
 impl Drop for Sandbox {
@@ -133,7 +138,8 @@ pub(crate) struct State {
     recorder: Recorder,
     large: Large,
     faults: Faults,
-    entra: Entra,
+    pub(crate) entra: Entra,
+    pub(crate) challenge: Challenge,
     dataverse: Dataverse,
 }
 
@@ -142,11 +148,12 @@ impl State {
         Ok(State {
             origin: format!("http://{address}"),
             clock: Clock::default(),
-            tokens: Tokens::new(config.token_lifetime),
+            tokens: Tokens::new(config),
             recorder: Recorder::default(),
             large: Large::default(),
             faults: Faults::default(),
             entra: Entra::new(config)?,
+            challenge: Challenge::new(config),
             dataverse: Dataverse::new(config),
         })
     }
@@ -216,6 +223,7 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Respon
                 headers,
             }),
         ) => fault::status(status, body, &content_type, &headers),
+        (_, Some(FaultKind::EntraError(code))) => state.entra.refuse(code, &request, &state),
         (service, fault) => {
             match fault {
                 Some(FaultKind::CutBody { after }) => cut = Some(after),

@@ -2,19 +2,25 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::Config;
 use crate::response::lock;
 
 pub(crate) struct Tokens {
-    lifetime: AtomicU64,
+    times: Mutex<Times>,
     issued: Mutex<HashMap<String, Issued>>,
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    lifetime: Duration,
+    refresh_in: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -22,34 +28,83 @@ pub(crate) struct Issued {
     pub(crate) client_id: String,
     pub(crate) audience: String,
     pub(crate) expires: i64,
+    pub(crate) requested: Requested,
+}
+
+/// What a new token is, and its times in seconds.
+pub(crate) struct Granted {
+    pub(crate) token: String,
+    pub(crate) expires_in: u64,
+    pub(crate) refresh_in: Option<u64>,
+}
+
+/// The claims that the client asked to have in its access token.
+#[derive(Clone, Default)]
+pub(crate) struct Requested(pub(crate) Map<String, Value>);
+
+impl Requested {
+    /// Whether the client said that it can answer a claims challenge (facts: entra 2.6): `CP1`.
+    ///
+    /// Guess: in either case; Microsoft's pages print both.
+    pub(crate) fn can_be_challenged(&self) -> bool {
+        let capabilities = self.0.get("xms_cc").and_then(|claim| claim["values"].as_array());
+        capabilities.is_some_and(|values| {
+            let texts = values.iter().filter_map(Value::as_str);
+            texts.into_iter().any(|value| value.eq_ignore_ascii_case("CP1"))
+        })
+    }
+
+    /// Guess: claims count as met when they were asked for as they were demanded.
+    pub(crate) fn meets(&self, demanded: &Map<String, Value>) -> bool {
+        demanded.iter().all(|(name, value)| self.0.get(name) == Some(value))
+    }
 }
 
 impl Tokens {
-    pub(crate) fn new(lifetime: Duration) -> Tokens {
+    pub(crate) fn new(config: &Config) -> Tokens {
+        let times = Times {
+            lifetime: config.token_lifetime,
+            refresh_in: config.refresh_in,
+        };
         Tokens {
-            lifetime: AtomicU64::new(lifetime.as_secs()),
+            times: Mutex::new(times),
             issued: Mutex::default(),
         }
     }
 
     pub(crate) fn set_lifetime(&self, lifetime: Duration) {
-        self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
+        lock(&self.times).lifetime = lifetime;
+    }
+
+    pub(crate) fn set_refresh_in(&self, refresh_in: Option<Duration>) {
+        lock(&self.times).refresh_in = refresh_in;
     }
 
     pub(crate) fn revoke_all(&self) {
         lock(&self.issued).clear();
     }
 
-    /// Issues a token and says for how many seconds it is good.
-    pub(crate) fn issue(&self, client_id: &str, tenant_id: &str, audience: &str, now: i64) -> (String, u64) {
-        let lifetime = self.lifetime.load(Ordering::Relaxed);
-        let expires = now.saturating_add_unsigned(lifetime);
+    pub(crate) fn issue(
+        &self,
+        client_id: &str,
+        tenant_id: &str,
+        audience: &str,
+        requested: Requested,
+        now: i64,
+    ) -> Granted {
+        let times = *lock(&self.times);
+        let expires_in = times.lifetime.as_secs();
+        let expires = now.saturating_add_unsigned(expires_in);
         // Shaped as a JWT because real ones are; nobody checks the signature, a token is good when it was issued here.
         let header = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
-        let claims = json!({
+        let mut claims = json!({
             "aud": audience, "iss": format!("https://sts.windows.net/{tenant_id}/"), "iat": now, "nbf": now,
             "exp": expires, "appid": client_id, "tid": tenant_id, "ver": "1.0", "uti": Uuid::new_v4().to_string(),
         });
+        // facts: entra 2.6: how the resource learns it.
+        if requested.can_be_challenged() {
+            claims["xms_cc"] = json!(["CP1"]);
+        }
         let signature: Vec<u8> = (0..16).flat_map(|_| Uuid::new_v4().into_bytes()).collect();
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let token = format!(
@@ -62,9 +117,14 @@ impl Tokens {
             client_id: client_id.into(),
             audience: audience.into(),
             expires,
+            requested,
         };
         lock(&self.issued).insert(token.clone(), issued);
-        (token, lifetime)
+        Granted {
+            token,
+            expires_in,
+            refresh_in: times.refresh_in.map(|time| time.as_secs()),
+        }
     }
 
     pub(crate) fn find(&self, token: &str) -> Option<Issued> {

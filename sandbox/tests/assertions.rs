@@ -71,7 +71,7 @@ fn assertions_are_accepted_as_libraries_send_them() {
 fn assertions_are_refused() {
     type Change = fn(&mut Value, &mut Value);
     let local = start();
-    let cases: [(Change, u16, &str, u64); 12] = [
+    let cases: [(Change, u16, &str, u64); 13] = [
         (
             |header, _| header["x5t#S256"] = json!("AAAA"),
             401,
@@ -102,8 +102,9 @@ fn assertions_are_refused() {
             |_, claims| claims["iss"] = json!("someone"),
             401,
             "invalid_client",
-            700_021,
+            70_025,
         ),
+        (|_, claims| remove(claims, "iss"), 401, "invalid_client", 700_021),
         (
             |_, claims| claims["sub"] = json!("someone"),
             401,
@@ -191,6 +192,32 @@ fn signatures_are_checked() {
     let head = good.split('.').next().unwrap();
     let crossed = format!("{head}.{claims_part}.{}", signed.rsplit_once('.').unwrap().1);
     assert_eq!(refusal(&local.post(&local.assertion_form(&crossed))).2, 700_027);
+}
+
+#[test]
+fn the_times_are_named() {
+    let local = start();
+    let answer = post_changed(&local, |_, claims| {
+        remove(claims, "nbf");
+        claims["exp"] = json!(1_600_000_000);
+    });
+    let description = answer.json()["error_description"].as_str().unwrap().to_string();
+    let times =
+        "assertion valid from 1970-01-01T00:00:00.0000000Z, expiry time of assertion 2020-09-13T12:26:40.0000000Z.";
+    assert!(description.contains(times), "{description}");
+
+    // The text and the header both follow the sandbox's clock, here by more than half a year.
+    local.sandbox.shift_clock(200 * 86_400);
+    let answer = post_changed(&local, |_, _| {});
+    assert_eq!(refusal(&answer).2, 700_024);
+    let date = answer.header("date").unwrap();
+    let (day, month, year) = (&date[5..7], &date[8..11], &date[12..16]);
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let month = 1 + months.iter().position(|name| *name == month).unwrap();
+    let current = format!("Current time: {year}-{month:02}-{day}T");
+    assert!(answer.text().contains(&current), "{current} {}", answer.text());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::{Form, refusal, set, start};
+use common::{Form, refusal, set, start, start_with};
 
 fn without<'a>(mut form: Form<'a>, name: &str) -> Form<'a> {
     form.retain(|(n, _)| *n != name);
@@ -29,6 +29,16 @@ fn a_secret_gets_a_token() {
 
     local.sandbox.set_token_lifetime(Duration::from_secs(60));
     assert_eq!(local.post(&local.secret_form()).json()["expires_in"], 60);
+}
+
+#[test]
+fn a_token_may_say_when_to_renew_it() {
+    let local = start_with(|config| config.refresh_in = Some(Duration::from_secs(1800)));
+    assert_eq!(local.post(&local.secret_form()).json()["refresh_in"], 1800);
+    local.sandbox.set_refresh_in(Some(Duration::from_secs(5)));
+    assert_eq!(local.post(&local.secret_form()).json()["refresh_in"], 5);
+    local.sandbox.set_refresh_in(None);
+    assert_eq!(local.post(&local.secret_form()).json().get("refresh_in"), None);
 }
 
 #[test]

@@ -5,8 +5,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{error, exchange, raw, start};
+use common::{error, exchange, raw, refusal, start};
 use sandbox::{Fault, FaultKind, Service};
+use serde_json::Value;
 
 #[test]
 fn dataverse_throttles() {
@@ -35,6 +36,50 @@ fn entra_throttles_in_plain_text() {
     assert_eq!((answer.status, answer.text()), (429, "Too Many Requests"));
     assert_eq!(answer.header("retry-after"), Some("60"));
     assert_eq!(local.post(&local.secret_form()).status, 200);
+}
+
+#[test]
+fn entra_refuses_what_it_is_told_to() {
+    let local = start();
+    let cases = [
+        (50_196, 400, "invalid_grant"),
+        (53_003, 400, "invalid_grant"),
+        (90_002, 400, "invalid_tenant"),
+        (90_033, 503, "temporarily_unavailable"),
+        (90_038, 400, "invalid_request"),
+        (90_055, 429, "temporarily_unavailable"),
+        (900_382, 400, "invalid_request"),
+    ];
+    for (code, status, error) in cases {
+        local.sandbox.misbehave(Fault::entra_error(code));
+        let answer = local.post(&local.secret_form());
+        assert_eq!(refusal(&answer), (status, error.into(), code.into()));
+        let body = answer.json();
+        assert_eq!(body.get("claims").is_some(), code == 53_003, "{body}");
+        assert_eq!(body.get("suberror").is_some(), code == 53_003, "{body}");
+    }
+    local.sandbox.misbehave(Fault::entra_error(53_003));
+    let body = local.post(&local.secret_form()).json();
+    assert_eq!(body["suberror"], "message_only");
+    let claims: Value = serde_json::from_str(body["claims"].as_str().unwrap()).unwrap();
+    assert_eq!(claims["access_token"]["capolids"]["essential"], true);
+
+    local.sandbox.misbehave(Fault::entra_error(1));
+    assert_eq!(local.post(&local.secret_form()).status, 501);
+    assert_eq!(local.post(&local.secret_form()).status, 200);
+}
+
+#[test]
+fn entra_may_answer_with_a_page_or_nothing() {
+    let local = start();
+    local.sandbox.misbehave(Fault::status(Service::Entra, 502, ""));
+    local
+        .sandbox
+        .misbehave(Fault::status(Service::Entra, 503, "<html>down</html>"));
+    let answer = local.post(&local.secret_form());
+    assert_eq!((answer.status, answer.text()), (502, ""));
+    let answer = local.post(&local.secret_form());
+    assert_eq!((answer.status, answer.text()), (503, "<html>down</html>"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The Web API below `/api/data/v9.x/`.
 
 mod batch;
+mod challenge;
 mod collection;
 mod dispatch;
 mod expand;
@@ -29,10 +30,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::request::Received;
-use crate::response::{Answer, answer, append, empty, lock};
+use crate::response::{Answer, answer, append, lock};
 use crate::server::State;
 use crate::{ApplicationUser, Config};
 use batch::References;
+pub(crate) use challenge::Challenge;
 use dispatch::{Place, Visit};
 use file::upload::Uploads;
 use prefer::Prefer;
@@ -41,7 +43,6 @@ use schema::Table;
 use store::Store;
 
 pub(crate) struct Dataverse {
-    tenant_id: String,
     users: Vec<(String, Option<ApplicationUser>)>,
     page_size: usize,
     store: Mutex<Store>,
@@ -65,7 +66,6 @@ struct Call<'a> {
 impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
         Dataverse {
-            tenant_id: config.tenant_id.clone(),
             users: config
                 .applications
                 .iter()
@@ -80,12 +80,13 @@ impl Dataverse {
 
     /// The refusal of a request without a good token.
     pub(crate) fn refuse_stranger(&self, request: &Received, state: &State) -> Option<Answer> {
-        bearer(request, state).is_none().then(|| self.unauthorized(state))
+        state.challenge.client(request, state).err()
     }
 
     pub(crate) fn answer(&self, request: &Received, state: &State) -> Answer {
-        let Some(client_id) = bearer(request, state) else {
-            return self.unauthorized(state);
+        let client_id = match state.challenge.client(request, state) {
+            Ok(client_id) => client_id,
+            Err(refused) => return refused,
         };
         self.decorated(
             self.authorized(request, state, &client_id)
@@ -111,19 +112,6 @@ impl Dataverse {
             uploads: &self.uploads,
         };
         visit.perform(request, Place::Alone, &mut lock(&self.store))
-    }
-
-    /// facts: dataverse 1.1. The body is unverified: clients assume that it may be empty.
-    fn unauthorized(&self, state: &State) -> Answer {
-        let mut answer = empty(StatusCode::UNAUTHORIZED);
-        let challenge = format!(
-            "Bearer authorization_uri={origin}/{tenant}/oauth2/authorize, resource_id={origin}/",
-            origin = state.origin,
-            tenant = self.tenant_id
-        );
-        append(&mut answer, "www-authenticate", &challenge);
-        append(&mut answer, "req_id", &Uuid::new_v4().to_string());
-        answer
     }
 
     /// The recorded headers (facts: dataverse 1.4 and the exchange at its end).
@@ -160,16 +148,6 @@ impl Dataverse {
         }
         answer
     }
-}
-
-/// The application whose good token the request carries.
-fn bearer(request: &Received, state: &State) -> Option<String> {
-    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
-    let issued = state.tokens.find(token.trim())?;
-    // facts: entra 3: 401 for a wrong audience or an expired token.
-    let good =
-        scheme.eq_ignore_ascii_case("bearer") && issued.audience == state.origin && issued.expires > state.clock.unix();
-    good.then_some(issued.client_id)
 }
 
 impl Call<'_> {

@@ -1,21 +1,29 @@
 //! The token endpoint: `POST /{tenant}/oauth2/v2.0/token` for client credentials.
 
 mod assertion;
+mod claims;
+mod credentials;
 mod errors;
+mod federated;
 mod form;
+mod jwt;
 mod scope;
+mod subject_name;
 
+use std::sync::Mutex;
+
+use anyhow::Context;
 use http::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::Config;
-use crate::certificate::Registered;
 use crate::request::Received;
-use crate::response::{Answer, answer, append};
+use crate::response::{Answer, answer, append, lock};
 use crate::server::State;
 use assertion::Assertions;
-use errors::EntraError;
+use credentials::Credentials;
+use errors::{EntraError, by_code, client};
 use form::Form;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -23,61 +31,46 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 pub(crate) struct Entra {
     tenant_id: String,
     tenant_domain: Option<String>,
-    registrations: Vec<Registration>,
+    applications: Mutex<Vec<Credentials>>,
     assertions: Assertions,
-}
-
-struct Registration {
-    client_id: String,
-    secrets: Vec<String>,
-    certificates: Vec<Registered>,
 }
 
 impl Entra {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Entra> {
-        let registrations = config.applications.iter().map(|application| {
-            Ok(Registration {
-                client_id: application.client_id.clone(),
-                secrets: application.secrets.clone(),
-                certificates: application
-                    .certificates
-                    .iter()
-                    .map(|der| Registered::read(der))
-                    .collect::<anyhow::Result<_>>()?,
-            })
-        });
+        let applications = config.applications.iter().map(Credentials::new);
         Ok(Entra {
             tenant_id: config.tenant_id.clone(),
             tenant_domain: config.tenant_domain.clone(),
-            registrations: registrations.collect::<anyhow::Result<_>>()?,
+            applications: Mutex::new(applications.collect::<anyhow::Result<_>>()?),
             assertions: Assertions::new(config),
         })
     }
 
+    fn change(
+        &self,
+        client_id: &str,
+        change: impl FnOnce(&mut Credentials) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut applications = lock(&self.applications);
+        let application = applications.iter_mut().find(|known| known.is(client_id));
+        change(application.with_context(|| format!("no application has the client id {client_id}"))?)
+    }
+
     pub(crate) fn answer(&self, request: &Received, state: &State) -> Answer {
         let form = Form::read(request);
-        let trace_id = Uuid::new_v4().to_string();
-        // facts: entra 2.9: the header; MSAL for Node puts it into the form.
-        let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
-        let asked_id = asked_id
-            .and_then(|id| Uuid::try_parse(id).ok())
-            .map(|id| id.to_string());
-        let correlation_id = asked_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+        let result = self.token(request, &form, state);
+        framed(result, request, &form, state)
+    }
 
-        let mut answer = match self.token(request, &form, state) {
-            Ok(body) => answer(StatusCode::OK, "application/json; charset=utf-8", body.to_string()),
-            Err(error) => error.answer(&trace_id, &correlation_id, state.clock.unix()),
-        };
-        append(&mut answer, "cache-control", "no-store, no-cache");
-        append(&mut answer, "pragma", "no-cache");
-        append(&mut answer, "x-ms-request-id", &trace_id);
-        let echo = request
-            .header("return-client-request-id")
-            .or(form.get("return-client-request-id"));
-        if let (Some(id), true) = (asked_id, echo.is_some_and(|echo| echo.eq_ignore_ascii_case("true"))) {
-            append(&mut answer, "client-request-id", &id);
+    /// The refusal with that code, whatever the request.
+    pub(crate) fn refuse(&self, code: u32, request: &Received, state: &State) -> Answer {
+        match by_code::refusal(code, tenant(&request.path)) {
+            Some(refusal) => framed(Err(refusal), request, &Form::read(request), state),
+            None => {
+                let text = format!("The sandbox has no refusal AADSTS{code} to give on request.");
+                answer(StatusCode::NOT_IMPLEMENTED, "text/plain", text)
+            }
         }
-        answer
     }
 
     /// Guess: the order of the checks. Microsoft documents each error, not which of two comes first.
@@ -91,27 +84,36 @@ impl Entra {
             return Err(errors::unsupported_grant(grant_type));
         }
         let client_id = form.require("client_id")?;
-        let registration = self
-            .registrations
+        let applications = lock(&self.applications);
+        let credentials = applications
             .iter()
-            .find(|registration| registration.client_id.eq_ignore_ascii_case(client_id))
+            .find(|known| known.is(client_id))
             .ok_or_else(|| errors::application_not_found(client_id, &self.tenant_id))?;
         let scope = form.require("scope")?;
         let audience = scope::resource(scope, &state.origin, &self.tenant_id)?;
-        self.authenticate(registration, request, form, state)?;
+        let requested = claims::read(form.get("claims"))?;
+        self.authenticate(credentials, request, form, state)?;
 
-        let (token, lifetime) =
-            state
-                .tokens
-                .issue(&registration.client_id, &self.tenant_id, &audience, state.clock.unix());
+        let granted = state.tokens.issue(
+            &credentials.client_id,
+            &self.tenant_id,
+            &audience,
+            requested,
+            state.clock.unix(),
+        );
         // facts: entra 3
-        Ok(json!({
-            "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token,
-        }))
+        let mut body = json!({
+            "token_type": "Bearer", "expires_in": granted.expires_in, "ext_expires_in": granted.expires_in,
+            "access_token": granted.token,
+        });
+        if let Some(refresh_in) = granted.refresh_in {
+            body["refresh_in"] = json!(refresh_in);
+        }
+        Ok(body)
     }
 
     fn check_tenant(&self, path: &str) -> Result<(), EntraError> {
-        let tenant = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let tenant = tenant(path);
         let known = path == format!("/{tenant}/oauth2/v2.0/token")
             && (tenant.eq_ignore_ascii_case(&self.tenant_id)
                 || self
@@ -127,7 +129,7 @@ impl Entra {
 
     fn authenticate(
         &self,
-        registration: &Registration,
+        credentials: &Credentials,
         request: &Received,
         form: &Form,
         state: &State,
@@ -136,18 +138,47 @@ impl Entra {
             // Guess: an assertion decides even when a secret is there too.
             match form.get("client_assertion_type") {
                 Some(JWT_BEARER) => {}
-                Some(other) => return Err(errors::unsupported_assertion_type(other)),
+                Some(other) => return Err(client::unsupported_assertion_type(other)),
                 None => return Err(errors::missing_parameter("client_assertion_type")),
             }
             let audience = format!("{}{}", state.origin, request.path);
             return self
                 .assertions
-                .check(assertion, registration, &audience, state.clock.unix());
+                .check(assertion, credentials, &audience, state.clock.unix());
         }
         match form.get("client_secret") {
-            Some(secret) if registration.secrets.iter().any(|known| known == secret) => Ok(()),
-            Some(_) => Err(errors::wrong_secret(&registration.client_id)),
-            None => Err(errors::no_credential()),
+            Some(secret) => credentials.check_secret(secret, state.clock.unix()),
+            None => Err(client::no_credential()),
         }
     }
+}
+
+fn tenant(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
+}
+
+/// A grant or a refusal with the ids and headers that both have.
+fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, state: &State) -> Answer {
+    let trace_id = Uuid::new_v4().to_string();
+    // facts: entra 2.9: the header; MSAL for Node puts it into the form.
+    let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
+    let asked_id = asked_id
+        .and_then(|id| Uuid::try_parse(id).ok())
+        .map(|id| id.to_string());
+    let correlation_id = asked_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+
+    let mut answer = match result {
+        Ok(body) => answer(StatusCode::OK, "application/json; charset=utf-8", body.to_string()),
+        Err(error) => error.answer(&trace_id, &correlation_id, state.clock.unix()),
+    };
+    append(&mut answer, "cache-control", "no-store, no-cache");
+    append(&mut answer, "pragma", "no-cache");
+    append(&mut answer, "x-ms-request-id", &trace_id);
+    let echo = request
+        .header("return-client-request-id")
+        .or(form.get("return-client-request-id"));
+    if let (Some(id), true) = (asked_id, echo.is_some_and(|echo| echo.eq_ignore_ascii_case("true"))) {
+        append(&mut answer, "client-request-id", &id);
+    }
+    answer
 }

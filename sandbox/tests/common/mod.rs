@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rsa::pkcs8::DecodePrivateKey;
+use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
 use rsa::rand_core::OsRng;
 use rsa::signature::{RandomizedSigner, SignatureEncoding, Signer};
 use rsa::{RsaPrivateKey, pkcs1v15, pss};
@@ -241,6 +241,12 @@ pub fn sign(identity: &Identity, header: &Value, claims: &Value) -> String {
             .to_vec()
     };
     format!("{signed}.{}", part(&signature))
+}
+
+/// SubjectPublicKeyInfo of the key.
+pub fn public_key_der(identity: &Identity) -> Vec<u8> {
+    let key = RsaPrivateKey::from_pkcs8_pem(&identity.key_pkcs8_pem).unwrap();
+    key.to_public_key().to_public_key_der().unwrap().into_vec()
 }
 
 /// `(status, code)` of a Dataverse error.

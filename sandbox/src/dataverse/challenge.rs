@@ -1,0 +1,119 @@
+//! Whose good token a request carries, and the 401 for one without.
+
+use std::sync::Mutex;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::request::Received;
+use crate::response::{Answer, append, empty, lock};
+use crate::server::State;
+use crate::tokens::Issued;
+use crate::{Config, Sandbox};
+
+pub(crate) struct Challenge {
+    tenant_id: String,
+    demanded: Mutex<Option<Demand>>,
+    instead: Mutex<Option<String>>,
+}
+
+#[derive(Clone)]
+struct Demand {
+    json: String,
+    access_token: Map<String, Value>,
+}
+
+impl Challenge {
+    pub(crate) fn new(config: &Config) -> Challenge {
+        Challenge {
+            tenant_id: config.tenant_id.clone(),
+            demanded: Mutex::default(),
+            instead: Mutex::default(),
+        }
+    }
+
+    /// The application that the token was issued to, or the refusal.
+    pub(super) fn client(&self, request: &Received, state: &State) -> Result<String, Answer> {
+        let Some(issued) = bearer(request, state) else {
+            return Err(self.unauthorized(&self.no_token(state)));
+        };
+        match lock(&self.demanded).as_ref() {
+            Some(demand) if !issued.requested.meets(&demand.access_token) => {
+                // facts: entra 2.6: a challenge is for those who said that they can answer it. Guess: others get what
+                // a bad token gets.
+                let challenge = if issued.requested.can_be_challenged() {
+                    insufficient_claims(demand, state)
+                } else {
+                    self.no_token(state)
+                };
+                Err(self.unauthorized(&challenge))
+            }
+            _ => Ok(issued.client_id),
+        }
+    }
+
+    /// facts: dataverse 1.1
+    fn no_token(&self, state: &State) -> String {
+        format!(
+            "Bearer authorization_uri={origin}/{tenant}/oauth2/authorize, resource_id={origin}/",
+            origin = state.origin,
+            tenant = self.tenant_id
+        )
+    }
+
+    /// The body is unverified (facts: dataverse 1.1): clients assume that it may be empty.
+    fn unauthorized(&self, challenge: &str) -> Answer {
+        let mut answer = empty(StatusCode::UNAUTHORIZED);
+        let instead = lock(&self.instead);
+        append(&mut answer, "www-authenticate", instead.as_deref().unwrap_or(challenge));
+        append(&mut answer, "req_id", &Uuid::new_v4().to_string());
+        answer
+    }
+}
+
+/// facts: entra 2.6, Microsoft's page "Claims challenges, claims requests, and client capabilities". Whether Dataverse
+/// ever says this is unverified.
+fn insufficient_claims(demand: &Demand, state: &State) -> String {
+    format!(
+        "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",
+        state.origin,
+        STANDARD.encode(&demand.json)
+    )
+}
+
+fn bearer(request: &Received, state: &State) -> Option<Issued> {
+    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    let issued = state.tokens.find(token.trim())?;
+    // facts: entra 3: 401 for a wrong audience or an expired token.
+    let good =
+        scheme.eq_ignore_ascii_case("bearer") && issued.audience == state.origin && issued.expires > state.clock.unix();
+    good.then_some(issued)
+}
+
+impl Sandbox {
+    /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
+    /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
+    /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
+    /// `None` ends it. Fails where that is no such JSON.
+    pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
+        let demand = json.map(|json| {
+            let claims: Value = serde_json::from_str(json)?;
+            let access_token = claims["access_token"].as_object();
+            anyhow::Ok(Demand {
+                json: json.into(),
+                access_token: access_token.context("no claims for an access_token")?.clone(),
+            })
+        });
+        *lock(&self.state.challenge.demanded) = demand.transpose()?;
+        Ok(())
+    }
+
+    /// From now on this is the `WWW-Authenticate` of every 401 of Dataverse, true or not; `None` ends it.
+    pub fn set_challenge(&self, instead: Option<String>) {
+        *lock(&self.state.challenge.instead) = instead;
+    }
+}

@@ -1,0 +1,17 @@
+//! The `claims` parameter (facts: entra 2.6; OpenID Connect Core, 5.5): what the client asks to have in its token.
+
+use serde_json::{Map, Value};
+
+use super::errors::{self, EntraError};
+use crate::tokens::Requested;
+
+/// What a token request asks for.
+pub(super) fn read(parameter: Option<&str>) -> Result<Requested, EntraError> {
+    let Some(parameter) = parameter else {
+        return Ok(Requested::default());
+    };
+    let claims: Map<String, Value> = serde_json::from_str(parameter).map_err(|_| errors::malformed_claims())?;
+    // Guess: an `access_token` that is null or of another type asks for nothing.
+    let access_token = claims.get("access_token").and_then(Value::as_object);
+    Ok(Requested(access_token.cloned().unwrap_or_default()))
+}

@@ -1,0 +1,58 @@
+//! An assertion from elsewhere: workload identity federation (facts: entra 2.7, 3).
+
+use rsa::RsaPublicKey;
+use rsa::pkcs8::DecodePublicKey;
+
+use super::credentials::Credentials;
+use super::errors::{EntraError, client};
+use super::jwt::{Algorithm, Jwt};
+use crate::federation::FederatedCredential;
+
+/// A trusted issuer with its key read.
+pub(super) struct Trusted {
+    pub(super) credential: FederatedCredential,
+    key: RsaPublicKey,
+}
+
+impl Trusted {
+    pub(super) fn read(credential: FederatedCredential) -> anyhow::Result<Trusted> {
+        Ok(Trusted {
+            key: RsaPublicKey::from_public_key_der(&credential.public_key_der)?,
+            credential,
+        })
+    }
+}
+
+/// Everything but the times. facts: entra 3: letter case counts. Guess: issuer, subject and audience are looked at in
+/// that order and before the signature.
+pub(super) fn check(jwt: &Jwt, issuer: &str, credentials: &Credentials) -> Result<(), EntraError> {
+    if credentials.federated.is_empty() {
+        return Err(client::no_federation(&credentials.client_id));
+    }
+    let subject = jwt.text("sub").unwrap_or_default();
+    let audiences = jwt.audiences();
+    let of_issuer = || {
+        let all = credentials.federated.iter();
+        all.filter(|trusted| trusted.credential.issuer == issuer)
+    };
+    let of_subject = || of_issuer().filter(|trusted| trusted.credential.subject == subject);
+    let for_audience = || of_subject().filter(|trusted| audiences.contains(&trusted.credential.audience.as_str()));
+    if of_issuer().next().is_none() {
+        return Err(client::unknown_issuer(issuer));
+    }
+    if of_subject().next().is_none() {
+        return Err(client::unknown_subject(subject));
+    }
+    if for_audience().next().is_none() {
+        return Err(client::unknown_audience(&audiences.join(", ")));
+    }
+    // Microsoft's page "Workload identity federation": only RS256 is supported for federated credentials.
+    let Algorithm::Rs256 = jwt.algorithm()? else {
+        return Err(client::unsupported_algorithm());
+    };
+    if for_audience().any(|trusted| jwt.is_signed_with(&trusted.key, &Algorithm::Rs256)) {
+        Ok(())
+    } else {
+        Err(client::federated_signature())
+    }
+}
