@@ -119,7 +119,7 @@ mod tests {
     fn the_parts_are_as_documented() {
         let identity = sandbox::certificate::generate("unit test").unwrap();
         let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
-        let certificate = Certificate::parse(&pem, AssertionAlgorithm::Ps256, false).unwrap();
+        let certificate = Certificate::parse(&pem, None, AssertionAlgorithm::Ps256, false).unwrap();
         let claims = Claims {
             audience: "https://login.example/t/oauth2/v2.0/token",
             client_id: "app",

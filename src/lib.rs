@@ -29,7 +29,6 @@ pub mod origin;
 pub mod retry;
 pub mod settings;
 pub mod token;
-mod x509;
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -263,7 +263,7 @@ impl Given {
         match (&self.certificate, &self.secret) {
             (Some(pem), None) => {
                 let algorithm = self.algorithm.unwrap_or(AssertionAlgorithm::Ps256);
-                let certificate = Certificate::parse(pem, algorithm, self.send_chain.unwrap_or(false));
+                let certificate = Certificate::parse(pem, None, algorithm, self.send_chain.unwrap_or(false));
                 faults
                     .keep(names.certificate, certificate)
                     .map(|certificate| Credential::Certificate(Box::new(certificate)))

@@ -17,20 +17,13 @@ pub fn install() -> Result<()> {
     install_clang()
 }
 
-/// Installs what the checks need on top: rustup's minimal profile has neither.
+/// Installs what the checks need on top: tools that rustup's minimal profile lacks, and OpenSSL.
 ///
 /// # Errors
 /// As [`install`].
 pub fn install_checkers() -> Result<()> {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        let has = || {
-            let version = crate::cargo()
-                .args([subcommand, "--version"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-            version.is_ok_and(|status| status.success())
-        };
+        let has = || succeeds_silently(crate::cargo().args([subcommand, "--version"]));
         if has() {
             continue;
         }
@@ -42,6 +35,29 @@ pub fn install_checkers() -> Result<()> {
         let by_hand = format!("install {component}: with rustup, `rustup component add {component}`");
         ensure!(added.context(by_hand.clone())?.success() && has(), "{by_hand}");
     }
+    install_openssl()
+}
+
+/// The tests make certificates with OpenSSL's command line, also with ciphers of its legacy provider. Newer Debians have that
+/// in a package of its own.
+fn install_openssl() -> Result<()> {
+    let has = || succeeds("openssl", &["list", "-providers", "-provider", "legacy"]);
+    for package in ["openssl", "openssl-provider-legacy"] {
+        if has() {
+            return Ok(());
+        }
+        if is_debian_root() {
+            println!("Installing {package} with apt-get (the tests make certificates with it) ...");
+            apt_get(&["update", "--quiet=2"])?;
+            apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends", package])?;
+        }
+    }
+    ensure!(
+        has(),
+        "install OpenSSL 3 with its legacy provider, and run this again. Debian, Ubuntu: `sudo apt-get install openssl`, and \
+         `openssl-provider-legacy` where there is such a package. Fedora: `sudo dnf install openssl`. macOS: `brew install \
+         openssl@3`, then put `$(brew --prefix openssl@3)/bin` first on the path (Apple's own is another program)"
+    );
     Ok(())
 }
 
@@ -77,7 +93,7 @@ fn install_clang() -> Result<()> {
     if targets_wasm("clang") {
         return Ok(());
     }
-    if Path::new("/etc/debian_version").exists() && is_root() {
+    if is_debian_root() {
         println!("Installing clang with apt-get (ring's C code is compiled for WebAssembly with it) ...");
         apt_get(&["update", "--quiet=2"])?;
         apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends", "clang"])?;
@@ -100,18 +116,25 @@ fn chosen_compiler() -> Option<String> {
 }
 
 fn targets_wasm(compiler: &str) -> bool {
-    let compiled = Command::new(compiler)
-        .args(["--target=wasm32-wasip2", "-S", "-x", "c", "-o", "-", "-"])
+    succeeds(compiler, &["--target=wasm32-wasip2", "-S", "-x", "c", "-o", "-", "-"])
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    succeeds_silently(Command::new(program).args(arguments))
+}
+
+fn succeeds_silently(command: &mut Command) -> bool {
+    let status = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    compiled.is_ok_and(|status| status.success())
+    status.is_ok_and(|status| status.success())
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+fn is_debian_root() -> bool {
+    let id = || Command::new("id").arg("-u").output();
+    Path::new("/etc/debian_version").exists() && id().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {

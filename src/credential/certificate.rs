@@ -1,0 +1,111 @@
+//! A certificate with its private key.
+
+use std::fmt;
+
+use ring::digest;
+use ring::rsa::KeyPair;
+
+use super::kdf::Budget;
+use super::key::Contents;
+use super::password::Password;
+use super::text::Form;
+use super::x509::{Validity, X509};
+use super::{pem, pfx};
+use crate::contract::types::AssertionAlgorithm;
+
+/// A certificate with its private key. The copies of key and password that are made here are wiped when dropped; what ring
+/// keeps is not, as it offers no way to.
+pub struct Certificate {
+    /// The private key.
+    pub key: KeyPair,
+    /// The certificates in DER, the signing one first.
+    chain: Vec<Vec<u8>>,
+    validity: Validity,
+    /// How assertions are signed.
+    pub algorithm: AssertionAlgorithm,
+    /// Whether assertions carry the certificates.
+    pub send_chain: bool,
+}
+
+impl Certificate {
+    /// Reads PEM text, plain or in base64, or a PFX in base64. Line ends may be written as `\n`. A password opens what is
+    /// encrypted; where nothing is, it is not looked at, since vaults hand it out with every certificate.
+    ///
+    /// # Errors
+    /// What is wrong with the text, for people. Quotes nothing of it.
+    pub fn parse(
+        text: &str,
+        password: Option<&str>,
+        algorithm: AssertionAlgorithm,
+        send_chain: bool,
+    ) -> Result<Self, String> {
+        let password = Password::new(password);
+        let contents = match Form::of(text)? {
+            Form::Pem(text) => pem::read(&text, password),
+            Form::Pfx(bytes) => pfx::read(&bytes, password, &mut Budget::new()),
+        }?;
+        let key = match contents.keys.as_slice() {
+            [] => Err("holds no private key: expected the certificate together with its private key".to_owned()),
+            [key] => key.rsa(),
+            _ => Err("holds more than one private key: leave only the one that signs".to_owned()),
+        }?;
+        let (chain, validity) = chain_of(&key, contents)?;
+        Ok(Self {
+            key,
+            chain,
+            validity,
+            algorithm,
+            send_chain,
+        })
+    }
+
+    /// The signing certificate in DER.
+    pub fn signing(&self) -> &[u8] {
+        self.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// All certificates in DER, the signing one first.
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    /// When the signing certificate is valid.
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// The SHA-1 of the signing certificate in upper-case hex, by which the Entra admin center shows it.
+    pub fn thumbprint(&self) -> String {
+        let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, self.signing());
+        hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("algorithm", &self.algorithm)
+            .field("send_chain", &self.send_chain)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The certificates, the one that belongs to `key` first: its issuers may stand before it, and Entra ID takes the first of
+/// `x5c` for the signing one.
+fn chain_of(key: &KeyPair, contents: Contents) -> Result<(Vec<Vec<u8>>, Validity), String> {
+    let mut chain = contents.certificates;
+    if chain.is_empty() {
+        return Err("holds no certificate: expected the private key together with its certificate".to_owned());
+    }
+    let mut signing = None;
+    for (index, der) in chain.iter().enumerate() {
+        let read = X509::read(der).map_err(|_| "holds a certificate that is not valid X.509".to_owned())?;
+        if read.public_key == key.public().as_ref() {
+            signing.get_or_insert((index, read.validity));
+        }
+    }
+    let (index, validity) = signing.ok_or("holds no certificate that belongs to the private key")?;
+    let first = chain.remove(index);
+    chain.insert(0, first);
+    Ok((chain, validity))
+}

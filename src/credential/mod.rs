@@ -1,0 +1,55 @@
+//! What the application proves itself with: a certificate with its key, or a client secret. Read once, when the settings
+//! are checked.
+
+mod asn1;
+mod ber;
+mod certificate;
+mod encryption;
+mod kdf;
+mod key;
+mod password;
+mod pem;
+mod pfx;
+mod refusal;
+mod secret;
+mod text;
+mod x509;
+
+#[cfg(test)]
+mod tests;
+
+use ring::digest;
+
+pub use certificate::Certificate;
+pub use secret::Secret;
+pub use x509::Validity;
+
+/// What the application proves itself with.
+#[derive(Debug)]
+pub enum Credential {
+    /// Signs an assertion for each token request.
+    Certificate(Box<Certificate>),
+    /// Travels with each token request.
+    Secret(Secret),
+}
+
+impl Credential {
+    /// Tells credentials apart without giving them away: a SHA-256 over all that makes a token request differ.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        match self {
+            Self::Certificate(certificate) => {
+                hash.update(b"certificate");
+                hash.update(&[certificate.algorithm as u8, u8::from(certificate.send_chain)]);
+                hash.update(certificate.signing());
+            }
+            Self::Secret(secret) => {
+                hash.update(b"secret");
+                hash.update(secret.reveal().as_bytes());
+            }
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(hash.finish().as_ref());
+        fingerprint
+    }
+}

@@ -1,0 +1,201 @@
+//! Certificates in every form, and a sentence for each mistake.
+
+#[path = "../../tests/component/openssl.rs"]
+mod openssl;
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sandbox::certificate::{self, Identity};
+
+use super::*;
+use crate::contract::types::AssertionAlgorithm;
+use openssl::{OpenSsl, PASSWORD};
+
+static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
+static OTHER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("other").unwrap());
+
+fn read(text: &str, password: Option<&str>) -> Result<Certificate, String> {
+    Certificate::parse(text, password, AssertionAlgorithm::Ps256, false)
+}
+
+fn refused(text: &str, password: Option<&str>) -> String {
+    read(text, password).unwrap_err()
+}
+
+fn credential(algorithm: AssertionAlgorithm, send_chain: bool) -> Credential {
+    let pem = format!("{}{}", IDENTITY.certificate_pem, IDENTITY.key_pkcs8_pem);
+    Credential::Certificate(Box::new(Certificate::parse(&pem, None, algorithm, send_chain).unwrap()))
+}
+
+fn secret(text: &str) -> Credential {
+    Credential::Secret(Secret::parse(text).unwrap())
+}
+
+fn files() -> OpenSsl {
+    OpenSsl::with(&[
+        ("key.pem", &IDENTITY.key_pkcs8_pem),
+        ("certificate.pem", &IDENTITY.certificate_pem),
+    ])
+}
+
+fn pfx(password: &str, options: &str) -> Vec<u8> {
+    files().run(
+        "pkcs12 -export -in certificate.pem -inkey key.pem -passout",
+        password,
+        options,
+    )
+}
+
+fn encrypted_pem(password: &str, options: &str) -> String {
+    let key = files().run("pkcs8 -topk8 -in key.pem -passout", password, options);
+    format!("{}{}", IDENTITY.certificate_pem, String::from_utf8(key).unwrap())
+}
+
+#[test]
+fn debug_gives_nothing_away() {
+    assert_eq!(
+        format!("{:?}", credential(AssertionAlgorithm::Ps256, false)),
+        "Certificate(Certificate { algorithm: AssertionAlgorithm::Ps256, send_chain: false, .. })"
+    );
+    assert_eq!(format!("{:?}", secret("hunter2")), "Secret(Secret)");
+}
+
+#[test]
+fn fingerprints_tell_credentials_apart() {
+    let prints = [
+        secret("one").fingerprint(),
+        secret("two").fingerprint(),
+        credential(AssertionAlgorithm::Ps256, false).fingerprint(),
+        credential(AssertionAlgorithm::Rs256, false).fingerprint(),
+        credential(AssertionAlgorithm::Ps256, true).fingerprint(),
+    ];
+    for (index, print) in prints.iter().enumerate() {
+        assert!(!prints[..index].contains(print), "{index}");
+    }
+    assert_eq!(secret("one").fingerprint(), prints[0]);
+}
+
+#[test]
+fn the_certificate_of_the_key_comes_first() {
+    let pem = format!(
+        "{}{}{}",
+        OTHER.certificate_pem, IDENTITY.key_pkcs1_pem, IDENTITY.certificate_pem
+    );
+    let certificate = read(&pem, None).unwrap();
+    assert_eq!(certificate.signing(), IDENTITY.certificate_der);
+    assert_eq!(
+        certificate.chain(),
+        [IDENTITY.certificate_der.clone(), OTHER.certificate_der.clone()]
+    );
+    assert_eq!(certificate.thumbprint(), IDENTITY.thumbprint_sha1);
+    let year = 366 * 24 * 60 * 60;
+    assert_eq!(
+        certificate.validity().not_after - certificate.validity().not_before,
+        year
+    );
+}
+
+#[test]
+fn every_form_of_openssl_is_read() {
+    for form in openssl::forms(&IDENTITY, &OTHER.certificate_pem) {
+        let certificate = read(&form.text, form.password).unwrap_or_else(|error| panic!("{}: {error}", form.name));
+        assert_eq!(certificate.signing(), IDENTITY.certificate_der, "{}", form.name);
+        let Some(PASSWORD) = form.password else { continue };
+        for (password, sentence) in [
+            (Some("other"), "the password does not open: expected its own password"),
+            (Some("other\n"), "line end"),
+            (Some(""), "no password for it is set"),
+            (None, "no password for it is set"),
+        ] {
+            let said = refused(&form.text, password);
+            assert!(said.contains(sentence), "{}: {said}", form.name);
+        }
+    }
+}
+
+#[test]
+fn a_password_is_not_looked_at_where_nothing_is_encrypted() {
+    let pem = format!("{}{}", IDENTITY.certificate_pem, IDENTITY.key_pkcs8_pem);
+    assert!(read(&pem, Some("anything")).is_ok());
+    let open = STANDARD.encode(pfx("", "-nomac -keypbe NONE -certpbe NONE"));
+    assert!(read(&open, Some("anything")).is_ok());
+}
+
+#[test]
+fn what_encrypts_in_other_ways_is_named() {
+    for (options, oid) in [
+        ("-scrypt", "1.3.6.1.4.1.11591.4.11"),
+        ("-v2 camellia-128-cbc", "1.2.392.200011.61.1.1.1.2"),
+        ("-v2prf hmacWithSHA224", "1.2.840.113549.2.8"),
+        (
+            "-v1 PBE-MD5-DES -provider legacy -provider default",
+            "1.2.840.113549.1.5.3",
+        ),
+    ] {
+        let said = refused(&encrypted_pem("secret", options), Some("secret"));
+        assert!(said.contains(&format!("OID {oid})")), "{options}: {said}");
+    }
+    let rc4 = pfx("secret", "-keypbe PBE-SHA1-RC4-128 -provider legacy -provider default");
+    let said = refused(&STANDARD.encode(rc4), Some("secret"));
+    assert!(said.contains("OID 1.2.840.113549.1.12.1.1)"), "{said}");
+}
+
+#[test]
+fn the_old_encryption_of_pem_is_told_how_to_convert() {
+    let old = files().run("rsa -aes128 -traditional -in key.pem -passout", "secret", "");
+    let pem = format!("{}{}", IDENTITY.certificate_pem, String::from_utf8(old).unwrap());
+    let said = refused(&pem, Some("secret"));
+    assert!(said.contains("openssl pkcs8 -topk8"), "{said}");
+}
+
+#[test]
+fn too_many_rounds_are_refused() {
+    let too_many = format!("-iter {}", kdf::MAX_ROUNDS + 1);
+    let said = refused(&encrypted_pem("secret", &too_many), Some("secret"));
+    assert!(said.contains("rounds of password hashing"), "{said}");
+    // Few enough for each part, too many for all.
+    let options = format!("-iter {}", kdf::MAX_ROUNDS / 2);
+    let said = refused(&STANDARD.encode(pfx("secret", &options)), Some("secret"));
+    assert!(said.contains("rounds of password hashing"), "{said}");
+}
+
+#[test]
+fn damage_is_told_from_a_wrong_password_where_it_can_be() {
+    let pfx = pfx("secret", "");
+    for length in [10, 100, pfx.len() - 1] {
+        let said = refused(&STANDARD.encode(&pfx[..length]), Some("secret"));
+        assert!(said.contains("is a PFX that is damaged"), "{length}: {said}");
+    }
+}
+
+#[test]
+fn other_texts_are_told_from_certificates() {
+    let hex = &IDENTITY.thumbprint_sha1;
+    let pairs: Vec<&str> = (0..20).map(|at| &hex[2 * at..2 * at + 2]).collect();
+    for (text, sentence) in [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        (hex, "thumbprint"),
+        (&hex.to_lowercase(), "thumbprint"),
+        (&pairs.join(":"), "thumbprint"),
+        (&IDENTITY.thumbprint_sha256, "thumbprint"),
+        ("/run/secrets/app.pem", "path of a file"),
+        ("C:\\certificates\\new.pfx", "path of a file"),
+        ("./key", "path of a file"),
+        ("\"app.pfx\"", "path of a file"),
+        ("a secret, not a certificate", "holds no PEM text"),
+        (&STANDARD.encode("no PEM either"), "holds no PEM text"),
+        (&STANDARD.encode(&IDENTITY.certificate_der), "without its private key"),
+        (
+            &String::from_utf8_lossy(&IDENTITY.certificate_der),
+            "seems to be a binary file",
+        ),
+        (&String::from_utf8_lossy(&pfx("", "")), "seems to be a binary file"),
+        (&"x".repeat((256 << 10) + 1), "is longer than 256 kB"),
+    ] {
+        let said = refused(text, None);
+        assert!(said.contains(sentence), "{sentence}: {said}");
+    }
+}
