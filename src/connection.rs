@@ -39,6 +39,8 @@ impl Connection {
             expires_at: token.expires_at,
             expires_in: u32::try_from(token.expires_at.saturating_sub(host.now())).unwrap_or(u32::MAX),
             audience: scope.strip_suffix("/.default").unwrap_or(scope).to_owned(),
+            tenant: token.tenant.clone(),
+            credential: token.credential.clone(),
         })
     }
 
@@ -99,11 +101,9 @@ impl Connection {
     }
 
     /// Forgets a token that the environment did not accept; `headers` are those of its 401. Says whether another token may do
-    /// better: a new one that is refused would be refused again.
+    /// better: one that was new and lacked no claim would be refused again.
     pub fn refuse(&self, refused: &Acquired, headers: &HeaderMap) -> bool {
-        let _ = headers;
-        self.tokens.forget(&refused.token);
-        refused.was_kept
+        self.tokens.refuse(refused, headers)
     }
 
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {

@@ -1,5 +1,7 @@
 //! What can go wrong. The variants are the contract's (`wit/types.wit`); here is how they are made.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use crate::contract::types::{Error, Fault, Outage, Service};
 use crate::host::Failure;
 
@@ -19,6 +21,11 @@ impl Faults {
     /// The value in a result, or nothing and its reason noted under `field`.
     pub fn keep<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|reason| self.add(field, reason)).ok()
+    }
+
+    /// What is wrong.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
     }
 
     /// Whether nothing is wrong.
@@ -67,6 +74,30 @@ impl Asked<'_> {
             client_request_id: self.client_request_id.to_owned(),
         })
     }
+}
+
+/// An error on one line, for the log: ids and codes, and what a service says of them.
+pub fn summary(error: &Error) -> String {
+    match error {
+        Error::InvalidSettings(faults) | Error::InvalidRequest(faults) => {
+            let faults: Vec<_> = faults
+                .iter()
+                .map(|fault| format!("{} {}", fault.field, fault.reason))
+                .collect();
+            faults.join("; ")
+        }
+        Error::EntraId(error) => format!("Entra ID answered {}: {}", error.status, error.description),
+        Error::Dataverse(error) => format!("Dataverse answered {} {}: {}", error.status, error.code, error.message),
+        Error::Throttled(throttling) => throttling.message.clone(),
+        Error::Unavailable(outage) => outage.detail.clone(),
+    }
+}
+
+/// A time in seconds since 1970, for people: `Sun, 07 Jan 2024 21:10:42 GMT`.
+pub fn date(seconds: u64) -> String {
+    const YEAR_9999: u64 = 253_402_300_799;
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(YEAR_9999)));
+    httpdate::fmt_http_date(time.unwrap_or(UNIX_EPOCH))
 }
 
 /// A text of a service without the secrets that the request carried, should it repeat them.

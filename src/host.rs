@@ -83,6 +83,17 @@ pub struct Timeouts {
     pub between_bytes: Duration,
 }
 
+impl Timeouts {
+    /// The same, but none longer than `limit`.
+    pub fn at_most(self, limit: Duration) -> Self {
+        Self {
+            connect: self.connect.min(limit),
+            first_byte: self.first_byte.min(limit),
+            between_bytes: self.between_bytes.min(limit),
+        }
+    }
+}
+
 /// Why no whole answer came.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -208,6 +219,8 @@ fn too_large(max_bytes: u64) -> Failure {
 pub mod fake {
     use std::cell::{Cell, RefCell};
     use std::collections::VecDeque;
+    use std::future::poll_fn;
+    use std::task::Poll;
 
     use super::*;
 
@@ -261,6 +274,7 @@ pub mod fake {
             request: Request<Option<B>>,
             _: &Timeouts,
         ) -> Result<Response<Self::Body>, Failure> {
+            yield_now().await;
             let (head, body) = request.into_parts();
             let mut bytes = Vec::new();
             if let Some(mut body) = body {
@@ -288,7 +302,7 @@ pub mod fake {
         }
 
         fn random(&self) -> [u8; 16] {
-            self.drawn.set(self.drawn.get() + 1);
+            self.drawn.set(self.drawn.get().wrapping_add(1));
             [self.drawn.get(); 16]
         }
     }
@@ -301,6 +315,19 @@ pub mod fake {
                 chunk => Ok(chunk.map(|chunk| chunk.as_bytes().to_vec())),
             }
         }
+    }
+
+    /// An answer takes its time: others come to their turn before.
+    async fn yield_now() {
+        let mut has_yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut has_yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     fn cut_off() -> Failure {

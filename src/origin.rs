@@ -63,6 +63,11 @@ impl Origin {
         }
     }
 
+    /// Whether it is `https` on its usual port, so that the host says it all.
+    pub fn is_host_alone(&self) -> bool {
+        self.scheme == "https" && self.port.is_none()
+    }
+
     /// The host, in lower case.
     pub fn host(&self) -> &str {
         &self.host

@@ -4,6 +4,7 @@
 //! memory, [`Server`] serves it over HTTP. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
 
 mod bindings;
+mod clock;
 mod invoke;
 mod network;
 mod server;
@@ -21,6 +22,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 pub use bindings::types;
 use bindings::{Service, ServicePre};
+pub use clock::Clock;
 pub use network::{Network, Reply};
 use server::PeakMemory;
 pub use server::{Server, ServerOptions};
@@ -42,6 +44,19 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     max_request_bytes: None,
     max_answer_bytes: None,
 };
+
+/// A certificate with its key, as PEM, without a password.
+pub fn certificate(pem: impl Into<String>) -> types::Credential {
+    types::Credential::Certificate(types::Certificate {
+        text: pem.into(),
+        password: None,
+    })
+}
+
+/// A client secret.
+pub fn secret(secret: impl Into<String>) -> types::Credential {
+    types::Credential::Secret(secret.into())
+}
 
 /// How much of what an instance prints is kept, in bytes.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -89,10 +104,20 @@ impl Component {
     /// # Errors
     /// When it cannot be instantiated.
     pub fn instance(&self, variables: &[(&str, &str)], network: Network) -> Result<Instance> {
+        self.instance_with_clock(variables, network, Clock::default())
+    }
+
+    /// Starts an instance that goes by `clock`.
+    ///
+    /// # Errors
+    /// When it cannot be instantiated.
+    pub fn instance_with_clock(&self, variables: &[(&str, &str)], network: Network, clock: Clock) -> Result<Instance> {
         let output = MemoryOutputPipe::new(MAX_OUTPUT);
         let state = State {
             wasi: WasiCtx::builder()
                 .envs(variables)
+                .wall_clock(clock.clone())
+                .monotonic_clock(clock)
                 .stdout(output.clone())
                 .stderr(output.clone())
                 .build(),

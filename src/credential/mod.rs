@@ -1,12 +1,14 @@
-//! What the application proves itself with: a certificate with its key, or a client secret. Read once, when the settings
-//! are checked.
+//! What the application proves itself with: a certificate with its key, an assertion made elsewhere, or a client secret. Read
+//! once, when the settings are checked.
 
 mod asn1;
 mod ber;
 mod certificate;
 mod encryption;
+mod federated;
 mod kdf;
 mod key;
+mod named;
 mod password;
 mod pem;
 mod pfx;
@@ -21,6 +23,8 @@ mod tests;
 use ring::digest;
 
 pub use certificate::Certificate;
+pub use federated::FederatedAssertion;
+pub use named::{Named, days_left, ends_soon};
 pub use secret::Secret;
 pub use x509::Validity;
 
@@ -29,6 +33,8 @@ pub use x509::Validity;
 pub enum Credential {
     /// Signs an assertion for each token request.
     Certificate(Box<Certificate>),
+    /// Was made by another identity provider.
+    Assertion(FederatedAssertion),
     /// Travels with each token request.
     Secret(Secret),
 }
@@ -42,6 +48,10 @@ impl Credential {
                 hash.update(b"certificate");
                 hash.update(&[certificate.algorithm as u8, u8::from(certificate.send_chain)]);
                 hash.update(certificate.signing());
+            }
+            Self::Assertion(assertion) => {
+                hash.update(b"assertion");
+                hash.update(assertion.reveal().as_bytes());
             }
             Self::Secret(secret) => {
                 hash.update(b"secret");

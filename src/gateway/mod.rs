@@ -18,6 +18,7 @@ use zeroize::Zeroize;
 
 use crate::connection::Connection;
 use crate::contract::types::Error;
+use crate::credential::ends_soon;
 use crate::host::{Body, Host, new_guid};
 use access::Keys;
 use allow::AllowList;
@@ -133,18 +134,28 @@ fn only_reads(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// Settings are whole and a token can be had. Why not is for those who are allowed in.
+/// Settings are whole and a token can be had; and whether the credential that got it is near its end. Which credential that is,
+/// and why there is no token, is for those who are allowed in.
 async fn ready<H: Host>(
     host: &H,
     connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
     admitted: bool,
 ) -> Result<Reply<H>, Refusal> {
     let outcome = match connection() {
-        Ok(connection) => connection.acquire_token(host).await.map(drop),
+        Ok(connection) => connection.acquire_token(host).await,
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(()) => Ok(reply::text(StatusCode::OK, "ready")),
+        Ok(token) => {
+            let (credential, now) = (&token.credential, host.now());
+            Ok(if admitted {
+                reply::ready(credential, now)
+            } else if ends_soon(credential, now) {
+                reply::text(StatusCode::OK, "ready, but the credential ends soon")
+            } else {
+                reply::text(StatusCode::OK, "ready")
+            })
+        }
         Err(error) if admitted => Err(Refusal::from_error(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
         Err(_) => Ok(reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
     }

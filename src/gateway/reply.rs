@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::rewrite::Rewritten;
-use crate::contract::types::{Error, Identity, OutageCause, Service};
+use crate::contract::types::{CredentialKind, Error, Identity, OutageCause, Service, UsedCredential};
+use crate::credential::days_left;
 use crate::host::{Body, Failure, Host};
 
 /// An answer to a caller.
@@ -30,6 +31,43 @@ impl<B: Body> Body for ReplyBody<B> {
 /// A few words.
 pub fn text<B>(status: StatusCode, words: &'static str) -> Response<ReplyBody<B>> {
     own(status, "text/plain; charset=utf-8", words.as_bytes().to_vec())
+}
+
+/// The answer of `/readyz` to those who are allowed in. `now` is in seconds since 1970.
+pub fn ready<B>(credential: &UsedCredential, now: u64) -> Response<ReplyBody<B>> {
+    #[derive(Serialize)]
+    struct Ready<'a> {
+        status: &'static str,
+        credential: Used<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Used<'a> {
+        kind: &'static str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        thumbprint: Option<&'a str>,
+        /// Seconds since 1970.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        days_left: Option<u64>,
+    }
+    let ready = Ready {
+        status: "ready",
+        credential: Used {
+            kind: match credential.kind {
+                CredentialKind::Certificate => "certificate",
+                CredentialKind::Assertion => "assertion",
+                CredentialKind::Secret => "secret",
+            },
+            name: &credential.name,
+            thumbprint: credential.thumbprint.as_deref(),
+            expires_at: credential.expires_at,
+            days_left: days_left(credential, now),
+        },
+    };
+    json(StatusCode::OK, &ready)
 }
 
 /// The answer of `/whoami`.

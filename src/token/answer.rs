@@ -6,18 +6,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Token;
 use crate::contract::types::{EntraError, Error, OutageCause, Service, Throttling};
 use crate::error::{Asked, redact};
 use crate::host::Failure;
 use crate::retry::retry_after;
 
-/// Reads the answer to a token request made at `now`, in seconds since 1970. `proof` is the secret or the assertion that the
+/// Reads the answer to a token request at `now`, in seconds since 1970. `proof` is the secret or the assertion that the
 /// request carried, so that an answer that repeats it does not give it away.
 ///
 /// # Errors
 /// `entra-id`, `throttled`, `unavailable`.
-pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str) -> Result<Token, Error> {
+pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str) -> Result<Granted, Error> {
     let (head, body) = answer.into_parts();
     let body = Zeroizing::new(body);
     let status = head.status;
@@ -30,9 +29,9 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str)
         }))
     };
     if status == StatusCode::OK {
-        return match serde_json::from_slice::<Granted>(&body) {
-            Ok(granted) => granted
-                .into_token(now)
+        return match serde_json::from_slice::<Success>(&body) {
+            Ok(success) => success
+                .into_granted()
                 .or_else(|reason| failed(OutageCause::UnusableAnswer, reason)),
             Err(_) => failed(
                 OutageCause::UnusableAnswer,
@@ -75,17 +74,28 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get("x-ms-request-id")?.to_str().ok().map(str::to_owned)
 }
 
-/// The answer that grants a token.
+/// A token as Entra ID grants it.
+pub struct Granted {
+    /// The token itself, wiped when dropped.
+    pub text: Zeroizing<String>,
+    /// In how many seconds it ends.
+    pub expires_in: u64,
+    /// In how many seconds Entra ID would like to be asked for the next one.
+    pub refresh_in: Option<u64>,
+}
+
+/// The answer that grants a token. Seconds are numbers; older endpoints wrote them as strings.
 #[derive(Deserialize)]
-struct Granted {
+struct Success {
     access_token: Zeroizing<String>,
-    /// Seconds. A number; older endpoints wrote it as a string.
     expires_in: Value,
+    #[serde(default)]
+    refresh_in: Value,
     token_type: String,
 }
 
-impl Granted {
-    fn into_token(self, now: u64) -> Result<Token, String> {
+impl Success {
+    fn into_granted(self) -> Result<Granted, String> {
         let text = self.access_token;
         if !self.token_type.eq_ignore_ascii_case("bearer") {
             return Err("the answer of 200 holds a token that is not a bearer token".to_owned());
@@ -95,17 +105,16 @@ impl Granted {
         if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("the answer of 200 holds no usable token".to_owned());
         }
-        let expires_in = self
-            .expires_in
-            .as_u64()
-            .or_else(|| self.expires_in.as_str()?.parse().ok());
-        let expires_in = expires_in.ok_or("the answer of 200 holds a token without an end")?;
-        Ok(Token {
+        Ok(Granted {
             text,
-            obtained_at: now,
-            expires_at: now.saturating_add(expires_in),
+            expires_in: seconds(&self.expires_in).ok_or("the answer of 200 holds a token without an end")?,
+            refresh_in: seconds(&self.refresh_in),
         })
     }
+}
+
+fn seconds(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// AADSTS90055: the tenant is throttled.
@@ -196,6 +205,8 @@ impl Refused {
             trace_id: self.trace_id,
             correlation_id: self.correlation_id,
             error_uri: self.error_uri,
+            advice: None,
+            credential: String::new(),
             client_request_id: String::new(),
         }
     }

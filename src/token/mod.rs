@@ -1,28 +1,49 @@
 //! The tokens that the instance holds, and when a new one is asked for.
 
-mod answer;
+mod advice;
+pub mod answer;
+pub mod challenge;
+mod clock;
 mod endpoint;
+mod renewal;
+mod rotation;
+mod tenant;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
+use async_lock::Mutex;
+use http::HeaderMap;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::contract::types::Error;
-use crate::host::Host;
+use crate::contract::types::{Error, UsedCredential};
+use crate::host::{Host, Timeouts};
 use crate::retry::Budget;
 use crate::settings::Settings;
+use endpoint::Granted;
+use rotation::{Experience, Wanted};
 
-/// A token is not used in its last five minutes, as in Microsoft's own libraries: it must outlive the request it is sent
-/// with, and clocks differ.
-const MARGIN: u64 = 300;
+/// An early renewal that failed is not tried again for so long.
+const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
+/// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
+/// them there wants to see it soon.
+const AFTER_REFUSAL: Duration = Duration::from_secs(30);
+/// While there is a token that still serves, a call does not wait longer than this for its successor.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A token, wiped when dropped.
 pub struct Token {
     text: Zeroizing<String>,
     obtained_at: u64,
+    renew_at: u64,
     /// When it ends, in seconds since 1970.
     pub expires_at: u64,
+    /// The tenant it was asked of.
+    pub tenant: String,
+    /// The credential that got it.
+    pub credential: UsedCredential,
 }
 
 impl Token {
@@ -32,8 +53,12 @@ impl Token {
     }
 
     /// A token from the future means that the clock was set back: its end cannot be trusted then.
+    fn lives(&self, now: u64) -> bool {
+        self.obtained_at <= now && now < self.expires_at
+    }
+
     fn is_fresh(&self, now: u64) -> bool {
-        self.obtained_at <= now && now.saturating_add(MARGIN) < self.expires_at
+        self.lives(now) && now < self.renew_at
     }
 }
 
@@ -42,144 +67,243 @@ pub struct Acquired {
     /// The token.
     pub token: Rc<Token>,
     /// Whether it was kept from an earlier call, so that the service may have revoked it since.
-    pub was_kept: bool,
+    was_kept: bool,
+    slot: Rc<Slot>,
 }
 
 /// The tokens that the instance holds, by all that selects the identity.
 #[derive(Default)]
-pub struct Tokens(RefCell<Vec<(Identity, Rc<Token>)>>);
+pub struct Tokens {
+    slots: RefCell<Vec<(Identity, Rc<Slot>)>>,
+    /// The tenants that environments named, by environment and authority.
+    tenants: RefCell<Vec<(String, String)>>,
+    experience: Experience,
+}
 
 #[derive(PartialEq, Eq)]
 struct Identity {
     token_url: String,
     client_id: String,
     scope: String,
-    credential: [u8; 32],
+    credentials: Vec<[u8; 32]>,
 }
 
-impl Identity {
-    fn of(settings: &Settings) -> Self {
-        Self {
-            token_url: settings.token_url.clone(),
-            client_id: settings.client_id.clone(),
-            scope: settings.scope.clone(),
-            credential: settings.credential.fingerprint(),
-        }
-    }
+/// What is kept of one identity.
+#[derive(Default)]
+struct Slot {
+    /// Held while Entra ID is asked, so that it is not asked twice at once.
+    turn: Mutex<()>,
+    token: RefCell<Option<Rc<Token>>>,
+    /// Until when, by the clock that is never set, a failed early renewal is not tried again.
+    no_renewal_before: Cell<Duration>,
+    /// What was refused, and until when that is believed.
+    refusal: RefCell<Option<(Error, Duration)>>,
+    /// Claims that the environment demands of the next token.
+    claims: RefCell<Option<Value>>,
+    /// The place of the credential that worked last.
+    accepted: Cell<usize>,
 }
 
 impl Tokens {
-    /// A token that is kept and fresh, or a new one.
+    /// A token that is kept and fresh, or a new one; or one that is kept and still lives, when there is no new one.
     ///
     /// # Errors
-    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when the key cannot sign.
+    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used, or the tenant is not found.
     pub async fn acquire(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<Acquired, Error> {
-        let identity = Identity::of(settings);
+        let tenant = self.tenant(host, settings, budget).await?;
+        let slot = self.slot(host, settings, &tenant);
+        let _turn = slot.turn.lock().await;
         let now = host.now();
-        let kept = self.kept(&identity).filter(|token| token.is_fresh(now));
-        if let Some(token) = kept {
-            return Ok(Acquired { token, was_kept: true });
+        let kept = slot.token.borrow().clone();
+        if let Some(token) = kept.clone().filter(|token| token.is_fresh(now)) {
+            return Ok(Acquired::kept(token, &slot));
         }
-        let token = Rc::new(endpoint::request(host, settings, budget).await?);
-        let mut tokens = self.0.borrow_mut();
-        tokens.retain(|(kept, token)| *kept != identity && token.is_fresh(now));
-        tokens.push((identity, Rc::clone(&token)));
-        Ok(Acquired { token, was_kept: false })
+        match kept.filter(|token| token.lives(now)) {
+            Some(token) if host.elapsed() < slot.no_renewal_before.get() => Ok(Acquired::kept(token, &slot)),
+            Some(token) => Ok(self.renew(host, settings, &tenant, &slot, token).await),
+            None => self.obtain(host, settings, &tenant, &slot, budget).await,
+        }
     }
 
-    /// Forgets a token that the environment did not accept; not one that has taken its place since.
-    pub fn forget(&self, refused: &Rc<Token>) {
-        self.0.borrow_mut().retain(|(_, kept)| !Rc::ptr_eq(kept, refused));
+    /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
+    /// better: one that was new and lacked no claim would be refused again.
+    pub fn refuse(&self, refused: &Acquired, headers: &HeaderMap) -> bool {
+        let slot = &refused.slot;
+        // Not one that has taken its place since.
+        slot.token.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &refused.token));
+        let claims = challenge::demanded_claims(headers);
+        let may_do_better = refused.was_kept || claims.is_some();
+        if claims.is_some() {
+            *slot.claims.borrow_mut() = claims;
+        }
+        may_do_better
     }
 
-    fn kept(&self, identity: &Identity) -> Option<Rc<Token>> {
-        let tokens = self.0.borrow();
-        let (_, token) = tokens.iter().find(|(kept, _)| kept == identity)?;
-        Some(Rc::clone(token))
+    /// A new token, as there is none.
+    async fn obtain(
+        &self,
+        host: &impl Host,
+        settings: &Settings,
+        tenant: &str,
+        slot: &Rc<Slot>,
+        budget: &Budget,
+    ) -> Result<Acquired, Error> {
+        let refusal = slot.refusal.borrow().clone();
+        if let Some((error, _)) = refusal.filter(|(_, until)| host.elapsed() < *until) {
+            return Err(error);
+        }
+        let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
+        *slot.refusal.borrow_mut() = match &outcome {
+            Ok(_) => None,
+            Err(error) => remembered_for(error).map(|wait| (error.clone(), host.elapsed().saturating_add(wait))),
+        };
+        outcome.map(|token| Acquired {
+            token,
+            was_kept: false,
+            slot: Rc::clone(slot),
+        })
+    }
+
+    /// A new token before the end of the one that is there, which serves on when there is none.
+    async fn renew(
+        &self,
+        host: &impl Host,
+        settings: &Settings,
+        tenant: &str,
+        slot: &Rc<Slot>,
+        kept: Rc<Token>,
+    ) -> Acquired {
+        let timeouts = settings.timeouts.at_most(RENEWAL_TIMEOUT);
+        let once = Budget::start(host, Duration::ZERO);
+        match self.ask(host, settings, tenant, slot, &timeouts, &once).await {
+            Ok(token) => Acquired {
+                token,
+                was_kept: false,
+                slot: Rc::clone(slot),
+            },
+            Err(error) => {
+                slot.no_renewal_before
+                    .set(host.elapsed().saturating_add(AFTER_FAILED_RENEWAL));
+                eprintln!(
+                    "dynamics365: no new token yet, the old one serves on for {} s: {}",
+                    kept.expires_at.saturating_sub(host.now()),
+                    crate::error::summary(&error)
+                );
+                Acquired::kept(kept, slot)
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        host: &impl Host,
+        settings: &Settings,
+        tenant: &str,
+        slot: &Slot,
+        timeouts: &Timeouts,
+        budget: &Budget,
+    ) -> Result<Rc<Token>, Error> {
+        let claims = slot.claims.borrow().clone();
+        let wanted = Wanted {
+            settings,
+            tenant,
+            claims: claims.as_ref(),
+            timeouts,
+            accepted: &slot.accepted,
+        };
+        let asked_at = host.now();
+        let (granted, credential) = self.experience.obtain(host, &wanted, budget).await?;
+        let Granted {
+            text,
+            expires_in,
+            refresh_in,
+        } = granted;
+        let renew_in = renewal::renew_in(host, expires_in, refresh_in);
+        let token = Rc::new(Token {
+            text,
+            obtained_at: asked_at,
+            renew_at: asked_at.saturating_add(renew_in),
+            expires_at: asked_at.saturating_add(expires_in),
+            tenant: tenant.to_owned(),
+            credential,
+        });
+        *slot.claims.borrow_mut() = None;
+        *slot.token.borrow_mut() = Some(Rc::clone(&token));
+        Ok(token)
+    }
+
+    async fn tenant(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
+        if let Some(tenant) = &settings.tenant {
+            return Ok(tenant.clone());
+        }
+        let key = format!("{} {}", settings.environment, settings.authority);
+        let found = |tenants: &[(String, String)]| {
+            let (_, tenant) = tenants.iter().find(|(known, _)| *known == key)?;
+            Some(tenant.clone())
+        };
+        if let Some(tenant) = found(&self.tenants.borrow()) {
+            return Ok(tenant);
+        }
+        let tenant = tenant::discover(host, settings, budget).await?;
+        self.tenants.borrow_mut().push((key, tenant.clone()));
+        Ok(tenant)
+    }
+
+    fn slot(&self, host: &impl Host, settings: &Settings, tenant: &str) -> Rc<Slot> {
+        let identity = Identity {
+            token_url: settings.token_url(tenant),
+            client_id: settings.client_id.clone(),
+            scope: settings.scope.clone(),
+            credentials: settings
+                .credentials
+                .iter()
+                .map(|named| named.credential.fingerprint())
+                .collect(),
+        };
+        let mut slots = self.slots.borrow_mut();
+        if let Some((_, slot)) = slots.iter().find(|(kept, _)| *kept == identity) {
+            return Rc::clone(slot);
+        }
+        // Settings come and go in a long life; what nobody holds and nothing is known of makes room.
+        slots.retain(|(_, slot)| Rc::strong_count(slot) > 1 || !slot.is_idle(host));
+        let slot = Rc::new(Slot::default());
+        slots.push((identity, Rc::clone(&slot)));
+        slot
+    }
+}
+
+impl Acquired {
+    fn kept(token: Rc<Token>, slot: &Rc<Slot>) -> Self {
+        Self {
+            token,
+            was_kept: true,
+            slot: Rc::clone(slot),
+        }
+    }
+}
+
+impl Slot {
+    fn is_idle(&self, host: &impl Host) -> bool {
+        let now = host.now();
+        let lives = self.token.borrow().as_ref().is_some_and(|token| token.lives(now));
+        let refusal = self.refusal.borrow();
+        let counts = refusal.as_ref().is_some_and(|(_, until)| host.elapsed() < *until);
+        !lives && !counts
+    }
+}
+
+/// How long an error is answered out of memory. An outage is not: it may be over at any time.
+fn remembered_for(error: &Error) -> Option<Duration> {
+    const LONGEST: u32 = 3600;
+    match error {
+        Error::EntraId(_) => Some(AFTER_REFUSAL),
+        Error::Throttled(throttling) => {
+            let seconds = throttling.retry_after_seconds?.min(LONGEST);
+            Some(Duration::from_secs(seconds.into()))
+        }
+        _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use pollster::block_on;
-
-    use super::*;
-    use crate::host::fake::FakeHost;
-    use crate::settings::tests::contoso;
-
-    const ONE: &[&str] = &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#];
-    const TWO: &[&str] = &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"two"}"#];
-
-    async fn acquire(tokens: &Tokens, host: &FakeHost) -> Result<Acquired, Error> {
-        let budget = Budget::start(host, Duration::ZERO);
-        tokens.acquire(host, &contoso(), &budget).await
-    }
-
-    fn token(tokens: &Tokens, host: &FakeHost) -> String {
-        block_on(acquire(tokens, host)).unwrap().token.reveal().to_owned()
-    }
-
-    #[test]
-    fn a_token_is_kept_until_five_minutes_before_its_end() {
-        let host = FakeHost::new([(200, ONE), (200, TWO)]);
-        let tokens = Tokens::default();
-        let start = host.now();
-        assert_eq!(token(&tokens, &host), "one");
-        host.clock.set(start + 3600 - 301);
-        assert_eq!(token(&tokens, &host), "one");
-        host.clock.set(start + 3600 - 300);
-        assert_eq!(token(&tokens, &host), "two");
-        assert_eq!(tokens.0.borrow().len(), 1, "the old one is gone");
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_ends_a_token() {
-        let host = FakeHost::new([(200, ONE), (200, TWO)]);
-        let tokens = Tokens::default();
-        assert_eq!(token(&tokens, &host), "one");
-        host.clock.set(host.now() - 1);
-        assert_eq!(token(&tokens, &host), "two");
-    }
-
-    #[test]
-    fn a_forgotten_token_is_asked_for_again() {
-        let host = FakeHost::new([(200, ONE), (200, TWO)]);
-        let tokens = Tokens::default();
-        assert_eq!(token(&tokens, &host), "one");
-        assert!(block_on(acquire(&tokens, &host)).unwrap().was_kept);
-        let other = Rc::new(Token {
-            text: Zeroizing::new("other".to_owned()),
-            obtained_at: 0,
-            expires_at: 0,
-        });
-        tokens.forget(&other);
-        let kept = block_on(acquire(&tokens, &host)).unwrap();
-        assert!(kept.was_kept, "another token was refused");
-        tokens.forget(&kept.token);
-        let acquired = block_on(acquire(&tokens, &host)).unwrap();
-        assert_eq!((acquired.token.reveal(), acquired.was_kept), ("two", false));
-    }
-
-    #[test]
-    fn a_refusal_is_not_kept() {
-        let refused: &[&str] = &[r#"{"error":"invalid_client","error_codes":[7000215]}"#];
-        let host = FakeHost::new([(401, refused), (200, ONE)]);
-        let tokens = Tokens::default();
-        match block_on(acquire(&tokens, &host)).map(|_| ()) {
-            Err(Error::EntraId(error)) => assert_eq!((error.status, error.error_codes), (401, vec![7_000_215])),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(token(&tokens, &host), "one");
-    }
-
-    #[test]
-    fn a_token_that_never_ends_does_not_overflow() {
-        let host = FakeHost::new([(
-            200,
-            [r#"{"token_type":"Bearer","expires_in":18446744073709551615,"access_token":"x"}"#].as_slice(),
-        )]);
-        assert_eq!(token(&Tokens::default(), &host), "x");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use embedded_host::types::{AssertionAlgorithm, Credential, Options, Settings};
+use embedded_host::types::{AssertionAlgorithm, Options, Settings};
 use embedded_host::{DEFAULT_OPTIONS, Reply};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use sandbox::certificate::Identity;
@@ -16,7 +16,7 @@ use crate::support::{CLIENT, STRANGER, TENANT, answered, contoso_settings, token
 /// The assertion of a token request with these options and certificates.
 fn assertion(pem: String, options: Options) -> String {
     let settings = Settings {
-        credential: Credential::Certificate(pem),
+        credentials: vec![embedded_host::certificate(pem)],
         options: Some(options),
         ..contoso_settings()
     };

@@ -1,7 +1,7 @@
 //! Certificates as people have them, and a sentence for each mistake.
 
 use embedded_host::Network;
-use embedded_host::types::{Credential, Settings};
+use embedded_host::types::{Certificate, Credential, Settings};
 
 use crate::openssl;
 use crate::support::{COMPONENT, Client, STRANGER, Tenant, contoso_settings, settings_faults};
@@ -51,20 +51,17 @@ fn a_pem_is_read_in_every_form() {
 fn what_openssl_makes_is_read() {
     let tenant = Tenant::start();
     for form in openssl::forms(&tenant.demo.identity, &STRANGER.certificate_pem) {
-        // The contract has no place for a password yet; src/credential/tests.rs has those with one.
-        if form.password.is_none() {
-            assert_eq!(token(&tenant, form.text, form.password), Ok(()), "{}", form.name);
-        }
+        assert_eq!(token(&tenant, form.text, form.password), Ok(()), "{}", form.name);
     }
 }
 
 /// Asks for a token with this certificate, and says why there is none.
 fn token(tenant: &Tenant, certificate: String, password: Option<&str>) -> Result<(), String> {
-    assert_eq!(password, None, "the contract has no place for a password");
-    let settings = Settings {
-        credential: Credential::Certificate(certificate),
-        ..tenant.settings()
+    let certificate = Certificate {
+        text: certificate,
+        password: password.map(str::to_owned),
     };
+    let settings = tenant.settings_with([Credential::Certificate(certificate)]);
     let mut client = Client::open(&settings, Network::Machine);
     client.token().map(drop).map_err(|error| format!("{error:?}"))
 }
@@ -118,13 +115,13 @@ fn each_mistake_has_its_sentence() {
         (key.replace("-----END PRIVATE KEY-----", ""), "damaged"),
     ] {
         let settings = Settings {
-            credential: Credential::Certificate(pem.clone()),
+            credentials: vec![embedded_host::certificate(pem.clone())],
             ..contoso_settings()
         };
         let mut instance = COMPONENT.instance(&[], Network::Machine).unwrap();
         let faults = settings_faults(instance.open(&settings).unwrap().unwrap_err());
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert_eq!(faults[0].0, "credential.certificate");
+        assert_eq!(faults[0].0, "credentials[0]");
         assert!(faults[0].1.contains(sentence), "{sentence}: {faults:?}");
     }
 }

@@ -2,15 +2,21 @@
 
 mod answers;
 mod assertion;
+mod claims;
+mod clock;
 mod contract;
 mod credentials;
 mod failures;
+mod federation;
 mod gateway;
 mod openssl;
+mod renewal;
 mod requests;
+mod rotation;
 mod rows;
 mod secrets;
 mod settings;
 mod spin;
 mod support;
+mod tenant;
 mod token;

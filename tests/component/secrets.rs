@@ -1,7 +1,8 @@
 //! No secret appears in anything that is printed or returned.
 
-use embedded_host::types::{Credential, Settings};
+use embedded_host::types::Settings;
 use embedded_host::{Connection, Instance, Network};
+use embedded_host::{certificate, secret};
 use sandbox::{Fault, Service};
 
 use crate::support::{COMPONENT, STRANGER, Tenant, request, with_header};
@@ -104,16 +105,16 @@ fn no_secret_is_printed_or_returned() {
         said: String::new(),
     };
     for credential in [
-        Credential::Certificate(tenant.pem()),
-        Credential::Secret(tenant.demo.client_secret.clone()),
-        Credential::Secret("a-wrong-secret".to_owned()),
-        Credential::Secret("a-wrong-secret\r\n-in-two-lines".to_owned()),
-        Credential::Certificate(stranger),
-        Credential::Certificate(key.clone()),
-        Credential::Certificate(key.replace("-----END PRIVATE KEY-----", "")),
+        certificate(tenant.pem()),
+        secret(tenant.demo.client_secret.clone()),
+        secret("a-wrong-secret".to_owned()),
+        secret("a-wrong-secret\r\n-in-two-lines".to_owned()),
+        certificate(stranger),
+        certificate(key.clone()),
+        certificate(key.replace("-----END PRIVATE KEY-----", "")),
     ] {
         let settings = Settings {
-            credential,
+            credentials: vec![credential],
             ..good.clone()
         };
         let tokens = run.through(&tenant, &settings);

@@ -1,6 +1,6 @@
 //! Settings: both ways in, and every fault at once with the field or the variable to correct. Nothing is sent.
 
-use embedded_host::types::{Credential, Options, Settings};
+use embedded_host::types::{Options, Settings};
 use embedded_host::{DEFAULT_OPTIONS, Network, Reply};
 
 use crate::support::{
@@ -83,7 +83,7 @@ fn one_wrong_field_is_named() {
         ),
         (
             Settings {
-                tenant_id: "common".into(),
+                tenant_id: Some("common".into()),
                 ..good()
             },
             "tenant-id",
@@ -91,7 +91,7 @@ fn one_wrong_field_is_named() {
         ),
         (
             Settings {
-                tenant_id: "Organizations".into(),
+                tenant_id: Some("Organizations".into()),
                 ..good()
             },
             "tenant-id",
@@ -99,7 +99,7 @@ fn one_wrong_field_is_named() {
         ),
         (
             Settings {
-                tenant_id: "../evil".into(),
+                tenant_id: Some("../evil".into()),
                 ..good()
             },
             "tenant-id",
@@ -107,7 +107,7 @@ fn one_wrong_field_is_named() {
         ),
         (
             Settings {
-                tenant_id: "contoso".into(),
+                tenant_id: Some("contoso".into()),
                 ..good()
             },
             "tenant-id",
@@ -131,18 +131,18 @@ fn one_wrong_field_is_named() {
         ),
         (
             Settings {
-                credential: Credential::Secret("  ".into()),
+                credentials: vec![embedded_host::secret("  ")],
                 ..good()
             },
-            "credential.secret",
+            "credentials[0]",
             "empty",
         ),
         (
             Settings {
-                credential: Credential::Secret("a\r\nb".into()),
+                credentials: vec![embedded_host::secret("a\r\nb")],
                 ..good()
             },
-            "credential.secret",
+            "credentials[0]",
             "line break",
         ),
         (settings_for_unknown_cloud(), "options.authority", "set it"),
@@ -198,9 +198,9 @@ fn settings_for_unknown_cloud() -> Settings {
 fn all_faults_are_named_at_once() {
     let settings = Settings {
         environment_url: "ftp://x".into(),
-        tenant_id: String::new(),
+        tenant_id: Some(String::new()),
         client_id: "x".into(),
-        credential: Credential::Certificate("no pem".into()),
+        credentials: vec![embedded_host::certificate("no pem")],
         options: Some(Options {
             scope: Some("x".into()),
             first_byte_timeout_ms: Some(0),
@@ -214,7 +214,7 @@ fn all_faults_are_named_at_once() {
         fields,
         [
             "client-id",
-            "credential.certificate",
+            "credentials[0]",
             "environment-url",
             "options.first-byte-timeout-ms",
             "options.max-request-bytes",
@@ -242,8 +242,8 @@ fn faults_of_variables_name_the_variables() {
         fields,
         [
             "AZURE_CLIENT_ASSERTION_ALGORITHM",
+            "AZURE_CLIENT_CERTIFICATE",
             "AZURE_CLIENT_ID",
-            "AZURE_CLIENT_SECRET",
             "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
             "AZURE_TENANT_ID",
             "DATAVERSE_CONNECT_TIMEOUT_MS",
@@ -342,7 +342,7 @@ fn authority_and_scope_can_be_set() {
         ..DEFAULT_OPTIONS
     };
     let settings = Settings {
-        tenant_id: "Contoso.onmicrosoft.com".into(),
+        tenant_id: Some("Contoso.onmicrosoft.com".into()),
         options: Some(options),
         ..contoso_settings()
     };

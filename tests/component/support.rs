@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::{self, JoinHandle};
 
 use embedded_host::types::{Credential, Error, Fault, Method, Options, Outage, Request, Response, Settings};
-use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, Network, Reply};
-use sandbox::certificate::{self, Identity};
+use embedded_host::{Clock, Component, Connection, DEFAULT_OPTIONS, Instance, Network, Reply, certificate, secret};
+use sandbox::certificate::Identity;
 use sandbox::{Config, Demo, Sandbox};
 use xtask::build::{self, Output};
 
@@ -19,7 +19,7 @@ pub static COMPONENT: LazyLock<Component> = LazyLock::new(|| {
 });
 
 /// A certificate that belongs to no application.
-pub static STRANGER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("stranger").unwrap());
+pub static STRANGER: LazyLock<Identity> = LazyLock::new(|| sandbox::certificate::generate("stranger").unwrap());
 
 /// What the sandbox knows; making its RSA key takes a moment, so the tests share one.
 static DEMO: LazyLock<Demo> = LazyLock::new(|| Config::demo().unwrap());
@@ -38,7 +38,11 @@ pub struct Client {
 impl Client {
     /// Opens a connection in an instance of its own.
     pub fn open(settings: &Settings, network: Network) -> Self {
-        let mut instance = COMPONENT.instance(&[], network).unwrap();
+        Self::open_with_clock(settings, network, Clock::default())
+    }
+
+    pub fn open_with_clock(settings: &Settings, network: Network, clock: Clock) -> Self {
+        let mut instance = COMPONENT.instance_with_clock(&[], network, clock).unwrap();
         let connection = instance.open(settings).unwrap().unwrap();
         Self { instance, connection }
     }
@@ -89,9 +93,9 @@ pub fn with_header(mut request: Request, name: &str, value: &str) -> Request {
 pub fn settings_for(origin: &str) -> Settings {
     Settings {
         environment_url: origin.to_owned(),
-        tenant_id: TENANT.to_owned(),
+        tenant_id: Some(TENANT.to_owned()),
         client_id: CLIENT.to_owned(),
-        credential: Credential::Secret(SECRET.to_owned()),
+        credentials: vec![secret(SECRET.to_owned())],
         options: Some(Options {
             authority: Some(origin.to_owned()),
             ..NO_RETRIES
@@ -143,7 +147,7 @@ impl Tenant {
     /// With the registered certificate.
     pub fn settings(&self) -> Settings {
         Settings {
-            credential: Credential::Certificate(self.pem()),
+            credentials: vec![certificate(self.pem())],
             ..self.secret_settings()
         }
     }
@@ -151,15 +155,23 @@ impl Tenant {
     /// With the registered secret.
     pub fn secret_settings(&self) -> Settings {
         Settings {
-            tenant_id: self.demo.config.tenant_id.clone(),
+            tenant_id: Some(self.demo.config.tenant_id.clone()),
             client_id: self.demo.client_id.clone(),
-            credential: Credential::Secret(self.demo.client_secret.clone()),
+            credentials: vec![secret(self.demo.client_secret.clone())],
             ..settings_for(&self.sandbox.origin())
         }
     }
 
     pub fn client(&self) -> Client {
         Client::open(&self.settings(), Network::Machine)
+    }
+
+    /// With these credentials, in the order in which they are tried.
+    pub fn settings_with(&self, credentials: impl IntoIterator<Item = Credential>) -> Settings {
+        Settings {
+            credentials: credentials.into_iter().collect(),
+            ..self.secret_settings()
+        }
     }
 
     /// How many requests of each service came in.
@@ -314,6 +326,11 @@ pub fn read_body(head: &str, stream: &mut TcpStream) -> Vec<u8> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).unwrap();
     body
+}
+
+/// A certificate with its key, as a credential.
+pub fn certificate_of(identity: &Identity) -> Credential {
+    certificate(format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem))
 }
 
 pub fn settings_faults(error: Error) -> Vec<(String, String)> {

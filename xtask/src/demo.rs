@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use embedded_host::types::{Credential, Error, Fault, Method, Options, Request, Response, Settings};
-use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, Network};
+use embedded_host::types::{Error, Fault, Method, Options, Request, Response, Settings};
+use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, Network, certificate, secret};
 use sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
@@ -20,21 +20,21 @@ pub fn run(component: &Path) -> Result<()> {
 
     let settings = |credential| Settings {
         environment_url: sandbox.origin(),
-        tenant_id: tenant_id.clone(),
+        tenant_id: Some(tenant_id.clone()),
         client_id: demo.client_id.clone(),
-        credential,
+        credentials: vec![credential],
         options: Some(Options {
             authority: Some(sandbox.origin()),
             ..DEFAULT_OPTIONS
         }),
     };
     let pem = format!("{}{}", demo.identity.certificate_pem, demo.identity.key_pkcs8_pem);
-    let mut client = Client::open(&component, &settings(Credential::Certificate(pem)))?;
+    let mut client = Client::open(&component, &settings(certificate(pem)))?;
     client.identity()?;
     client.pages()?;
     client.one_row()?;
     client.a_closed_table()?;
-    a_wrong_secret(&component, &settings(Credential::Secret("not-the-secret".to_owned())))?;
+    a_wrong_secret(&component, &settings(secret("not-the-secret")))?;
     println!();
     println!("Done. Your own environment is next: README.md, \"Against your tenant\".");
     Ok(())

@@ -1,6 +1,9 @@
 //! The gateway's own routes.
 
+use std::time::{Duration, SystemTime};
+
 use embedded_host::{Network, Server, ServerOptions};
+use sandbox::certificate::generate_valid;
 use sandbox::{Fault, Service};
 
 use super::http_client::Call;
@@ -148,5 +151,29 @@ fn missing_settings_are_503_and_named_in_the_log_only() {
         "AZURE_CLIENT_CERTIFICATE",
     ] {
         assert!(gateway.output().contains(variable), "{}", gateway.output());
+    }
+}
+
+#[test]
+fn readyz_shows_a_certificate_that_ends_soon() {
+    let now = SystemTime::now();
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (days, words) in [(12, "ready, but the credential ends soon"), (40, "ready")] {
+        let identity = generate_valid("of this test", now - day, now + days * day + day / 2).unwrap();
+        let tenant = Tenant::with(|config| {
+            config.applications[0]
+                .certificates
+                .push(identity.certificate_der.clone())
+        });
+        let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
+        let gateway = sandboxed(&tenant, &[("AZURE_CLIENT_CERTIFICATE", &pem)]);
+        assert_eq!(Call::new(&gateway.origin(), "GET", "/readyz").send().text(), words);
+        let reply = get(&gateway, "/readyz").json();
+        assert_eq!(reply["status"], "ready");
+        let credential = &reply["credential"];
+        assert_eq!(credential["kind"], "certificate");
+        assert_eq!(credential["name"], "AZURE_CLIENT_CERTIFICATE");
+        assert_eq!(credential["thumbprint"], identity.thumbprint_sha1);
+        assert_eq!(credential["daysLeft"], days);
     }
 }

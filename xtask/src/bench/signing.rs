@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use embedded_host::types::{Credential, Settings};
-use embedded_host::{Component, Network, Reply};
+use embedded_host::{Component, Network, Reply, certificate, secret};
 use http::Response;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
@@ -28,8 +28,8 @@ pub struct Signing {
 /// nothing but the proof differs and no network is asked.
 pub fn measure(component: &Component, identity: &Identity) -> Result<Signing> {
     let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
-    let signed = tokens(component, Credential::Certificate(pem))?;
-    let unsigned = tokens(component, Credential::Secret("bench~0123456789-0123456789".to_owned()))?;
+    let signed = tokens(component, certificate(pem))?;
+    let unsigned = tokens(component, secret("bench~0123456789-0123456789"))?;
     Ok(Signing {
         component: signed.saturating_sub(unsigned),
         native: native(identity)?,
@@ -43,9 +43,9 @@ fn tokens(component: &Component, credential: Credential) -> Result<Duration> {
     let mut instance = component.instance(&[], network)?;
     let settings = Settings {
         environment_url: "https://bench.crm.dynamics.com".to_owned(),
-        tenant_id: "10000000-0000-4000-8000-000000000001".to_owned(),
+        tenant_id: Some("10000000-0000-4000-8000-000000000001".to_owned()),
         client_id: "30000000-0000-4000-8000-000000000001".to_owned(),
-        credential,
+        credentials: vec![credential],
         options: None,
     };
     let connection = instance.open(&settings)?.map_err(|error| anyhow!("{error:?}"))?;

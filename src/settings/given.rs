@@ -1,0 +1,147 @@
+//! Settings as they were given: out of the caller's record or out of environment variables, not checked yet.
+
+use zeroize::Zeroizing;
+
+use super::names::{ASSERTION, CERTIFICATES, SECRETS, VARIABLES};
+use super::parse::{parse_algorithm, parse_flag};
+use crate::contract::types::{self, AssertionAlgorithm};
+use crate::error::Faults;
+
+/// Settings as they were given.
+#[derive(Default)]
+pub struct Given {
+    pub environment_url: Option<String>,
+    pub tenant_id: Option<String>,
+    pub client_id: Option<String>,
+    pub credentials: Vec<GivenCredential>,
+    pub authority: Option<String>,
+    pub scope: Option<String>,
+    pub algorithm: Option<AssertionAlgorithm>,
+    pub send_chain: Option<bool>,
+    pub connect_timeout_ms: Option<u32>,
+    pub first_byte_timeout_ms: Option<u32>,
+    pub between_bytes_timeout_ms: Option<u32>,
+    pub retry_budget_ms: Option<u32>,
+    pub max_request_bytes: Option<u32>,
+    pub max_answer_bytes: Option<u32>,
+}
+
+/// A credential as it was given.
+pub struct GivenCredential {
+    /// Its place in the settings, or its variable.
+    pub name: String,
+    pub text: GivenText,
+}
+
+pub enum GivenText {
+    Certificate {
+        text: Zeroizing<String>,
+        password: Option<Zeroizing<String>>,
+    },
+    Assertion(Zeroizing<String>),
+    Secret(Zeroizing<String>),
+}
+
+impl Given {
+    pub fn from_record(record: types::Settings) -> Self {
+        let credentials = record.credentials.into_iter().enumerate();
+        let credentials = credentials.map(|(index, credential)| GivenCredential {
+            name: format!("credentials[{index}]"),
+            text: match credential {
+                types::Credential::Certificate(certificate) => GivenText::Certificate {
+                    text: Zeroizing::new(certificate.text),
+                    password: certificate.password.map(Zeroizing::new),
+                },
+                types::Credential::Assertion(assertion) => GivenText::Assertion(Zeroizing::new(assertion)),
+                types::Credential::Secret(secret) => GivenText::Secret(Zeroizing::new(secret)),
+            },
+        });
+        let given = Self {
+            environment_url: Some(record.environment_url),
+            tenant_id: record.tenant_id,
+            client_id: Some(record.client_id),
+            credentials: credentials.collect(),
+            ..Self::default()
+        };
+        let Some(options) = record.options else {
+            return given;
+        };
+        Self {
+            authority: options.authority,
+            scope: options.scope,
+            algorithm: options.assertion_algorithm,
+            send_chain: options.send_certificate_chain,
+            connect_timeout_ms: options.connect_timeout_ms,
+            first_byte_timeout_ms: options.first_byte_timeout_ms,
+            between_bytes_timeout_ms: options.between_bytes_timeout_ms,
+            retry_budget_ms: options.retry_budget_ms,
+            max_request_bytes: options.max_request_bytes,
+            max_answer_bytes: options.max_answer_bytes,
+            ..given
+        }
+    }
+
+    /// A variable that is empty counts as one that is not set, as shells and manifests often cannot leave one out.
+    pub fn from_variables(variables: &[(String, String)], faults: &mut Faults) -> Self {
+        let value = |name: &str| {
+            let (_, value) = variables.iter().find(|(key, _)| key == name)?;
+            Some(value.trim()).filter(|value| !value.is_empty())
+        };
+        let text = |name| value(name).map(str::to_owned);
+        let algorithm =
+            value(VARIABLES.algorithm).and_then(|name| faults.keep(VARIABLES.algorithm, parse_algorithm(name)));
+        let send_chain =
+            value(VARIABLES.send_chain).and_then(|flag| faults.keep(VARIABLES.send_chain, parse_flag(flag)));
+        let mut number = |name: &str| {
+            let parsed = value(name)?
+                .parse()
+                .map_err(|_| "is not a whole number up to 4294967295".to_owned());
+            faults.keep(name, parsed)
+        };
+        Self {
+            environment_url: text(VARIABLES.environment_url),
+            tenant_id: text(VARIABLES.tenant_id),
+            client_id: text(VARIABLES.client_id),
+            credentials: credentials(|name| value(name).map(|value| Zeroizing::new(value.to_owned()))),
+            authority: text(VARIABLES.authority),
+            scope: text(VARIABLES.scope),
+            algorithm,
+            send_chain,
+            connect_timeout_ms: number(VARIABLES.connect_timeout_ms),
+            first_byte_timeout_ms: number(VARIABLES.first_byte_timeout_ms),
+            between_bytes_timeout_ms: number(VARIABLES.between_bytes_timeout_ms),
+            retry_budget_ms: number(VARIABLES.retry_budget_ms),
+            max_request_bytes: number(VARIABLES.max_request_bytes),
+            max_answer_bytes: number(VARIABLES.max_answer_bytes),
+        }
+    }
+
+    /// Whether nothing that has to be set is.
+    pub fn is_empty(&self) -> bool {
+        let texts = [&self.environment_url, &self.tenant_id, &self.client_id];
+        texts.iter().all(|text| text.is_none()) && self.credentials.is_empty()
+    }
+}
+
+/// The credentials among the variables, in the order in which they are tried: what never leaves the component first.
+fn credentials(value: impl Fn(&str) -> Option<Zeroizing<String>>) -> Vec<GivenCredential> {
+    let certificates = CERTIFICATES.iter().map(|(name, password)| {
+        let text = value(name).map(|text| GivenText::Certificate {
+            text,
+            password: value(password),
+        });
+        (*name, text)
+    });
+    let assertion = [(ASSERTION, value(ASSERTION).map(GivenText::Assertion))];
+    let secrets = SECRETS.iter().map(|name| (*name, value(name).map(GivenText::Secret)));
+    certificates
+        .chain(assertion)
+        .chain(secrets)
+        .filter_map(|(name, text)| {
+            Some(GivenCredential {
+                name: name.to_owned(),
+                text: text?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,259 @@
+//! Who calls and which environment is called: read from the caller's record or from environment variables, checked once
+//! and never again. Every fault is named at once, with the field or the variable to correct.
+
+mod given;
+mod names;
+mod parse;
+
+use std::time::Duration;
+
+use zeroize::Zeroize;
+
+use crate::cloud;
+use crate::contract::types::{self, AssertionAlgorithm, Error};
+use crate::credential::{Certificate, Credential, FederatedAssertion, Named, Secret};
+use crate::error::Faults;
+use crate::host::Timeouts;
+use crate::origin::Origin;
+use given::{Given, GivenCredential, GivenText};
+use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
+use parse::{parse_authority, parse_client_id, parse_scope};
+
+pub use parse::parse_tenant;
+
+/// Settings that hold together.
+#[derive(Debug)]
+pub struct Settings {
+    /// The environment; the token goes nowhere else.
+    pub environment: Origin,
+    /// The Entra ID that issues the tokens.
+    pub authority: Origin,
+    /// The tenant; `None`: the environment is to be asked.
+    pub tenant: Option<String>,
+    /// The application.
+    pub client_id: String,
+    /// What the application proves itself with, at least one, in the order in which they are tried.
+    pub credentials: Vec<Named>,
+    /// The scope to ask for, ending in `/.default`.
+    pub scope: String,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// How long one call may go on trying.
+    pub retry_budget: Duration,
+    /// The largest request body, in bytes.
+    pub max_request_bytes: u32,
+    /// The largest answer body, in bytes.
+    pub max_answer_bytes: u32,
+    /// What the settings are called where they come from.
+    pub names: &'static Names,
+}
+
+impl Settings {
+    /// Reads a caller's record.
+    ///
+    /// # Errors
+    /// `invalid-settings`.
+    pub fn from_record(record: types::Settings) -> Result<Self, Error> {
+        check(Given::from_record(record), &FIELDS, Faults::default())
+    }
+
+    /// Reads environment variables, and wipes them.
+    ///
+    /// # Errors
+    /// `invalid-settings`.
+    pub fn from_variables(mut variables: Vec<(String, String)>) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let given = Given::from_variables(&variables, &mut faults);
+        if given.is_empty() {
+            faults.add(
+                "environment",
+                "holds none of this component's variables: does the host pass them on? (Wasmtime: --env NAME; Spin: `environment` \
+                 of the component, and for a dependency `inherit_configuration`)",
+            );
+        }
+        for (_, value) in &mut variables {
+            value.zeroize();
+        }
+        check(given, &VARIABLES, faults)
+    }
+
+    /// Where a tenant's tokens are asked for, and what assertions name as their audience (Microsoft's page "OAuth 2.0 client
+    /// credentials flow").
+    pub fn token_url(&self, tenant: &str) -> String {
+        format!("{}/{tenant}/oauth2/v2.0/token", self.authority)
+    }
+}
+
+fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Settings, Error> {
+    let credentials = credentials(&given, names, &mut faults);
+    let timeouts = timeouts(&given, names, &mut faults);
+    let retry_budget = Duration::from_millis(given.retry_budget_ms.unwrap_or(30_000).into());
+    let max_request_bytes = at_least_one(given.max_request_bytes, 128 << 20, names.max_request_bytes, &mut faults);
+    let max_answer_bytes = at_least_one(given.max_answer_bytes, 64 << 20, names.max_answer_bytes, &mut faults);
+
+    let environment = required(given.environment_url, names.environment_url, &mut faults)
+        .and_then(|url| faults.keep(names.environment_url, Origin::parse(url.trim())));
+    let tenant = given
+        .tenant_id
+        .and_then(|tenant| faults.keep(names.tenant_id, parse_tenant(tenant.trim())));
+    let client_id = required(given.client_id, names.client_id, &mut faults)
+        .and_then(|id| faults.keep(names.client_id, parse_client_id(id.trim())));
+    let authority = match (given.authority, &environment) {
+        (Some(authority), _) => faults.keep(names.authority, parse_authority(authority.trim())),
+        (None, Some(environment)) => {
+            let derived = cloud::authority_of(environment.host());
+            faults.keep(
+                names.authority,
+                derived.map_err(|reason| format!("is not set, and {reason}: set it")),
+            )
+        }
+        (None, None) => None,
+    };
+    let scope = match (given.scope, &environment) {
+        (Some(scope), _) => faults.keep(names.scope, parse_scope(scope.trim())),
+        (None, Some(environment)) => Some(format!("{environment}/.default")),
+        (None, None) => None,
+    };
+
+    match (environment, client_id, authority, scope) {
+        (Some(environment), Some(client_id), Some(authority), Some(scope)) if faults.is_empty() => Ok(Settings {
+            environment,
+            authority,
+            tenant,
+            client_id,
+            credentials,
+            scope,
+            timeouts,
+            retry_budget,
+            max_request_bytes,
+            max_answer_bytes,
+            names,
+        }),
+        _ => Err(faults.into_settings_error()),
+    }
+}
+
+fn credentials(given: &Given, names: &Names, faults: &mut Faults) -> Vec<Named> {
+    if given.credentials.is_empty() {
+        let reason = if names.credentials == FIELDS.credentials {
+            "is empty: give a certificate, an assertion or a secret".to_owned()
+        } else {
+            let [secret, _] = SECRETS;
+            format!("is not set, and neither is {secret} or {ASSERTION}: set one of them")
+        };
+        faults.add(names.credentials, reason);
+    }
+    let algorithm = given.algorithm.unwrap_or(AssertionAlgorithm::Ps256);
+    let send_chain = given.send_chain.unwrap_or(false);
+    let read = |given: &GivenCredential| match &given.text {
+        GivenText::Certificate { text, password } => {
+            let password = password.as_ref().map(|password| password.as_str());
+            let certificate = Certificate::parse(text, password, algorithm, send_chain)?;
+            Ok(Credential::Certificate(Box::new(certificate)))
+        }
+        GivenText::Assertion(text) => FederatedAssertion::parse(text).map(Credential::Assertion),
+        GivenText::Secret(text) => Secret::parse(text).map(Credential::Secret),
+    };
+    let named = given.credentials.iter().filter_map(|given| {
+        Some(Named {
+            credential: faults.keep(&given.name, read(given))?,
+            name: given.name.clone(),
+        })
+    });
+    named.collect()
+}
+
+fn timeouts(given: &Given, names: &Names, faults: &mut Faults) -> Timeouts {
+    let mut timeout = |given, default, name| Duration::from_millis(at_least_one(given, default, name, faults).into());
+    Timeouts {
+        connect: timeout(given.connect_timeout_ms, 10_000, names.connect_timeout_ms),
+        first_byte: timeout(given.first_byte_timeout_ms, 130_000, names.first_byte_timeout_ms),
+        between_bytes: timeout(given.between_bytes_timeout_ms, 30_000, names.between_bytes_timeout_ms),
+    }
+}
+
+fn required(value: Option<String>, name: &str, faults: &mut Faults) -> Option<String> {
+    if value.is_none() {
+        faults.add(name, "is not set");
+    }
+    value
+}
+
+fn at_least_one(given: Option<u32>, default: u32, name: &str, faults: &mut Faults) -> u32 {
+    if given == Some(0) {
+        faults.add(name, "is 0: expected at least 1");
+    }
+    given.unwrap_or(default)
+}
+
+#[cfg(test)]
+mod properties;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Settings for the unit tests of other rooms.
+    pub(crate) fn contoso() -> Settings {
+        Settings::from_record(record()).unwrap()
+    }
+
+    /// The same with other credentials.
+    pub(crate) fn with_credentials(credentials: impl IntoIterator<Item = types::Credential>) -> Settings {
+        Settings::from_record(types::Settings {
+            credentials: credentials.into_iter().collect(),
+            ..record()
+        })
+        .unwrap()
+    }
+
+    fn record() -> types::Settings {
+        types::Settings {
+            environment_url: "https://contoso.crm.dynamics.com".to_owned(),
+            tenant_id: Some("11111111-1111-4111-8111-111111111111".to_owned()),
+            client_id: "22222222-2222-4222-8222-222222222222".to_owned(),
+            credentials: vec![types::Credential::Secret("hunter2-hunter2".to_owned())],
+            options: None,
+        }
+    }
+
+    fn fields(error: Error) -> Vec<String> {
+        match error {
+            Error::InvalidSettings(faults) => faults.into_iter().map(|fault| fault.field).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults_follow_from_the_environment() {
+        let settings = contoso();
+        assert_eq!(
+            settings.token_url(settings.tenant.as_deref().unwrap()),
+            "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/oauth2/v2.0/token"
+        );
+        assert_eq!(settings.scope, "https://contoso.crm.dynamics.com/.default");
+        assert_eq!(settings.timeouts.connect, Duration::from_secs(10));
+        assert_eq!(
+            (settings.max_request_bytes, settings.max_answer_bytes),
+            (128 << 20, 64 << 20)
+        );
+    }
+
+    #[test]
+    fn debug_gives_nothing_away() {
+        assert!(!format!("{:?}", contoso()).contains("hunter2"));
+    }
+
+    #[test]
+    fn nothing_set_names_what_is_needed() {
+        assert_eq!(
+            fields(Settings::from_variables(Vec::new()).unwrap_err()),
+            [
+                "environment",
+                "AZURE_CLIENT_CERTIFICATE",
+                "DATAVERSE_URL",
+                "AZURE_CLIENT_ID"
+            ]
+        );
+    }
+}

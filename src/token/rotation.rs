@@ -1,0 +1,196 @@
+//! A token from the first credential that Entra ID accepts, so that an old and a new one can stand side by side while one takes
+//! the other's place.
+
+use std::cell::{Cell, RefCell};
+
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::endpoint::{Granted, TokenRequest};
+use super::{advice, endpoint};
+use crate::contract::types::{EntraError, Error, UsedCredential};
+use crate::credential::{Credential, Named, ends_soon};
+use crate::error::{Faults, date};
+use crate::host::{Host, Timeouts};
+use crate::retry::{Budget, may_pass, retry_after_of};
+use crate::settings::Settings;
+
+/// What has been learned about the credentials of an instance's settings.
+#[derive(Default)]
+pub struct Experience {
+    /// Entra ID's time.
+    pub clock: Clock,
+    /// The thumbprints of the certificates that were warned about.
+    warned: RefCell<Vec<String>>,
+}
+
+/// What a token is asked for.
+pub struct Wanted<'a> {
+    pub settings: &'a Settings,
+    pub tenant: &'a str,
+    /// Claims that the environment demanded.
+    pub claims: Option<&'a Value>,
+    pub timeouts: &'a Timeouts,
+    /// The place of the credential that worked last.
+    pub accepted: &'a Cell<usize>,
+}
+
+impl Experience {
+    /// Asks with one credential after the other until one is accepted.
+    ///
+    /// # Errors
+    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used at this time.
+    pub async fn obtain(
+        &self,
+        host: &impl Host,
+        wanted: &Wanted<'_>,
+        budget: &Budget,
+    ) -> Result<(Granted, UsedCredential), Error> {
+        let credentials = &wanted.settings.credentials;
+        let first = wanted.accepted.get();
+        let others = (0..credentials.len()).filter(|index| *index != first);
+        let mut untimely = Faults::default();
+        let mut refusals = Refusals::default();
+        for index in std::iter::once(first).chain(others) {
+            let Some(named) = credentials.get(index) else { continue };
+            if let Err(reason) = named.check_time(self.clock.now(host)) {
+                untimely.add(&named.name, reason);
+                continue;
+            }
+            match self.ask_with(host, wanted, named, budget).await {
+                Ok(granted) => {
+                    let used = named.used();
+                    refusals.tell(&untimely, &used);
+                    self.warn_of_end(host, &used);
+                    wanted.accepted.set(index);
+                    return Ok((granted, used));
+                }
+                Err(Error::EntraId(error)) if is_the_credentials(&error) => refusals.0.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refusals.into_error().unwrap_or_else(|| untimely.into_settings_error()))
+    }
+
+    /// Asks with one credential; again by Entra ID's clock where the host's is wrong, and again where Entra ID is out of reach,
+    /// cannot answer, or wants to be asked later.
+    async fn ask_with(
+        &self,
+        host: &impl Host,
+        wanted: &Wanted<'_>,
+        named: &Named,
+        budget: &Budget,
+    ) -> Result<Granted, Error> {
+        let mut failed = 0;
+        let mut is_corrected = false;
+        loop {
+            let request = TokenRequest {
+                settings: wanted.settings,
+                tenant: wanted.tenant,
+                named,
+                claims: wanted.claims,
+                timeouts: wanted.timeouts,
+                assertion_time: self.clock.now(host),
+            };
+            let (outcome, date) = endpoint::ask(host, &request).await;
+            let mut error = match outcome {
+                Ok(granted) => return Ok(granted),
+                Err(error) => error,
+            };
+            if let Error::EntraId(refusal) = &mut error {
+                let is_own = matches!(named.credential, Credential::Certificate(_));
+                let is_late = refusal.error_codes.contains(&ASSERTION_TIME);
+                if is_own && is_late && !is_corrected && date.is_some_and(|date| self.clock.correct(host, date)) {
+                    is_corrected = true;
+                    continue;
+                }
+                refusal.credential.clone_from(&named.name);
+                refusal.advice = advice::on(refusal, wanted.settings, wanted.tenant, &named.used());
+            }
+            failed = u32::saturating_add(failed, 1);
+            if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Once in the life of an instance: what is said with every token is not read.
+    fn warn_of_end(&self, host: &impl Host, used: &UsedCredential) {
+        let (Some(thumbprint), Some(end)) = (&used.thumbprint, used.expires_at) else {
+            return;
+        };
+        if !ends_soon(used, self.clock.now(host)) || self.warned.borrow().contains(thumbprint) {
+            return;
+        }
+        eprintln!(
+            "dynamics365: the certificate with thumbprint {thumbprint} ({}) ends on {}: register its successor and set that beside it",
+            used.name,
+            date(end)
+        );
+        self.warned.borrow_mut().push(thumbprint.clone());
+    }
+}
+
+/// AADSTS700024: the assertion is not valid at this time.
+const ASSERTION_TIME: u32 = 700_024;
+
+/// Whether a refusal lies in the credential, so that another may be accepted: the numbers are needed here, since
+/// `invalid_client` alone also stands for what no credential can mend.
+fn is_the_credentials(error: &EntraError) -> bool {
+    const CODES: [u32; 16] = [
+        700_027,        // not registered, or a wrong signature
+        1_000_502,      // outside its validity
+        7_000_214,      // revoked
+        7_000_274,      // revocation unknown
+        7_000_277,      // revoked
+        7_000_215,      // wrong secret
+        7_000_222,      // expired secret
+        5_002_730,      // a key for another algorithm
+        ASSERTION_TIME, // an assertion from elsewhere that has expired
+        700_021,        // an assertion for another application
+        70_021,         // no federated credential fits
+        700_211,        // issuer
+        700_212,        // audience
+        700_213,        // subject
+        7_002_137,      // federated, case
+        7_002_138,      // federated, case
+    ];
+    error.error_codes.iter().any(|code| CODES.contains(code))
+}
+
+/// The credentials that were refused before one was accepted.
+#[derive(Default)]
+struct Refusals(Vec<EntraError>);
+
+impl Refusals {
+    /// Says which credentials did not serve, now that another does.
+    fn tell(&self, untimely: &Faults, used: &UsedCredential) {
+        for refusal in &self.0 {
+            let description = refusal.description.split(" Trace ID").next().unwrap_or_default();
+            eprintln!(
+                "dynamics365: {} was refused, {} is used: {description}",
+                refusal.credential, used.name
+            );
+        }
+        for fault in untimely.iter() {
+            eprintln!("dynamics365: {} {}; {} is used", fault.field, fault.reason, used.name);
+        }
+    }
+
+    /// The first refusal, whose advice also names the others.
+    fn into_error(self) -> Option<Error> {
+        let mut refusals = self.0.into_iter();
+        let mut first = refusals.next()?;
+        let others: Vec<String> = refusals
+            .map(|refusal| {
+                let codes: Vec<String> = refusal.error_codes.iter().map(|code| format!("AADSTS{code}")).collect();
+                format!("{} ({})", refusal.credential, codes.join(", "))
+            })
+            .collect();
+        if !others.is_empty() {
+            let advice = first.advice.unwrap_or_default();
+            first.advice = Some(format!("{advice}. Also refused: {}", others.join(", ")));
+        }
+        Some(Error::EntraId(first))
+    }
+}

@@ -1,0 +1,280 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use pollster::block_on;
+use serde_json::json;
+
+use super::*;
+use crate::contract::types;
+use crate::host::fake::FakeHost;
+use crate::settings::tests::{contoso, with_credentials};
+
+type Answer = (u16, &'static [&'static str]);
+
+const ONE: Answer = (
+    200,
+    &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"one"}"#],
+);
+const TWO: Answer = (
+    200,
+    &[r#"{"token_type":"Bearer","expires_in":3600,"access_token":"two"}"#],
+);
+const WRONG_SECRET: Answer = (401, &[r#"{"error":"invalid_client","error_codes":[7000215]}"#]);
+const UNKNOWN_APPLICATION: Answer = (400, &[r#"{"error":"unauthorized_client","error_codes":[700016]}"#]);
+
+async fn acquire_for(tokens: &Tokens, host: &FakeHost, settings: &Settings) -> Result<Acquired, Error> {
+    let budget = Budget::start(host, Duration::ZERO);
+    tokens.acquire(host, settings, &budget).await
+}
+
+async fn acquire(tokens: &Tokens, host: &FakeHost) -> Result<Acquired, Error> {
+    acquire_for(tokens, host, &contoso()).await
+}
+
+fn token(tokens: &Tokens, host: &FakeHost) -> String {
+    block_on(acquire(tokens, host)).unwrap().token.reveal().to_owned()
+}
+
+fn codes(outcome: Result<Acquired, Error>) -> Vec<u32> {
+    match outcome.map(|acquired| acquired.token.reveal().to_owned()) {
+        Err(Error::EntraId(error)) => error.error_codes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn two_secrets() -> Settings {
+    with_credentials(["old", "new"].map(|secret| types::Credential::Secret(secret.to_owned())))
+}
+
+#[test]
+fn a_token_is_kept_until_shortly_before_its_end() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    let start = host.now();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(start + 3600 - 601);
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(start + 3600 - 300);
+    assert_eq!(token(&tokens, &host), "two");
+    assert_eq!(tokens.slots.borrow().len(), 1);
+}
+
+#[test]
+fn a_failed_early_renewal_keeps_the_token_and_waits() {
+    let host = FakeHost::new([ONE, (500, &[]), WRONG_SECRET, TWO]);
+    let tokens = Tokens::default();
+    let start = host.now();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(start + 3400);
+    assert_eq!(token(&tokens, &host), "one", "an outage");
+    assert_eq!(token(&tokens, &host), "one");
+    host.slept.set(Duration::from_secs(29));
+    assert_eq!(token(&tokens, &host), "one");
+    assert_eq!(host.sent.borrow().len(), 2, "not again for 30 seconds");
+    host.slept.set(Duration::from_secs(30));
+    assert_eq!(token(&tokens, &host), "one", "a refusal");
+    assert_eq!(host.sent.borrow().len(), 3);
+    host.slept.set(Duration::from_secs(60));
+    assert_eq!(token(&tokens, &host), "two");
+}
+
+#[test]
+fn a_token_that_has_ended_does_not_serve_on() {
+    let host = FakeHost::new([ONE, (500, &[])]);
+    let tokens = Tokens::default();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(host.now() + 3600);
+    assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+}
+
+#[test]
+fn a_clock_that_was_set_back_ends_a_token() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(host.now() - 1);
+    assert_eq!(token(&tokens, &host), "two");
+}
+
+#[test]
+fn a_refused_token_is_asked_for_again() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    let first = block_on(acquire(&tokens, &host)).unwrap();
+    let kept = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(kept.was_kept);
+    let nothing = HeaderMap::new();
+    assert!(tokens.refuse(&kept, &nothing));
+    let second = block_on(acquire(&tokens, &host)).unwrap();
+    assert_eq!((second.token.reveal(), second.was_kept), ("two", false));
+    assert!(!tokens.refuse(&first, &nothing), "a new one would be refused again");
+    assert_eq!(
+        token(&tokens, &host),
+        "two",
+        "what has taken its place since is not forgotten"
+    );
+}
+
+#[test]
+fn demanded_claims_are_asked_for_once() {
+    let host = FakeHost::new([ONE, TWO, ONE]);
+    let tokens = Tokens::default();
+    let first = block_on(acquire(&tokens, &host)).unwrap();
+    let mut headers = HeaderMap::new();
+    let challenge =
+        r#"Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ==""#;
+    headers.insert("www-authenticate", challenge.parse().unwrap());
+    assert!(tokens.refuse(&first, &headers), "even a new token that lacks them");
+    let second = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(tokens.refuse(
+        &Acquired {
+            was_kept: true,
+            ..second
+        },
+        &HeaderMap::new()
+    ));
+    block_on(acquire(&tokens, &host)).unwrap();
+    let claims: Vec<Value> = host
+        .sent
+        .borrow()
+        .iter()
+        .map(|request| {
+            let claims = form_urlencoded::parse(request.body()).find(|(name, _)| name == "claims");
+            serde_json::from_str(&claims.unwrap().1).unwrap()
+        })
+        .collect();
+    let capability = json!({"values": ["CP1"]});
+    assert_eq!(claims[0], json!({"access_token": {"xms_cc": capability}}));
+    assert_eq!(
+        claims[1],
+        json!({"access_token": {"nbf": {"essential": true}, "xms_cc": capability}})
+    );
+    assert_eq!(claims[2], claims[0]);
+}
+
+#[test]
+fn a_refusal_is_remembered_briefly() {
+    let host = FakeHost::new([UNKNOWN_APPLICATION, ONE]);
+    let tokens = Tokens::default();
+    assert_eq!(codes(block_on(acquire(&tokens, &host))), [700_016]);
+    host.slept.set(Duration::from_secs(29));
+    assert_eq!(codes(block_on(acquire(&tokens, &host))), [700_016]);
+    assert_eq!(host.sent.borrow().len(), 1);
+    host.slept.set(Duration::from_secs(30));
+    assert_eq!(token(&tokens, &host), "one");
+    assert_eq!(token(&tokens, &host), "one");
+}
+
+#[test]
+fn throttling_is_remembered_for_as_long_as_was_asked_and_an_outage_is_not() {
+    let host = FakeHost::new([(429, [].as_slice()), ONE]).with_header("retry-after", "120");
+    let tokens = Tokens::default();
+    for seconds in [0, 119] {
+        host.slept.set(Duration::from_secs(seconds));
+        assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Throttled(_))));
+    }
+    assert_eq!(host.sent.borrow().len(), 1);
+    host.slept.set(Duration::from_secs(120));
+    assert_eq!(token(&tokens, &host), "one");
+
+    let host = FakeHost::new([(503, [].as_slice()), ONE]);
+    let tokens = Tokens::default();
+    assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+    assert_eq!(token(&tokens, &host), "one");
+}
+
+#[test]
+fn entra_id_is_not_asked_twice_at_once() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    let mut first = pin!(acquire(&tokens, &host));
+    let mut second = pin!(acquire(&tokens, &host));
+    let (mut one, mut two) = (None, None);
+    block_on(poll_fn(|cx| {
+        if one.is_none()
+            && let Poll::Ready(acquired) = first.as_mut().poll(cx)
+        {
+            one = Some(acquired.unwrap());
+        }
+        if two.is_none()
+            && let Poll::Ready(acquired) = second.as_mut().poll(cx)
+        {
+            two = Some(acquired.unwrap());
+        }
+        if one.is_some() && two.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }));
+    assert_eq!(one.unwrap().token.reveal(), "one");
+    assert_eq!(two.unwrap().token.reveal(), "one");
+    assert_eq!(host.sent.borrow().len(), 1);
+}
+
+#[test]
+fn the_next_credential_is_tried_and_remembered() {
+    let host = FakeHost::new([WRONG_SECRET, ONE, TWO]);
+    let tokens = Tokens::default();
+    let settings = two_secrets();
+    let first = block_on(acquire_for(&tokens, &host, &settings)).unwrap();
+    assert_eq!(first.token.credential.name, "credentials[1]");
+    host.clock.set(host.now() + 3600);
+    let second = block_on(acquire_for(&tokens, &host, &settings)).unwrap();
+    assert_eq!((second.token.reveal(), host.sent.borrow().len()), ("two", 3));
+}
+
+#[test]
+fn when_all_credentials_are_refused_all_are_named() {
+    let host = FakeHost::new([
+        WRONG_SECRET,
+        (401, &[r#"{"error":"invalid_client","error_codes":[7000222]}"#]),
+    ]);
+    match block_on(acquire_for(&Tokens::default(), &host, &two_secrets())).map(|_| ()) {
+        Err(Error::EntraId(error)) => {
+            assert_eq!(
+                (error.error_codes, error.credential.as_str()),
+                (vec![7_000_215], "credentials[0]")
+            );
+            let advice = error.advice.unwrap();
+            assert!(advice.contains("credentials[1] (AADSTS7000222)"), "{advice}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn another_refusal_tries_no_other_credential() {
+    let host = FakeHost::new([UNKNOWN_APPLICATION, ONE]);
+    assert_eq!(
+        codes(block_on(acquire_for(&Tokens::default(), &host, &two_secrets()))),
+        [700_016]
+    );
+    assert_eq!(host.sent.borrow().len(), 1);
+}
+
+#[test]
+fn a_token_that_never_ends_does_not_overflow() {
+    let host = FakeHost::new([(
+        200,
+        [r#"{"token_type":"Bearer","expires_in":18446744073709551615,"access_token":"x"}"#].as_slice(),
+    )]);
+    assert_eq!(token(&Tokens::default(), &host), "x");
+}
+
+#[test]
+fn settings_that_come_and_go_leave_nothing() {
+    let host = FakeHost::new([WRONG_SECRET, ONE, TWO, (500, [].as_slice())]);
+    let tokens = Tokens::default();
+    let settings = |secret: &str| with_credentials([types::Credential::Secret(secret.to_owned())]);
+    block_on(acquire_for(&tokens, &host, &settings("a"))).err().unwrap();
+    block_on(acquire_for(&tokens, &host, &settings("b"))).unwrap();
+    assert_eq!(tokens.slots.borrow().len(), 2, "a refusal is remembered");
+    host.clock.set(host.now() + 3600);
+    block_on(acquire_for(&tokens, &host, &settings("c"))).unwrap();
+    assert_eq!(tokens.slots.borrow().len(), 2, "b's token has ended");
+    host.slept.set(Duration::from_secs(30));
+    block_on(acquire_for(&tokens, &host, &settings("d"))).err().unwrap();
+    assert_eq!(tokens.slots.borrow().len(), 2, "a's refusal does not count any more");
+}
