@@ -11,19 +11,17 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::schema::Table;
 use super::store::{Row, Store};
-use super::{Call, record};
+use super::{Call, fetch, record};
 use crate::response::Answer;
 
-pub(super) fn list(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Answer, Refusal> {
-    call.user.privileges.demand(&call.user.user_id, table, Verb::Read)?;
+pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) -> Result<Answer, Refusal> {
+    call.demand(table, Verb::Read)?;
+    if let Some(query) = fetch::asked(call)? {
+        return fetch::list(call, table, &query, store);
+    }
     let query = Query::read(&call.request.query, table, true)?;
     record::demand_expanded(call, &query)?;
-
-    let mut rows: Vec<&Row> = store.rows(table).iter().collect();
-    if let Some(filter) = &query.filter {
-        rows.retain(|row| filter.matches(row));
-    }
-    rows.sort_by(|a, b| query.compare(a, b));
+    let rows = matching(call, &query, table, store);
     let total = rows.len();
     let page = page(call, &query, table, &rows)?;
 
@@ -54,11 +52,25 @@ pub(super) fn list(call: &Call<'_>, table: &'static Table, store: &Store) -> Res
         let link = paging::next_link(&call.root, table, &call.request.query, &next);
         body.insert("@odata.nextLink".into(), link.into());
     }
+    Ok(streamed(call, body))
+}
+
+/// What the query finds, in its order.
+pub(super) fn matching<'a>(_call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
+    let mut rows: Vec<&Row> = store.rows(table).iter().collect();
+    if let Some(filter) = &query.filter {
+        rows.retain(|row| filter.matches(row));
+    }
+    rows.sort_by(|a, b| query.compare(a, b));
+    rows
+}
+
+/// facts: dataverse 1.4: queries say that they stream.
+pub(super) fn streamed(call: &Call<'_>, body: Map<String, Value>) -> Answer {
     let mut answer = call.json(StatusCode::OK, &Value::Object(body));
-    // facts: dataverse 1.4: queries say that they stream.
     let streaming = HeaderValue::from_static("application/json; odata.metadata=minimal; odata.streaming=true");
     answer.headers_mut().insert(CONTENT_TYPE, streaming);
-    Ok(answer)
+    answer
 }
 
 struct Page<'a> {

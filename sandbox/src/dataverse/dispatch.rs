@@ -43,7 +43,7 @@ impl Visit<'_> {
         self.refuse_length(request, place)?;
         refuse_headers(request)?;
         let none = References::new();
-        let call = Call {
+        let mut call = Call {
             request,
             user: self.user,
             prefer: Prefer::read(request)?,
@@ -71,7 +71,7 @@ impl Visit<'_> {
                 Place::Batch { .. } => Err(Refusal::unsupported("file columns in a batch")),
             },
             Target::Collection(table) => match request.method {
-                Method::GET => collection::list(&call, table, store),
+                Method::GET => collection::list(&mut call, table, store),
                 Method::POST => record::create(&call, table, store),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },

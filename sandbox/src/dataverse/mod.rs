@@ -1,9 +1,11 @@
 //! The Web API below `/api/data/v9.x/`.
 
+mod annotations;
 mod batch;
 mod collection;
 mod dispatch;
 mod expand;
+mod fetch;
 mod file;
 mod filter;
 mod link;

@@ -1,5 +1,6 @@
 //! The `Prefer` header (facts: dataverse 1.3): several preferences, comma-separated or in several headers.
 
+use super::annotations::Annotations;
 use super::refusal::Refusal;
 use crate::request::Received;
 use crate::response::{Answer, append};
@@ -8,7 +9,7 @@ use crate::response::{Answer, append};
 pub(super) struct Prefer {
     pub(super) page_size: Option<usize>,
     pub(super) representation: bool,
-    pub(super) annotations: bool,
+    pub(super) annotations: Annotations,
     /// Of a batch; elsewhere it means nothing.
     pub(super) continue_on_error: bool,
     applied: Vec<String>,
@@ -41,9 +42,9 @@ impl Prefer {
                 })?;
                 self.page_size = Some(size.min(5000));
             }
-            // Served without annotations, and so not echoed: a preference may be passed over (RFC 7240, 2).
+            // Echoed only where annotations are served: a preference may be passed over (RFC 7240, 2).
             "odata.include-annotations" => {
-                self.annotations = true;
+                self.annotations = Annotations::read(preference, value);
                 return Ok(());
             }
             // OData 4.0, part 1, 8.2.8.3. Guess: that it may be spelled out.
@@ -57,6 +58,13 @@ impl Prefer {
         }
         self.applied.push(preference.into());
         Ok(())
+    }
+
+    /// From now on the annotations count as served.
+    pub(super) fn apply_annotations(&mut self) {
+        if self.annotations.any() {
+            self.applied.push(self.annotations.preference().into());
+        }
     }
 
     /// Guess: one header for all preferences that took effect.

@@ -36,7 +36,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
-    if unchanged && query.expand.is_empty() && !call.prefer.annotations {
+    if unchanged && query.expand.is_empty() && !call.prefer.annotations.any() {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
         append(&mut answer, "etag", &row.etag());
         return Ok(answer);
