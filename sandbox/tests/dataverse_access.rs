@@ -209,7 +209,6 @@ fn what_is_not_supported() {
     }
     assert_eq!(local.call("PUT", &contact(1), &[], "{}").status, 501);
     for (name, value) in [
-        ("Prefer", "odata.track-changes"),
         ("Prefer", "respond-async"),
         ("CallerObjectId", MISSING),
         ("MSCRMCallerID", MISSING),

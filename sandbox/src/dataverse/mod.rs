@@ -3,6 +3,7 @@
 mod annotations;
 mod batch;
 mod collection;
+mod delta;
 mod dispatch;
 mod expand;
 mod fetch;

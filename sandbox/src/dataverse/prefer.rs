@@ -8,6 +8,7 @@ use crate::response::{Answer, append};
 #[derive(Default)]
 pub(super) struct Prefer {
     pub(super) page_size: Option<usize>,
+    pub(super) track_changes: bool,
     pub(super) representation: bool,
     pub(super) annotations: Annotations,
     /// Of a batch; elsewhere it means nothing.
@@ -52,7 +53,7 @@ impl Prefer {
                 self.continue_on_error = true;
                 return Ok(());
             }
-            "odata.track-changes" => return Err(Refusal::unsupported("change tracking")),
+            "odata.track-changes" => self.track_changes = true,
             "respond-async" => return Err(Refusal::unsupported("background operations")),
             _ => return Ok(()),
         }
