@@ -27,8 +27,8 @@ mod response;
 mod server;
 mod tokens;
 
-pub use config::{Application, ApplicationUser, Config, Demo};
-pub use dataverse::privileges::{Privileges, Verb};
+pub use config::{Application, Config, Demo, Role, User};
+pub use dataverse::privileges::{Depth, Privileges, Verb};
 pub use dataverse::seed;
 pub use fault::{Fault, FaultKind, Service};
 pub use request::RecordedRequest;

@@ -210,8 +210,7 @@ fn what_is_not_supported() {
     assert_eq!(local.call("PUT", &contact(1), &[], "{}").status, 501);
     for (name, value) in [
         ("Prefer", "respond-async"),
-        ("CallerObjectId", MISSING),
-        ("MSCRMCallerID", MISSING),
+        ("MSCRM.SessionToken", MISSING),
         ("MSCRM.SuppressDuplicateDetection", "false"),
     ] {
         assert_eq!(

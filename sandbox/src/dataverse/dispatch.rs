@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::batch::{self, References};
 use super::file::upload::Uploads;
+use super::members::Members;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
 use super::store::Store;
 use super::{Call, collection, file, record, reference, schema};
-use crate::ApplicationUser;
+use crate::User;
 use crate::request::Received;
 use crate::response::{Answer, append};
 use crate::server::State;
@@ -20,7 +21,9 @@ use crate::server::State;
 /// What the requests of one HTTP exchange have in common.
 pub(super) struct Visit<'a> {
     pub(super) state: &'a State,
-    pub(super) user: &'a ApplicationUser,
+    pub(super) members: &'a Members,
+    /// Whose token it is.
+    pub(super) caller: &'a User,
     pub(super) page_size: usize,
     pub(super) uploads: &'a Mutex<Uploads>,
 }
@@ -43,9 +46,10 @@ impl Visit<'_> {
         self.refuse_length(request, place)?;
         refuse_headers(request)?;
         let none = References::new();
+        let user = self.members.acting(self.caller, request)?;
         let mut call = Call {
             request,
-            user: self.user,
+            user: &user,
             prefer: Prefer::read(request)?,
             origin: self.origin(),
             root: format!("{}/api/data/{version}", self.origin()),
@@ -101,10 +105,9 @@ impl Visit<'_> {
 
 /// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
 fn refuse_headers(request: &Received) -> Result<(), Refusal> {
-    for name in ["callerobjectid", "mscrmcallerid", "mscrm.sessiontoken"] {
-        if request.headers.contains_key(name) {
-            return Err(Refusal::unsupported(format_args!("the header '{name}'")));
-        }
+    let name = "mscrm.sessiontoken";
+    if request.headers.contains_key(name) {
+        return Err(Refusal::unsupported(format_args!("the header '{name}'")));
     }
     if request
         .header("mscrm.suppressduplicatedetection")

@@ -10,6 +10,7 @@ mod fetch;
 mod file;
 mod filter;
 mod link;
+mod members;
 mod paging;
 mod path;
 mod payload;
@@ -24,8 +25,8 @@ pub mod seed;
 mod store;
 mod value;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -34,10 +35,11 @@ use uuid::Uuid;
 use crate::request::Received;
 use crate::response::{Answer, answer, append, empty, lock};
 use crate::server::State;
-use crate::{ApplicationUser, Config};
+use crate::{Config, User};
 use batch::References;
 use dispatch::{Place, Visit};
 use file::upload::Uploads;
+use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
 use schema::Table;
@@ -45,7 +47,7 @@ use store::Store;
 
 pub(crate) struct Dataverse {
     tenant_id: String,
-    users: Vec<(String, Option<ApplicationUser>)>,
+    members: Mutex<Arc<Members>>,
     page_size: usize,
     store: Mutex<Store>,
     uploads: Mutex<Uploads>,
@@ -55,7 +57,8 @@ pub(crate) struct Dataverse {
 /// What a handler needs to know about the request it answers.
 struct Call<'a> {
     request: &'a Received,
-    user: &'a ApplicationUser,
+    /// Who acts: the caller, or whom the caller acts for.
+    user: &'a User,
     prefer: Prefer,
     origin: &'a str,
     /// `http://127.0.0.1:PORT/api/data/v9.2`
@@ -69,11 +72,7 @@ impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
         Dataverse {
             tenant_id: config.tenant_id.clone(),
-            users: config
-                .applications
-                .iter()
-                .map(|app| (app.client_id.clone(), app.user.clone()))
-                .collect(),
+            members: Mutex::new(Arc::new(Members::new(config))),
             page_size: config.default_page_size.max(1),
             store: Mutex::new(Store::seeded()),
             uploads: Mutex::default(),
@@ -97,19 +96,11 @@ impl Dataverse {
     }
 
     fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Result<Answer, Refusal> {
-        let user = self
-            .users
-            .iter()
-            .find(|(id, _)| id == client_id)
-            .and_then(|(_, user)| user.as_ref());
-        // facts: dataverse 1.1: registered in Entra ID, but no application user here.
-        let user = user.ok_or_else(|| {
-            let message = "The user is not a member of the organization.";
-            Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
-        })?;
+        let members = lock(&self.members).clone();
         let visit = Visit {
             state,
-            user,
+            members: &members,
+            caller: members.caller(client_id)?,
             page_size: self.page_size,
             uploads: &self.uploads,
         };
