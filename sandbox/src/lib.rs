@@ -30,6 +30,7 @@ mod tokens;
 pub use config::{Application, Config, Demo, Role, User};
 pub use dataverse::privileges::{Depth, Privileges, Verb};
 pub use dataverse::seed;
+pub use dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape};
 pub use fault::{Fault, FaultKind, Service};
 pub use request::RecordedRequest;
 pub use server::Sandbox;

@@ -11,6 +11,7 @@ use super::members::Members;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
+use super::settings::Settings;
 use super::store::Store;
 use super::{Call, collection, file, record, reference, schema};
 use crate::User;
@@ -24,6 +25,7 @@ pub(super) struct Visit<'a> {
     pub(super) members: &'a Members,
     /// Whose token it is.
     pub(super) caller: &'a User,
+    pub(super) settings: &'a Settings,
     pub(super) page_size: usize,
     pub(super) uploads: &'a Mutex<Uploads>,
 }
@@ -40,7 +42,16 @@ impl Visit<'_> {
         &self.state.origin
     }
 
-    pub(super) fn perform(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
+    pub(super) fn answer(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Answer {
+        self.perform(request, place, store)
+            .unwrap_or_else(|refusal| self.refused(request, refusal))
+    }
+
+    pub(super) fn refused(&self, request: &Received, refusal: Refusal) -> Answer {
+        refusal.shaped(self.settings.error_shape, &Prefer::annotations(request))
+    }
+
+    fn perform(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
         let (version, path) = path::version(&request.path)
             .ok_or_else(|| Refusal::no_such_resource(&format!("{}{}", self.origin(), request.path)))?;
         self.refuse_length(request, place)?;

@@ -3,6 +3,7 @@
 mod annotations;
 mod batch;
 mod collection;
+mod control;
 mod delta;
 mod dispatch;
 mod expand;
@@ -22,6 +23,7 @@ mod reference;
 mod refusal;
 mod schema;
 pub mod seed;
+pub mod settings;
 mod store;
 mod value;
 
@@ -43,6 +45,7 @@ use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
 use schema::Table;
+use settings::Settings;
 use store::Store;
 
 pub(crate) struct Dataverse {
@@ -51,6 +54,7 @@ pub(crate) struct Dataverse {
     page_size: usize,
     store: Mutex<Store>,
     uploads: Mutex<Uploads>,
+    settings: Mutex<Settings>,
     remaining: AtomicU32,
 }
 
@@ -76,6 +80,7 @@ impl Dataverse {
             page_size: config.default_page_size.max(1),
             store: Mutex::new(Store::seeded()),
             uploads: Mutex::default(),
+            settings: Mutex::default(),
             remaining: AtomicU32::new(6000),
         }
     }
@@ -89,22 +94,25 @@ impl Dataverse {
         let Some(client_id) = bearer(request, state) else {
             return self.unauthorized(state);
         };
-        self.decorated(
-            self.authorized(request, state, &client_id)
-                .unwrap_or_else(Refusal::into_answer),
-        )
+        self.decorated(self.authorized(request, state, &client_id))
     }
 
-    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Result<Answer, Refusal> {
+    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Answer {
         let members = lock(&self.members).clone();
+        let settings = lock(&self.settings).clone();
+        let caller = match members.caller(client_id) {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal.shaped(settings.error_shape, &Prefer::annotations(request)),
+        };
         let visit = Visit {
             state,
             members: &members,
-            caller: members.caller(client_id)?,
+            caller,
+            settings: &settings,
             page_size: self.page_size,
             uploads: &self.uploads,
         };
-        visit.perform(request, Place::Alone, &mut lock(&self.store))
+        visit.answer(request, Place::Alone, &mut lock(&self.store))
     }
 
     /// facts: dataverse 1.1. The body is unverified: clients assume that it may be empty.

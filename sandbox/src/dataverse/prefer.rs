@@ -19,13 +19,20 @@ pub(super) struct Prefer {
 impl Prefer {
     pub(super) fn read(request: &Received) -> Result<Prefer, Refusal> {
         let mut prefer = Prefer::default();
-        for header in request.headers.get_all("prefer") {
-            let header = String::from_utf8_lossy(header.as_bytes());
-            for preference in split(&header) {
-                prefer.apply(preference.trim())?;
-            }
+        for preference in preferences(request) {
+            prefer.apply(&preference)?;
         }
         Ok(prefer)
+    }
+
+    /// The annotations alone, whatever the other preferences are: errors carry some.
+    pub(super) fn annotations(request: &Received) -> Annotations {
+        let mut prefer = Prefer::default();
+        for preference in preferences(request) {
+            // A preference that is not good is an error of its own.
+            let _ = prefer.apply(&preference);
+        }
+        prefer.annotations
     }
 
     fn apply(&mut self, preference: &str) -> Result<(), Refusal> {
@@ -74,6 +81,17 @@ impl Prefer {
             append(answer, "preference-applied", &self.applied.join(","));
         }
     }
+}
+
+fn preferences(request: &Received) -> Vec<String> {
+    let headers = request.headers.get_all("prefer").iter();
+    let headers = headers.map(|header| String::from_utf8_lossy(header.as_bytes()));
+    headers
+        .flat_map(|header| {
+            let parts = split(&header);
+            parts.iter().map(|part| part.trim().to_string()).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Splits at commas outside quotes: an annotation list has commas of its own.
