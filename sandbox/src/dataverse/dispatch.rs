@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::batch::{self, References};
 use super::file::upload::Uploads;
 use super::members::Members;
+use super::optional;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
@@ -71,6 +72,7 @@ impl Visit<'_> {
                 Place::Alone => &none,
             },
         };
+        optional::demand_bypass(&call)?;
         match path::target(path, &call.root)? {
             Target::ServiceDocument => service_document(&call),
             Target::WhoAmI => whoami(&call),
@@ -119,12 +121,6 @@ fn refuse_headers(request: &Received) -> Result<(), Refusal> {
     let name = "mscrm.sessiontoken";
     if request.headers.contains_key(name) {
         return Err(Refusal::unsupported(format_args!("the header '{name}'")));
-    }
-    if request
-        .header("mscrm.suppressduplicatedetection")
-        .is_some_and(|value| value.eq_ignore_ascii_case("false"))
-    {
-        return Err(Refusal::unsupported("duplicate detection"));
     }
     Ok(())
 }

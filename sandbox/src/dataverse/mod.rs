@@ -12,6 +12,7 @@ mod file;
 mod filter;
 mod link;
 mod members;
+mod optional;
 mod paging;
 mod path;
 mod payload;
