@@ -20,6 +20,21 @@ impl Sandbox {
         self.change(|settings| settings.error_shape = shape);
     }
 
+    /// The size of a chunk that uploads are told from now on, in bytes; at least one. A chunk may not be larger.
+    pub fn set_file_chunk_size(&self, bytes: u64) {
+        self.change(|settings| settings.chunk_size = bytes.max(1));
+    }
+
+    /// The largest file from now on, in bytes: a larger one is refused with 0x80044a02. Images have at most 30 MB.
+    pub fn set_largest_file(&self, bytes: u64) {
+        self.change(|settings| settings.largest_file = bytes);
+    }
+
+    /// Whether a chunk of an upload that comes again is refused. It is not documented; by default it is accepted.
+    pub fn refuse_repeated_chunks(&self, refuse: bool) {
+        self.change(|settings| settings.refuse_repeated_chunks = refuse);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut lock(&self.state.dataverse.settings));
     }

@@ -67,6 +67,7 @@ impl Visit<'_> {
             root: format!("{}/api/data/{version}", self.origin()),
             now: self.state.clock.unix(),
             page_size: self.page_size,
+            settings: self.settings,
             references: match place {
                 Place::Batch { references } => references,
                 Place::Alone => &none,

@@ -70,6 +70,7 @@ struct Call<'a> {
     root: String,
     now: i64,
     page_size: usize,
+    settings: &'a Settings,
     references: &'a References,
 }
 

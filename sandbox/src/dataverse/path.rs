@@ -62,14 +62,15 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
     {
         return reference(table, row_id(key, table)?, navigation).map(Target::Reference);
     }
-    if let (Some(key), Some(rest), Some(column)) = (key, rest, table.file)
-        && let Some(below @ ("" | "/$value")) = rest.strip_prefix(column)
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let column = rest.strip_suffix("/$value").unwrap_or(rest)
+        && let Some(blob) = table.blob(column)
     {
         return Ok(Target::File(file::Place {
             table,
             id: row_id(key, table)?,
-            column,
-            value: !below.is_empty(),
+            blob,
+            value: column != rest,
         }));
     }
     if let Some(rest) = rest {

@@ -44,9 +44,29 @@ pub enum ErrorShape {
     Flat,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) batch_failure_status: BatchFailureStatus,
     pub(crate) batch_dialect: BatchDialect,
     pub(crate) error_shape: ErrorShape,
+    /// Of uploads, in bytes.
+    pub(crate) chunk_size: u64,
+    pub(crate) refuse_repeated_chunks: bool,
+    /// In bytes.
+    pub(crate) largest_file: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            batch_failure_status: BatchFailureStatus::default(),
+            batch_dialect: BatchDialect::default(),
+            error_shape: ErrorShape::default(),
+            // facts: dataverse 1.5
+            chunk_size: 4_194_304,
+            refuse_repeated_chunks: false,
+            // Guess: real columns say it in `MaxSizeInKB`.
+            largest_file: 128 * 1024 * 1024,
+        }
+    }
 }

@@ -6,8 +6,9 @@ use hyper::body::Bytes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::file::image;
 use super::path::guid;
-use super::schema::{TABLES, Table};
+use super::schema::{Blob, TABLES, Table};
 use super::seed;
 use crate::clock;
 
@@ -34,7 +35,7 @@ impl Row {
     }
 }
 
-/// The content of a file column.
+/// The content of a file or image column.
 #[derive(Clone)]
 pub(super) struct File {
     pub(super) name: String,
@@ -134,31 +135,34 @@ impl Store {
         Some(row.clone())
     }
 
-    pub(super) fn file(&self, row: &Row, column: &str) -> Option<&File> {
-        self.files.get(&row.file_id(column)?)
+    pub(super) fn file(&self, row: &Row, blob: &Blob) -> Option<&File> {
+        self.files.get(&row.file_id(blob.id_column)?)
     }
 
     /// Puts the file, or none, in the place of the one that is there.
-    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, column: &str, file: Option<File>, now: i64) {
-        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(column)) {
+    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, blob: &Blob, file: Option<File>, now: i64) {
+        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
             self.files.remove(&old);
         }
-        let (file_id, name) = match file {
-            Some(file) => {
-                let (id, name) = (Uuid::new_v4(), file.name.clone());
-                self.files.insert(id, file);
-                (id.to_string().into(), name.into())
-            }
-            None => (Value::Null, Value::Null),
-        };
-        let values = Map::from_iter([(column.to_string(), file_id), (format!("{column}_name"), name)]);
+        let file_id = file.as_ref().map(|_| Uuid::new_v4().to_string());
+        let mut values = Map::from_iter([(blob.id_column.to_string(), file_id.clone().into())]);
+        if blob.image {
+            values.extend(image::columns(table, blob, file_id.as_deref()));
+        } else {
+            let name = file.as_ref().map(|file| file.name.clone());
+            values.insert(format!("{}_name", blob.column), name.into());
+        }
+        if let (Some(file), Some(id)) = (file, file_id.as_deref().and_then(guid)) {
+            self.files.insert(id, file);
+        }
         self.update(table, id, values, now);
     }
 
     pub(super) fn delete(&mut self, table: &'static Table, id: Uuid) {
-        let file = table.file.and_then(|column| self.row(table, id)?.file_id(column));
-        if let Some(file) = file {
-            self.files.remove(&file);
+        for blob in table.blobs {
+            if let Some(file) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
+                self.files.remove(&file);
+            }
         }
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
             rows.retain(|row| row.id != id);
