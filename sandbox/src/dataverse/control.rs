@@ -1,5 +1,6 @@
 //! What tests set about Dataverse while it runs.
 
+use super::journal::{CommittedWrite, Journal};
 use super::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
 use crate::Sandbox;
 use crate::response::lock;
@@ -33,6 +34,22 @@ impl Sandbox {
     /// Whether a chunk of an upload that comes again is refused. It is not documented; by default it is accepted.
     pub fn refuse_repeated_chunks(&self, refuse: bool) {
         self.change(|settings| settings.refuse_repeated_chunks = refuse);
+    }
+
+    /// Every write that took effect so far, in order; of very many only the last 100,000.
+    pub fn committed_writes(&self) -> Vec<CommittedWrite> {
+        lock(&self.state.dataverse.store).journal.all()
+    }
+
+    /// Forgets the writes that took effect so far.
+    pub fn clear_committed_writes(&self) {
+        lock(&self.state.dataverse.store).journal = Journal::default();
+    }
+
+    /// All the data as JSON, always in the same order: equal bytes are equal data, the rows' versions included.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let snapshot = lock(&self.state.dataverse.store).snapshot();
+        snapshot.to_string().into_bytes()
     }
 
     fn change(&self, change: impl FnOnce(&mut Settings)) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::batch::{self, References};
 use super::file::upload::Uploads;
+use super::journal::CommittedWrite;
 use super::members::Members;
 use super::optional;
 use super::path::{self, Target};
@@ -74,7 +75,10 @@ impl Visit<'_> {
             },
         };
         optional::demand_bypass(&call)?;
-        match path::target(path, &call.root)? {
+        let target = path::target(path, &call.root)?;
+        let place_written = target.row();
+        let before = store.version();
+        let answer = match target {
             Target::ServiceDocument => service_document(&call),
             Target::WhoAmI => whoami(&call),
             Target::Batch => match (place, &request.method) {
@@ -100,7 +104,20 @@ impl Visit<'_> {
                 Method::PUT => Err(Refusal::unsupported("PUT of a whole row")),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },
+        }?;
+        if let Some((entity_set, id)) = place_written.filter(|_| store.version() != before) {
+            store.journal.add(CommittedWrite {
+                method: request.method.to_string(),
+                entity_set: entity_set.into(),
+                id: id.or_else(|| created(&answer)).unwrap_or_default(),
+                path_and_query: request.path_and_query(),
+                body: CommittedWrite::kept(&request.body),
+                client_request_id: request.header("x-ms-client-request-id").map(Into::into),
+                user_id: user.user_id.clone(),
+                caller_id: self.caller.user_id.clone(),
+            });
         }
+        Ok(answer)
     }
 
     /// facts: dataverse 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is refused.
@@ -115,6 +132,12 @@ impl Visit<'_> {
         let message = format!("The request URL is longer than {shown} characters.");
         Err(Refusal::new(StatusCode::URI_TOO_LONG, "", message))
     }
+}
+
+/// The id of the row that was created.
+fn created(answer: &Answer) -> Option<String> {
+    let url = answer.headers().get("odata-entityid")?.to_str().ok()?;
+    Some(url.rsplit_once('(')?.1.trim_end_matches(')').into())
 }
 
 /// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.

@@ -10,6 +10,7 @@ mod expand;
 mod fetch;
 mod file;
 mod filter;
+pub mod journal;
 mod link;
 mod members;
 mod optional;

@@ -1,12 +1,14 @@
 //! The rows, in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hyper::body::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::file::image;
+use super::journal::Journal;
 use super::path::guid;
 use super::schema::{Blob, TABLES, Table};
 use super::seed;
@@ -51,6 +53,7 @@ pub(super) struct Store {
     version: u64,
     /// Rows that are gone, and the version of that.
     deleted: Vec<(&'static str, Uuid, u64)>,
+    pub(super) journal: Journal,
 }
 
 impl Store {
@@ -60,6 +63,7 @@ impl Store {
             files: HashMap::new(),
             version: 1_035_540,
             deleted: Vec::new(),
+            journal: Journal::default(),
         };
         // 2026-01-05, whatever the clock says: tests compare rows.
         let created = 1_767_571_200;
@@ -182,6 +186,38 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
+    pub(super) fn snapshot(&self) -> Value {
+        let tables: BTreeMap<&str, BTreeMap<String, Value>> = self
+            .rows
+            .iter()
+            .map(|(set, rows)| {
+                let row = |row: &Row| {
+                    (
+                        row.id.to_string(),
+                        json!({"version": row.version, "values": row.values}),
+                    )
+                };
+                (*set, rows.iter().map(row).collect())
+            })
+            .collect();
+        let files: BTreeMap<String, Value> = self
+            .files
+            .iter()
+            .map(|(id, file)| {
+                let hash: String = Sha256::digest(&file.content)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                (
+                    id.to_string(),
+                    json!({"name": file.name, "size": file.content.len(), "sha256": hash}),
+                )
+            })
+            .collect();
+        json!({"tables": tables, "files": files})
     }
 
     fn next_version(&mut self) -> u64 {
