@@ -21,6 +21,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     }
     let query = Query::read(&call.request.query, table, true)?;
     if call.prefer.track_changes || query.delta_token.is_some() {
+        call.demand_all(table, Verb::Read)?;
         delta::refuse_options(&query)?;
     }
     if let Some(token) = &query.delta_token {
@@ -48,7 +49,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
         .map(|row| {
             let mut value = shown(row, table, query.select.as_deref());
             for expand in &query.expand {
-                value.insert(expand.lookup.name.into(), expand.value(row, store));
+                value.insert(expand.name.into(), expand.value(row, store));
             }
             Value::Object(value)
         })
@@ -64,8 +65,9 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
 }
 
 /// What the query finds, in its order.
-pub(super) fn matching<'a>(_call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
+pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
     let mut rows: Vec<&Row> = store.rows(table).iter().collect();
+    rows.retain(|row| call.reaches(table, Verb::Read, row));
     if let Some(filter) = &query.filter {
         rows.retain(|row| filter.matches(row));
     }

@@ -1,9 +1,13 @@
 //! What tests set about Dataverse while it runs.
 
+use std::sync::Arc;
+
 use super::journal::{CommittedWrite, Journal};
+use super::members::Members;
 use super::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
-use crate::Sandbox;
+use super::system;
 use crate::response::lock;
+use crate::{Organization, Privileges, Sandbox, User};
 
 impl Sandbox {
     /// The status of batches that stop at their first failure, from now on.
@@ -50,6 +54,42 @@ impl Sandbox {
     pub fn snapshot(&self) -> Vec<u8> {
         let snapshot = lock(&self.state.dataverse.store).snapshot();
         snapshot.to_string().into_bytes()
+    }
+
+    /// The user of an application, as it is now.
+    pub fn user(&self, client_id: &str) -> Option<User> {
+        let mut members = lock(&self.state.dataverse.members).as_ref().clone();
+        members.application_mut(client_id)?.clone()
+    }
+
+    /// Gives a registered application another user, or none: then it is no member of the organization.
+    pub fn set_user(&self, client_id: &str, user: Option<User>) {
+        self.change_members(|members| {
+            if let Some(place) = members.application_mut(client_id) {
+                *place = user;
+            }
+        });
+    }
+
+    /// What an application's user may do from now on.
+    pub fn set_privileges(&self, client_id: &str, privileges: Privileges) {
+        self.change_members(|members| {
+            if let Some(Some(user)) = members.application_mut(client_id) {
+                user.privileges = privileges;
+            }
+        });
+    }
+
+    /// What the environment says about itself from now on.
+    pub fn set_organization(&self, organization: Organization) {
+        self.change_members(|members| members.set_organization(organization));
+    }
+
+    fn change_members(&self, change: impl FnOnce(&mut Members)) {
+        let dataverse = &self.state.dataverse;
+        let mut members = lock(&dataverse.members);
+        change(Arc::make_mut(&mut members));
+        lock(&dataverse.store).set_system(system::rows(&members));
     }
 
     fn change(&self, change: impl FnOnce(&mut Settings)) {

@@ -13,9 +13,10 @@ use super::optional;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
+use super::schema::Table;
 use super::settings::Settings;
 use super::store::Store;
-use super::{Call, collection, file, record, reference, schema};
+use super::{Call, collection, file, record, reference, system};
 use crate::User;
 use crate::request::Received;
 use crate::response::{Answer, append};
@@ -63,6 +64,7 @@ impl Visit<'_> {
         let mut call = Call {
             request,
             user: &user,
+            members: self.members,
             prefer: Prefer::read(request)?,
             origin: self.origin(),
             root: format!("{}/api/data/{version}", self.origin()),
@@ -81,6 +83,8 @@ impl Visit<'_> {
         let answer = match target {
             Target::ServiceDocument => service_document(&call),
             Target::WhoAmI => whoami(&call),
+            Target::CurrentOrganization => system::current_organization(&call),
+            Target::UserPrivileges(table, id) => system::user_privileges(&call, table, id),
             Target::Batch => match (place, &request.method) {
                 (Place::Alone, &Method::POST) => batch::run(self, request, &call.root, &call.prefer, store),
                 (Place::Alone, method) => Err(Refusal::method_not_allowed(method)),
@@ -173,8 +177,7 @@ fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.request.method != Method::GET {
         return Err(Refusal::method_not_allowed(&call.request.method));
     }
-    let sets: Vec<Value> = schema::TABLES
-        .iter()
+    let sets: Vec<Value> = Table::all()
         .map(|table| json!({"name": table.entity_set, "kind": "EntitySet", "url": table.entity_set}))
         .collect();
     let body = json!({"@odata.context": format!("{}/$metadata", call.root), "value": sets});

@@ -11,6 +11,8 @@ use super::schema::{Navigation, OTHER_ENTITY_SETS, Table};
 pub(super) enum Target {
     ServiceDocument,
     WhoAmI,
+    CurrentOrganization,
+    UserPrivileges(&'static Table, Uuid),
     Batch,
     Collection(&'static Table),
     Row(&'static Table, Uuid),
@@ -22,7 +24,11 @@ impl Target {
     /// The entity set that a write to it changes, and the id of the row where the path names one.
     pub(super) fn row(&self) -> Option<(&'static str, Option<String>)> {
         let (table, id) = match self {
-            Target::ServiceDocument | Target::WhoAmI | Target::Batch => return None,
+            Target::ServiceDocument
+            | Target::WhoAmI
+            | Target::CurrentOrganization
+            | Target::UserPrivileges(..)
+            | Target::Batch => return None,
             Target::Collection(table) => (table, None),
             Target::Row(table, id) => (table, Some(*id)),
             Target::Reference(reference) => (&reference.table, Some(reference.id)),
@@ -61,6 +67,10 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         },
         None => (segment, None),
     };
+    // Guess: its one parameter, an enumeration with two members of one meaning here, need not be looked at.
+    if (name, rest) == ("RetrieveCurrentOrganization", None) && key.is_some_and(|key| key.starts_with("AccessType=")) {
+        return Ok(Target::CurrentOrganization);
+    }
     let Some(table) = Table::of(name) else {
         // An unknown name with parentheses is a function; one that other environments have is not the client's fault.
         return Err(match key {
@@ -86,6 +96,12 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
             blob,
             value: column != rest,
         }));
+    }
+    if let (Some(key), Some(rest)) = (key, rest)
+        && table.entity_set == "systemusers"
+        && rest.trim_end_matches("()") == "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
+    {
+        return Ok(Target::UserPrivileges(table, row_id(key, table)?));
     }
     if let Some(rest) = rest {
         // Properties, navigation, $count, $value, bound functions and actions.

@@ -1,5 +1,7 @@
 //! The tables: a small part of the real ones, columns named as there.
 
+mod system;
+
 use super::refusal::Refusal;
 
 /// A table.
@@ -12,7 +14,17 @@ pub(super) struct Table {
     pub(super) columns: &'static [Column],
     pub(super) lookups: &'static [Lookup],
     pub(super) collections: &'static [Collection],
+    pub(super) many_to_many: &'static [ManyToMany],
     pub(super) blobs: &'static [Blob],
+    /// Read by requests and never written.
+    pub(super) system: bool,
+}
+
+/// A collection-valued navigation property whose links belong to neither row.
+pub(super) struct ManyToMany {
+    pub(super) name: &'static str,
+    /// The entity set of the rows it leads to.
+    pub(super) target: &'static str,
 }
 
 /// A column whose content is a file of its own.
@@ -96,7 +108,11 @@ impl Collection {
 
 impl Table {
     pub(super) fn of(entity_set: &str) -> Option<&'static Table> {
-        TABLES.iter().find(|table| table.entity_set == entity_set)
+        Table::all().find(|table| table.entity_set == entity_set)
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = &'static Table> {
+        TABLES.iter().chain(system::TABLES)
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
@@ -147,7 +163,7 @@ const fn foreign(name: &'static str) -> Collection {
     Collection { name, rows: None }
 }
 
-pub(super) static TABLES: &[Table] = &[
+static TABLES: &[Table] = &[
     Table {
         entity_set: "accounts",
         logical_name: "account",
@@ -179,7 +195,9 @@ pub(super) static TABLES: &[Table] = &[
             rows("opportunity_customer_accounts", "opportunities", "customerid_account"),
             foreign("Account_Tasks"),
         ],
+        many_to_many: &[],
         blobs: &[],
+        system: false,
     },
     Table {
         entity_set: "contacts",
@@ -222,6 +240,7 @@ pub(super) static TABLES: &[Table] = &[
             rows("contact_customer_contacts", "contacts", "parentcustomerid_contact"),
             foreign("Contact_Tasks"),
         ],
+        many_to_many: &[],
         blobs: &[
             // Real tables have a file column only where somebody added it: this is the sandbox's own.
             Blob {
@@ -235,6 +254,7 @@ pub(super) static TABLES: &[Table] = &[
                 image: true,
             },
         ],
+        system: false,
     },
     Table {
         entity_set: "leads",
@@ -264,7 +284,9 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
         collections: &[foreign("Lead_Tasks")],
+        many_to_many: &[],
         blobs: &[],
+        system: false,
     },
     Table {
         entity_set: "opportunities",
@@ -294,17 +316,15 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
         collections: &[foreign("Opportunity_Tasks")],
+        many_to_many: &[],
         blobs: &[],
+        system: false,
     },
 ];
 
 /// Entity sets that every environment has and the sandbox has not: refused with 501, not with a 404 that would be wrong.
 pub(super) const OTHER_ENTITY_SETS: &[&str] = &[
-    "systemusers",
-    "businessunits",
-    "organizations",
     "teams",
-    "roles",
     "privileges",
     "tasks",
     "emails",

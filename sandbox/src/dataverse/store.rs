@@ -10,15 +10,21 @@ use uuid::Uuid;
 use super::file::image;
 use super::journal::Journal;
 use super::path::guid;
-use super::schema::{Blob, TABLES, Table};
+use super::schema::{Blob, ManyToMany, Table};
 use super::seed;
+use super::system;
 use crate::clock;
+
+/// 2026-01-05, whatever the clock says: tests compare rows.
+const BEGINNING: i64 = 1_767_571_200;
 
 /// A row: every column of its table has a value here, `null` where there is none.
 #[derive(Clone)]
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) version: u64,
+    /// The user who created it; nobody's are the rows that every sandbox starts with.
+    pub(super) owner: Option<String>,
     pub(super) values: Map<String, Value>,
 }
 
@@ -53,6 +59,8 @@ pub(super) struct Store {
     version: u64,
     /// Rows that are gone, and the version of that.
     deleted: Vec<(&'static str, Uuid, u64)>,
+    /// Which user has which role.
+    user_roles: Vec<(Uuid, Uuid)>,
     pub(super) journal: Journal,
 }
 
@@ -63,21 +71,27 @@ impl Store {
             files: HashMap::new(),
             version: 1_035_540,
             deleted: Vec::new(),
+            user_roles: Vec::new(),
             journal: Journal::default(),
         };
-        // 2026-01-05, whatever the clock says: tests compare rows.
-        let created = 1_767_571_200;
-        for table in TABLES {
+        for table in Table::all() {
             let rows = match table.entity_set {
                 "accounts" => seed::accounts(),
                 "contacts" => seed::contacts(),
                 "leads" => seed::leads(),
-                _ => seed::opportunities(),
+                "opportunities" => seed::opportunities(),
+                _ => Vec::new(),
             };
             for row in rows {
                 if let Value::Object(values) = row {
                     let id = values.get(table.primary_id).and_then(Value::as_str).unwrap_or_default();
-                    store.insert(table, Uuid::try_parse(id).unwrap_or_default(), values.clone(), created);
+                    store.insert(
+                        table,
+                        Uuid::try_parse(id).unwrap_or_default(),
+                        values.clone(),
+                        None,
+                        BEGINNING,
+                    );
                 }
             }
         }
@@ -104,20 +118,30 @@ impl Store {
         self.deleted.iter().filter(gone).map(|(_, id, version)| (*id, *version))
     }
 
-    pub(super) fn insert(&mut self, table: &'static Table, id: Uuid, given: Map<String, Value>, now: i64) -> Row {
+    pub(super) fn insert(
+        &mut self,
+        table: &'static Table,
+        id: Uuid,
+        given: Map<String, Value>,
+        owner: Option<&str>,
+        now: i64,
+    ) -> Row {
         let mut values: Map<String, Value> = table
             .columns
             .iter()
             .map(|column| (column.name.to_string(), Value::Null))
             .collect();
-        values.insert("statecode".into(), 0.into());
-        values.insert("statuscode".into(), 1.into());
+        if !table.system {
+            values.insert("statecode".into(), 0.into());
+            values.insert("statuscode".into(), 1.into());
+        }
         values.insert("createdon".into(), clock::iso(now).into());
         values.extend(given);
         values.insert(table.primary_id.into(), id.to_string().into());
         let row = Row {
             id,
             version: self.next_version(),
+            owner: owner.map(Into::into),
             values: finished(values, now),
         };
         self.rows.entry(table.entity_set).or_default().push(row.clone());
@@ -175,7 +199,7 @@ impl Store {
         self.deleted.push((table.entity_set, id, version));
         // Guess: lookups to the row are emptied, as the relationships' usual "remove link" does.
         let gone = Value::from(id.to_string());
-        for other in TABLES {
+        for other in Table::all() {
             for lookup in other.lookups.iter().filter(|lookup| lookup.target == table.entity_set) {
                 for row in self.rows.get_mut(other.entity_set).into_iter().flatten() {
                     if row.value(lookup.column) == &gone {
@@ -186,6 +210,36 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Brings the tables about the environment itself up to date. A row that stays the same keeps its version.
+    pub(super) fn set_system(&mut self, (mut rows, user_roles): (system::Rows, Vec<(Uuid, Uuid)>)) {
+        self.user_roles = user_roles;
+        for table in Table::all().filter(|table| table.system) {
+            let ids: Vec<Uuid> = self.rows(table).iter().map(|row| row.id).collect();
+            for id in ids {
+                let Some(values) = rows.remove(&(table.entity_set, id)) else {
+                    self.delete(table, id);
+                    continue;
+                };
+                let same = |row: &Row| values.iter().all(|(name, value)| row.value(name) == value);
+                if !self.row(table, id).is_some_and(same) {
+                    self.update(table, id, values, BEGINNING);
+                }
+            }
+        }
+        for ((set, id), values) in rows {
+            if let Some(table) = Table::of(set) {
+                self.insert(table, id, values, None, BEGINNING);
+            }
+        }
+    }
+
+    /// The rows behind a many-to-many navigation property: there is one, a user's roles.
+    pub(super) fn related(&self, many: &ManyToMany, id: Uuid) -> Vec<&Row> {
+        let roles = self.user_roles.iter().filter(|(user, _)| *user == id);
+        let table = Table::of(many.target);
+        roles.filter_map(|(_, role)| self.row(table?, *role)).collect()
     }
 
     /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
@@ -217,7 +271,12 @@ impl Store {
                 )
             })
             .collect();
-        json!({"tables": tables, "files": files})
+        let roles: Vec<String> = self
+            .user_roles
+            .iter()
+            .map(|(user, role)| format!("{user} {role}"))
+            .collect();
+        json!({"tables": tables, "files": files, "roles": roles})
     }
 
     fn next_version(&mut self) -> u64 {
@@ -228,7 +287,7 @@ impl Store {
 
 /// What the platform itself fills in.
 fn finished(mut values: Map<String, Value>, now: i64) -> Map<String, Value> {
-    if values.contains_key("fullname") {
+    if values.contains_key("firstname") {
         let part = |name| values.get(name).and_then(Value::as_str);
         let full: Vec<&str> = [part("firstname"), part("lastname")].into_iter().flatten().collect();
         let full = if full.is_empty() {

@@ -66,6 +66,7 @@ impl Place {
 
     fn download(&self, call: &Call<'_>, store: &Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Read)?;
+        call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
         refuse_options(call, &["size"])?;
         if !self.blob.image {
             return send(call, self.file(store)?);
@@ -85,6 +86,7 @@ impl Place {
     fn put(&self, call: &Call<'_>, store: &mut Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
         refuse_options(call, &[])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
         if_match(call, store.row(self.table, self.id), self.table, self.id)?;
         self.row(store)?;
         let mut body = payload::object(call, self.table)?;
@@ -99,6 +101,7 @@ impl Place {
     fn delete(&self, call: &Call<'_>, store: &mut Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
         refuse_options(call, &[])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
         if_match(call, store.row(self.table, self.id), self.table, self.id)?;
         // Guess: an image that is not there may be deleted, as a column may be emptied twice.
         if self.blob.image {
@@ -114,6 +117,7 @@ impl Place {
     fn upload(&self, call: &Call<'_>, store: &mut Store, uploads: &Mutex<Uploads>) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
         refuse_options(call, &["x-ms-file-name", "sessiontoken"])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
         if_match(call, store.row(self.table, self.id), self.table, self.id)?;
         self.row(store)?;
         if let Some(token) = option(call, "sessiontoken") {
