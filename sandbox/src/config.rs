@@ -184,7 +184,8 @@ impl Role {
         }
     }
 
-    /// The role that may do everything. Its template: DOC reference/entities/role and Microsoft's samples.
+    /// The role that may do everything, made from a template with the same id everywhere, as Microsoft's own clients
+    /// know it. What it may do has to be said in [`User::privileges`] all the same.
     pub fn system_administrator() -> Role {
         Role {
             template_id: Some("627090ff-40a3-4053-8790-584edc5be201".into()),
@@ -192,7 +193,7 @@ impl Role {
         }
     }
 
-    /// The role that may change the environment itself.
+    /// The role that may change the environment itself, likewise.
     pub fn system_customizer() -> Role {
         Role {
             template_id: Some("119f245c-3cc8-4b62-b31c-d1a046ced15d".into()),

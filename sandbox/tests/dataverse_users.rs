@@ -59,6 +59,20 @@ fn a_user_with_unit_and_roles() {
             "119f245c-3cc8-4b62-b31c-d1a046ced15d"
         ]
     );
+    let related = |query: &str| {
+        local.get(&format!(
+            "systemusers({})/systemuserroles_association{query}",
+            me(&local)
+        ))
+    };
+    assert_eq!(related("?$select=name").rows()[0]["name"], "System Administrator");
+    assert_eq!(related("").rows().len(), 2);
+    assert_eq!(
+        local
+            .get(&format!("systemusers({MISSING})/systemuserroles_association"))
+            .status,
+        404
+    );
     let names: Vec<Value> = local.get("roles?$select=name&$orderby=name").rows();
     assert_eq!(names.len(), 2, "a role that nobody has is gone");
     let found = local

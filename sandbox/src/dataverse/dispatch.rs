@@ -101,6 +101,10 @@ impl Visit<'_> {
                 Method::POST => record::create(&call, table, store),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },
+            Target::Related(table, id, many) => match request.method {
+                Method::GET => collection::related(&call, table, id, many, store),
+                _ => Err(Refusal::method_not_allowed(&request.method)),
+            },
             Target::Row(table, id) => match request.method {
                 Method::GET => record::read(&call, table, id, store),
                 Method::PATCH => record::upsert(&call, table, id, store),

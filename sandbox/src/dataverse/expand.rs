@@ -31,8 +31,7 @@ fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
     if table.collection(name).is_some() || name.contains('/') {
         return Err(Refusal::unsupported(format_args!("$expand of '{name}'")));
     }
-    let many = table.many_to_many.iter().find(|many| many.name == name);
-    let (name, target, through) = match (table.lookup(name), many) {
+    let (name, target, through) = match (table.lookup(name), table.many_to_many(name)) {
         (Some(lookup), _) => (lookup.name, lookup.target, Through::Lookup(lookup)),
         (None, Some(many)) => (many.name, many.target, Through::ManyToMany(many)),
         (None, None) => return Err(Refusal::no_such_column(name, table)),

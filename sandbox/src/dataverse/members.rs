@@ -95,6 +95,7 @@ impl Members {
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }
+        // DOC webapi/compose-http: `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
         caller
             .privileges
             .demand_named(&caller.user_id, "prvActOnBehalfOfAnotherUser")?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::file;
 use super::reference::Reference;
 use super::refusal::Refusal;
-use super::schema::{Navigation, OTHER_ENTITY_SETS, Table};
+use super::schema::{ManyToMany, Navigation, OTHER_ENTITY_SETS, Table};
 
 pub(super) enum Target {
     ServiceDocument,
@@ -16,6 +16,8 @@ pub(super) enum Target {
     Batch,
     Collection(&'static Table),
     Row(&'static Table, Uuid),
+    /// The rows behind a many-to-many navigation property.
+    Related(&'static Table, Uuid, &'static ManyToMany),
     Reference(Reference),
     File(file::Place),
 }
@@ -30,7 +32,7 @@ impl Target {
             | Target::UserPrivileges(..)
             | Target::Batch => return None,
             Target::Collection(table) => (table, None),
-            Target::Row(table, id) => (table, Some(*id)),
+            Target::Row(table, id) | Target::Related(table, id, _) => (table, Some(*id)),
             Target::Reference(reference) => (&reference.table, Some(reference.id)),
             Target::File(place) => (&place.table, Some(place.id)),
         };
@@ -102,6 +104,11 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         && rest.trim_end_matches("()") == "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
     {
         return Ok(Target::UserPrivileges(table, row_id(key, table)?));
+    }
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let Some(many) = table.many_to_many(rest)
+    {
+        return Ok(Target::Related(table, row_id(key, table)?, many));
     }
     if let Some(rest) = rest {
         // Properties, navigation, $count, $value, bound functions and actions.

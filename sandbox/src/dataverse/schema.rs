@@ -1,5 +1,6 @@
 //! The tables: a small part of the real ones, columns named as there.
 
+mod business;
 mod system;
 
 use super::refusal::Refusal;
@@ -112,7 +113,7 @@ impl Table {
     }
 
     pub(super) fn all() -> impl Iterator<Item = &'static Table> {
-        TABLES.iter().chain(system::TABLES)
+        business::TABLES.iter().chain(system::TABLES)
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
@@ -125,6 +126,10 @@ impl Table {
 
     pub(super) fn collection(&self, name: &str) -> Option<&'static Collection> {
         self.collections.iter().find(|collection| collection.name == name)
+    }
+
+    pub(super) fn many_to_many(&self, name: &str) -> Option<&'static ManyToMany> {
+        self.many_to_many.iter().find(|many| many.name == name)
     }
 
     pub(super) fn lookup(&self, name: &str) -> Option<&'static Lookup> {
@@ -162,165 +167,6 @@ const fn rows(name: &'static str, entity_set: &'static str, lookup: &'static str
 const fn foreign(name: &'static str) -> Collection {
     Collection { name, rows: None }
 }
-
-static TABLES: &[Table] = &[
-    Table {
-        entity_set: "accounts",
-        logical_name: "account",
-        schema_name: "Account",
-        primary_id: "accountid",
-        columns: &[
-            column("accountid", Kind::Guid),
-            column("name", Kind::Text(160)),
-            column("accountnumber", Kind::Text(20)),
-            column("telephone1", Kind::Text(50)),
-            column("websiteurl", Kind::Text(200)),
-            column("address1_city", Kind::Text(80)),
-            column("numberofemployees", Kind::Integer),
-            column("revenue", Kind::Decimal),
-            column("creditonhold", Kind::Boolean),
-            column("statecode", Kind::Integer),
-            column("statuscode", Kind::Integer),
-            read_only("_primarycontactid_value", Kind::Guid),
-            read_only("_parentaccountid_value", Kind::Guid),
-            read_only("createdon", Kind::DateTime),
-            read_only("modifiedon", Kind::DateTime),
-        ],
-        lookups: &[
-            lookup("primarycontactid", "_primarycontactid_value", "contacts"),
-            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
-        ],
-        collections: &[
-            rows("contact_customer_accounts", "contacts", "parentcustomerid_account"),
-            rows("opportunity_customer_accounts", "opportunities", "customerid_account"),
-            foreign("Account_Tasks"),
-        ],
-        many_to_many: &[],
-        blobs: &[],
-        system: false,
-    },
-    Table {
-        entity_set: "contacts",
-        logical_name: "contact",
-        schema_name: "Contact",
-        primary_id: "contactid",
-        columns: &[
-            column("contactid", Kind::Guid),
-            column("firstname", Kind::Text(50)),
-            column("lastname", Kind::Text(50)),
-            read_only("fullname", Kind::Text(160)),
-            column("jobtitle", Kind::Text(100)),
-            column("emailaddress1", Kind::Text(100)),
-            column("telephone1", Kind::Text(50)),
-            column("mobilephone", Kind::Text(50)),
-            column("address1_city", Kind::Text(80)),
-            column("description", Kind::Text(1_048_576)),
-            column("birthdate", Kind::DateTime),
-            column("numberofchildren", Kind::Integer),
-            column("annualincome", Kind::Decimal),
-            column("donotemail", Kind::Boolean),
-            column("statecode", Kind::Integer),
-            column("statuscode", Kind::Integer),
-            read_only("_parentcustomerid_value", Kind::Guid),
-            // The file's id and its name; the content is below `/sample_contract/$value`.
-            read_only("sample_contract", Kind::Guid),
-            read_only("sample_contract_name", Kind::Text(256)),
-            column("entityimage", Kind::Binary),
-            read_only("entityimageid", Kind::Guid),
-            read_only("entityimage_url", Kind::Text(200)),
-            read_only("createdon", Kind::DateTime),
-            read_only("modifiedon", Kind::DateTime),
-        ],
-        lookups: &[
-            lookup("parentcustomerid_account", "_parentcustomerid_value", "accounts"),
-            lookup("parentcustomerid_contact", "_parentcustomerid_value", "contacts"),
-        ],
-        collections: &[
-            rows("account_primary_contact", "accounts", "primarycontactid"),
-            rows("contact_customer_contacts", "contacts", "parentcustomerid_contact"),
-            foreign("Contact_Tasks"),
-        ],
-        many_to_many: &[],
-        blobs: &[
-            // Real tables have a file column only where somebody added it: this is the sandbox's own.
-            Blob {
-                column: "sample_contract",
-                id_column: "sample_contract",
-                image: false,
-            },
-            Blob {
-                column: "entityimage",
-                id_column: "entityimageid",
-                image: true,
-            },
-        ],
-        system: false,
-    },
-    Table {
-        entity_set: "leads",
-        logical_name: "lead",
-        schema_name: "Lead",
-        primary_id: "leadid",
-        columns: &[
-            column("leadid", Kind::Guid),
-            column("subject", Kind::Text(300)),
-            column("firstname", Kind::Text(50)),
-            column("lastname", Kind::Text(50)),
-            read_only("fullname", Kind::Text(160)),
-            column("companyname", Kind::Text(100)),
-            column("emailaddress1", Kind::Text(100)),
-            column("estimatedamount", Kind::Decimal),
-            column("estimatedclosedate", Kind::DateTime),
-            column("donotemail", Kind::Boolean),
-            column("statecode", Kind::Integer),
-            column("statuscode", Kind::Integer),
-            read_only("_parentaccountid_value", Kind::Guid),
-            read_only("_parentcontactid_value", Kind::Guid),
-            read_only("createdon", Kind::DateTime),
-            read_only("modifiedon", Kind::DateTime),
-        ],
-        lookups: &[
-            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
-            lookup("parentcontactid", "_parentcontactid_value", "contacts"),
-        ],
-        collections: &[foreign("Lead_Tasks")],
-        many_to_many: &[],
-        blobs: &[],
-        system: false,
-    },
-    Table {
-        entity_set: "opportunities",
-        logical_name: "opportunity",
-        schema_name: "Opportunity",
-        primary_id: "opportunityid",
-        columns: &[
-            column("opportunityid", Kind::Guid),
-            column("name", Kind::Text(300)),
-            column("description", Kind::Text(2000)),
-            column("estimatedvalue", Kind::Decimal),
-            column("estimatedclosedate", Kind::DateTime),
-            column("closeprobability", Kind::Integer),
-            column("isrevenuesystemcalculated", Kind::Boolean),
-            column("statecode", Kind::Integer),
-            column("statuscode", Kind::Integer),
-            read_only("_customerid_value", Kind::Guid),
-            read_only("_parentaccountid_value", Kind::Guid),
-            read_only("_parentcontactid_value", Kind::Guid),
-            read_only("createdon", Kind::DateTime),
-            read_only("modifiedon", Kind::DateTime),
-        ],
-        lookups: &[
-            lookup("customerid_account", "_customerid_value", "accounts"),
-            lookup("customerid_contact", "_customerid_value", "contacts"),
-            lookup("parentaccountid", "_parentaccountid_value", "accounts"),
-            lookup("parentcontactid", "_parentcontactid_value", "contacts"),
-        ],
-        collections: &[foreign("Opportunity_Tasks")],
-        many_to_many: &[],
-        blobs: &[],
-        system: false,
-    },
-];
 
 /// Entity sets that every environment has and the sandbox has not: refused with 501, not with a 404 that would be wrong.
 pub(super) const OTHER_ENTITY_SETS: &[&str] = &[

@@ -27,6 +27,9 @@ pub struct BatchDialect {
     pub boundary: Option<String>,
     /// Each part says how long it and its body are. The documented answers do not.
     pub content_length: bool,
+    /// The failure of a change set carries the `Content-ID` of the request that failed. OData 4.0, part 1, 11.7.4 has
+    /// one answer in place of the set; whether Dataverse says which request it was is not documented.
+    pub failure_content_id: bool,
     /// A batch that stopped at a failure is answered with that failure alone, as JSON and with its status.
     pub json_failure: bool,
 }
