@@ -99,7 +99,7 @@ pub(super) fn related(
 
 /// What the query finds, in its order.
 pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
-    let mut rows: Vec<&Row> = store.rows(table).iter().collect();
+    let mut rows: Vec<&Row> = store.rows(table).collect();
     rows.retain(|row| call.reaches(table, Verb::Read, row));
     if let Some(filter) = &query.filter {
         rows.retain(|row| filter.matches(row));

@@ -76,7 +76,7 @@ pub(super) fn changes(
     let behind = place.as_ref().map(|place| place.last);
     let number = place.map_or(1, |place| place.page);
 
-    let rows = store.rows(table).iter().map(Change::Row);
+    let rows = store.rows(table).map(Change::Row);
     let deleted = store.deleted(table).map(|(id, version)| Change::Deleted(id, version));
     let mut changes: Vec<Change<'_>> = rows
         .chain(deleted)

@@ -50,7 +50,7 @@ pub(super) fn refuse_duplicate(
     };
     let same =
         |row: &&super::store::Row| row.id != id && email(row.values.get("emailaddress1")).as_ref() == Some(&given);
-    match store.rows(table).iter().find(same) {
+    match store.rows(table).find(same) {
         None => Ok(()),
         Some(_) => Err(Refusal::new(
             StatusCode::PRECONDITION_FAILED,

@@ -163,7 +163,6 @@ fn list(
     let here = Value::from(id.to_string());
     let links: Vec<Value> = store
         .rows(rows)
-        .iter()
         .filter(|row| row.value(lookup.column) == &here)
         .map(|row| json!({"@odata.id": call.row_url(rows, row.id)}))
         .collect();

@@ -3,6 +3,7 @@
 mod environment;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
@@ -51,10 +52,10 @@ pub(super) struct File {
     pub(super) content: Bytes,
 }
 
-/// A copy is what a change set goes back to.
+/// A copy is what a change set goes back to; it shares the rows until one of them changes.
 #[derive(Clone)]
 pub(super) struct Store {
-    rows: HashMap<&'static str, Vec<Row>>,
+    rows: HashMap<&'static str, Vec<Arc<Row>>>,
     /// By the id that the row's column holds.
     files: HashMap<Uuid, File>,
     version: u64,
@@ -100,12 +101,13 @@ impl Store {
     }
 
     /// In the order of their creation. Guess: the real order without `$orderby` is nowhere promised.
-    pub(super) fn rows(&self, table: &Table) -> &[Row] {
-        self.rows.get(table.entity_set).map_or(&[], Vec::as_slice)
+    pub(super) fn rows(&self, table: &Table) -> impl Iterator<Item = &Row> {
+        let rows = self.rows.get(table.entity_set).into_iter().flatten();
+        rows.map(Arc::as_ref)
     }
 
     pub(super) fn row(&self, table: &Table, id: Uuid) -> Option<&Row> {
-        self.rows(table).iter().find(|row| row.id == id)
+        self.rows(table).find(|row| row.id == id)
     }
 
     /// The version of the last change.
@@ -145,7 +147,10 @@ impl Store {
             owner: owner.map(Into::into),
             values: finished(values, now),
         };
-        self.rows.entry(table.entity_set).or_default().push(row.clone());
+        self.rows
+            .entry(table.entity_set)
+            .or_default()
+            .push(Arc::new(row.clone()));
         row
     }
 
@@ -156,7 +161,8 @@ impl Store {
             .rows
             .get_mut(table.entity_set)?
             .iter_mut()
-            .find(|row| row.id == id)?;
+            .find(|row| row.id == id)
+            .map(Arc::make_mut)?;
         let mut values = std::mem::take(&mut row.values);
         values.extend(given);
         row.values = finished(values, now);
@@ -204,6 +210,7 @@ impl Store {
             for lookup in other.lookups.iter().filter(|lookup| lookup.target == table.entity_set) {
                 for row in self.rows.get_mut(other.entity_set).into_iter().flatten() {
                     if row.value(lookup.column) == &gone {
+                        let row = Arc::make_mut(row);
                         row.values.insert(lookup.column.into(), Value::Null);
                         self.version += 1;
                         row.version = self.version;
@@ -219,7 +226,7 @@ impl Store {
             .rows
             .iter()
             .map(|(set, rows)| {
-                let row = |row: &Row| {
+                let row = |row: &Arc<Row>| {
                     (
                         row.id.to_string(),
                         json!({"version": row.version, "values": row.values}),

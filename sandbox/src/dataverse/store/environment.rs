@@ -11,7 +11,7 @@ impl Store {
     pub(in crate::dataverse) fn set_system(&mut self, (mut rows, user_roles): (system::Rows, Vec<(Uuid, Uuid)>)) {
         self.user_roles = user_roles;
         for table in Table::all().filter(|table| table.system) {
-            let ids: Vec<Uuid> = self.rows(table).iter().map(|row| row.id).collect();
+            let ids: Vec<Uuid> = self.rows(table).map(|row| row.id).collect();
             for id in ids {
                 let Some(values) = rows.remove(&(table.entity_set, id)) else {
                     self.delete(table, id);
