@@ -140,7 +140,7 @@ pub(crate) struct State {
     faults: Faults,
     pub(crate) entra: Entra,
     pub(crate) challenge: Challenge,
-    dataverse: Dataverse,
+    pub(crate) dataverse: Dataverse,
 }
 
 impl State {

@@ -9,8 +9,10 @@ use super::store::Row;
 use super::value::{Scalar, time};
 
 mod lexer;
+mod like;
 
 use lexer::{Lexer, Token};
+use like::like;
 
 /// Deep enough for any query, and no deeper than the stack.
 const DEEPEST: usize = 100;
@@ -47,6 +49,8 @@ pub(super) enum Function {
     Contains,
     StartsWith,
     EndsWith,
+    /// Of FetchXML.
+    Like,
 }
 
 impl Filter {
@@ -73,6 +77,7 @@ impl Filter {
                         Function::Contains => text.contains(&part),
                         Function::StartsWith => text.starts_with(&part),
                         Function::EndsWith => text.ends_with(&part),
+                        Function::Like => like(&text, &part),
                     })
                 }
                 _ => None,

@@ -1,13 +1,21 @@
 //! The Web API below `/api/data/v9.x/`.
 
+mod access;
+mod annotations;
 mod batch;
 mod challenge;
 mod collection;
+mod control;
+mod delta;
 mod dispatch;
 mod expand;
+mod fetch;
 mod file;
 mod filter;
+pub mod journal;
 mod link;
+mod members;
+mod optional;
 mod paging;
 mod path;
 mod payload;
@@ -19,11 +27,13 @@ mod reference;
 mod refusal;
 mod schema;
 pub mod seed;
+pub mod settings;
 mod store;
+mod system;
 mod value;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -32,48 +42,54 @@ use uuid::Uuid;
 use crate::request::Received;
 use crate::response::{Answer, answer, append, lock};
 use crate::server::State;
-use crate::{ApplicationUser, Config};
+use crate::{Config, User};
 use batch::References;
 pub(crate) use challenge::Challenge;
 use dispatch::{Place, Visit};
 use file::upload::Uploads;
+use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
 use schema::Table;
+use settings::Settings;
 use store::Store;
 
 pub(crate) struct Dataverse {
-    users: Vec<(String, Option<ApplicationUser>)>,
+    members: Mutex<Arc<Members>>,
     page_size: usize,
     store: Mutex<Store>,
     uploads: Mutex<Uploads>,
+    settings: Mutex<Settings>,
     remaining: AtomicU32,
 }
 
 /// What a handler needs to know about the request it answers.
 struct Call<'a> {
     request: &'a Received,
-    user: &'a ApplicationUser,
+    /// Who acts: the caller, or whom the caller acts for.
+    user: &'a User,
+    members: &'a Members,
     prefer: Prefer,
     origin: &'a str,
     /// `http://127.0.0.1:PORT/api/data/v9.2`
     root: String,
     now: i64,
     page_size: usize,
+    settings: &'a Settings,
     references: &'a References,
 }
 
 impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
+        let members = Members::new(config);
+        let mut store = Store::seeded();
+        store.set_system(system::rows(&members));
         Dataverse {
-            users: config
-                .applications
-                .iter()
-                .map(|app| (app.client_id.clone(), app.user.clone()))
-                .collect(),
+            members: Mutex::new(Arc::new(members)),
             page_size: config.default_page_size.max(1),
-            store: Mutex::new(Store::seeded()),
+            store: Mutex::new(store),
             uploads: Mutex::default(),
+            settings: Mutex::default(),
             remaining: AtomicU32::new(6000),
         }
     }
@@ -88,30 +104,25 @@ impl Dataverse {
             Ok(client_id) => client_id,
             Err(refused) => return refused,
         };
-        self.decorated(
-            self.authorized(request, state, &client_id)
-                .unwrap_or_else(Refusal::into_answer),
-        )
+        self.decorated(self.authorized(request, state, &client_id))
     }
 
-    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Result<Answer, Refusal> {
-        let user = self
-            .users
-            .iter()
-            .find(|(id, _)| id == client_id)
-            .and_then(|(_, user)| user.as_ref());
-        // facts: dataverse 1.1: registered in Entra ID, but no application user here.
-        let user = user.ok_or_else(|| {
-            let message = "The user is not a member of the organization.";
-            Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
-        })?;
+    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Answer {
+        let members = lock(&self.members).clone();
+        let settings = lock(&self.settings).clone();
+        let caller = match members.caller(client_id) {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal.shaped(settings.error_shape, &Prefer::annotations(request)),
+        };
         let visit = Visit {
             state,
-            user,
+            members: &members,
+            caller,
+            settings: &settings,
             page_size: self.page_size,
             uploads: &self.uploads,
         };
-        visit.perform(request, Place::Alone, &mut lock(&self.store))
+        visit.answer(request, Place::Alone, &mut lock(&self.store))
     }
 
     /// The recorded headers (facts: dataverse 1.4 and the exchange at its end).
