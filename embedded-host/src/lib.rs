@@ -43,6 +43,20 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     max_answer_bytes: None,
 };
 
+/// Request options that say nothing.
+pub const NO_REQUEST_OPTIONS: types::RequestOptions = types::RequestOptions {
+    return_representation: None,
+    annotations: None,
+    page_size: None,
+    track_changes: None,
+    condition: None,
+    caller: None,
+    strong_consistency: None,
+    suppress_duplicate_detection: None,
+    bypass_custom_logic: None,
+    suppress_flows: None,
+};
+
 /// How much of what an instance prints is kept, in bytes.
 const MAX_OUTPUT: usize = 1 << 20;
 

@@ -7,6 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Token;
 use super::answer;
 use crate::assertion::{self, Claims};
+use crate::attempts::counted;
 use crate::contract::types::{Error, OutageCause, Service};
 use crate::credential::Credential;
 use crate::error::{Asked, Faults};
@@ -30,7 +31,7 @@ pub async fn request(host: &impl Host, settings: &Settings, budget: &Budget) -> 
         };
         failed = u32::saturating_add(failed, 1);
         if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
-            return Err(error);
+            return Err(counted(error, failed));
         }
     }
 }
