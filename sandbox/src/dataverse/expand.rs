@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::query;
 use super::refusal::Refusal;
-use super::schema::{Column, Lookup, Table};
+use super::schema::{Column, Kind, Lookup, Table};
 use super::store::{Row, Store};
 
 pub(super) struct Expand {
@@ -74,7 +74,11 @@ impl Expand {
 /// A row in the minimal metadata format: its tag, the chosen columns, and always its id.
 pub(super) fn shown(row: &Row, table: &Table, select: Option<&[&Column]>) -> Map<String, Value> {
     let mut shown = match select {
-        None => row.values.clone(),
+        None => {
+            let mut values = row.values.clone();
+            values.retain(|name, _| table.column(name).is_none_or(|column| column.kind != Kind::Binary));
+            values
+        }
         Some(columns) => columns
             .iter()
             .map(|column| (column.name.to_string(), row.value(column.name).clone()))

@@ -18,6 +18,20 @@ pub(super) enum Target {
     File(file::Place),
 }
 
+impl Target {
+    /// The entity set that a write to it changes, and the id of the row where the path names one.
+    pub(super) fn row(&self) -> Option<(&'static str, Option<String>)> {
+        let (table, id) = match self {
+            Target::ServiceDocument | Target::WhoAmI | Target::Batch => return None,
+            Target::Collection(table) => (table, None),
+            Target::Row(table, id) => (table, Some(*id)),
+            Target::Reference(reference) => (&reference.table, Some(reference.id)),
+            Target::File(place) => (&place.table, Some(place.id)),
+        };
+        Some((table.entity_set, id.map(|id| id.to_string())))
+    }
+}
+
 /// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
 pub(super) fn version(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix("/api/data/")?;
@@ -62,14 +76,15 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
     {
         return reference(table, row_id(key, table)?, navigation).map(Target::Reference);
     }
-    if let (Some(key), Some(rest), Some(column)) = (key, rest, table.file)
-        && let Some(below @ ("" | "/$value")) = rest.strip_prefix(column)
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let column = rest.strip_suffix("/$value").unwrap_or(rest)
+        && let Some(blob) = table.blob(column)
     {
         return Ok(Target::File(file::Place {
             table,
             id: row_id(key, table)?,
-            column,
-            value: !below.is_empty(),
+            blob,
+            value: column != rest,
         }));
     }
     if let Some(rest) = rest {

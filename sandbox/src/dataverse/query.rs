@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::expand::{self, Expand};
 use super::filter::{self, Filter};
 use super::refusal::Refusal;
-use super::schema::{Column, Table};
+use super::schema::{Column, Kind, Table};
 use super::store::Row;
 use super::value::Scalar;
 
@@ -20,6 +20,7 @@ pub(super) struct Query {
     pub(super) count: bool,
     pub(super) expand: Vec<Expand>,
     pub(super) skip_token: Option<String>,
+    pub(super) delta_token: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl Query {
             "$orderby" if many => self.order = order(&value, table)?,
             "$top" if many => self.top = Some(number(&value)?),
             "$skiptoken" if many => self.skip_token = Some(value),
+            "$deltatoken" if many => self.delta_token = Some(value),
             "$count" if many => {
                 self.count = match value.as_str() {
                     "true" => true,
@@ -107,7 +109,8 @@ fn decode(text: &str) -> Result<String, Refusal> {
 /// A comma list of columns.
 pub(super) fn columns(list: &str, table: &'static Table) -> Result<Vec<&'static Column>, Refusal> {
     if list.trim() == "*" {
-        return Ok(table.columns.iter().collect());
+        let shown = table.columns.iter().filter(|column| column.kind != Kind::Binary);
+        return Ok(shown.collect());
     }
     list.split(',').map(|name| column(name.trim(), table)).collect()
 }

@@ -6,23 +6,26 @@ use uuid::Uuid;
 
 use super::Call;
 use super::expand::{context, shown};
+use super::optional;
 use super::payload::{self, Payload};
 use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
-use super::store::{Row, Store};
+use super::schema::{Blob, Table};
+use super::store::{File, Row, Store};
 use crate::response::{Answer, append, empty};
 
 pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Create)?;
     let query = Query::read(&call.request.query, table, false)?;
-    let Payload { id, values } = payload::read(call, table, store)?;
+    let Payload { id, values, image } = payload::read(call, table, store)?;
     let id = id.unwrap_or_else(Uuid::new_v4);
     if store.row(table, id).is_some() {
         return Err(Refusal::row_exists());
     }
+    optional::refuse_duplicate(call, table, id, &values, store)?;
     let row = store.insert(table, id, values, call.now);
+    let row = with_image(call, table, row, image, store);
     written(call, table, &row, &query, StatusCode::CREATED, store)
 }
 
@@ -36,7 +39,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
-    if unchanged && query.expand.is_empty() && !call.prefer.annotations {
+    if unchanged && query.expand.is_empty() && !call.prefer.annotations.any() {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
         append(&mut answer, "etag", &row.etag());
         return Ok(answer);
@@ -62,7 +65,11 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
         return Err(Refusal::row_exists());
     }
     let query = Query::read(&call.request.query, table, false)?;
-    let Payload { id: given, values } = payload::read(call, table, store)?;
+    let Payload {
+        id: given,
+        values,
+        image,
+    } = payload::read(call, table, store)?;
     if given.is_some_and(|given| given != id) {
         // Guess: that an id in the body must be the one in the URL.
         return Err(Refusal::payload(
@@ -70,6 +77,7 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
             format_args!("'{}' cannot be changed.", table.primary_id),
         ));
     }
+    optional::refuse_duplicate(call, table, id, &values, store)?;
     let (row, status) = if exists {
         let row = store
             .update(table, id, values, call.now)
@@ -78,7 +86,23 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
     } else {
         (store.insert(table, id, values, call.now), StatusCode::CREATED)
     };
+    let row = with_image(call, table, row, image, store);
     written(call, table, &row, &query, status, store)
+}
+
+/// DOC image-column-data: an image is set and deleted with the other columns of its row.
+fn with_image(
+    call: &Call<'_>,
+    table: &'static Table,
+    row: Row,
+    image: Option<(&'static Blob, Option<File>)>,
+    store: &mut Store,
+) -> Row {
+    let Some((blob, file)) = image else {
+        return row;
+    };
+    store.set_file(table, row.id, blob, file, call.now);
+    store.row(table, row.id).cloned().unwrap_or(row)
 }
 
 pub(super) fn delete(call: &Call<'_>, table: &'static Table, id: Uuid, store: &mut Store) -> Result<Answer, Refusal> {

@@ -12,8 +12,15 @@ pub(super) struct Table {
     pub(super) columns: &'static [Column],
     pub(super) lookups: &'static [Lookup],
     pub(super) collections: &'static [Collection],
-    /// The file column. Real tables have one only where somebody added it: this is the sandbox's own.
-    pub(super) file: Option<&'static str>,
+    pub(super) blobs: &'static [Blob],
+}
+
+/// A column whose content is a file of its own.
+pub(super) struct Blob {
+    pub(super) column: &'static str,
+    /// The column with the id of the content.
+    pub(super) id_column: &'static str,
+    pub(super) image: bool,
 }
 
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub(super) enum Kind {
     Boolean,
     DateTime,
     Guid,
+    /// Base64 in JSON; left out unless it is asked for by name (DOC image-column-data).
+    Binary,
 }
 
 impl Kind {
@@ -42,6 +51,7 @@ impl Kind {
             Kind::Boolean => "Edm.Boolean",
             Kind::DateTime => "Edm.DateTimeOffset",
             Kind::Guid => "Edm.Guid",
+            Kind::Binary => "Edm.Binary",
         }
     }
 }
@@ -91,6 +101,10 @@ impl Table {
 
     pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(super) fn blob(&self, column: &str) -> Option<&'static Blob> {
+        self.blobs.iter().find(|blob| blob.column == column)
     }
 
     pub(super) fn collection(&self, name: &str) -> Option<&'static Collection> {
@@ -165,7 +179,7 @@ pub(super) static TABLES: &[Table] = &[
             rows("opportunity_customer_accounts", "opportunities", "customerid_account"),
             foreign("Account_Tasks"),
         ],
-        file: None,
+        blobs: &[],
     },
     Table {
         entity_set: "contacts",
@@ -193,6 +207,9 @@ pub(super) static TABLES: &[Table] = &[
             // The file's id and its name; the content is below `/sample_contract/$value`.
             read_only("sample_contract", Kind::Guid),
             read_only("sample_contract_name", Kind::Text(256)),
+            column("entityimage", Kind::Binary),
+            read_only("entityimageid", Kind::Guid),
+            read_only("entityimage_url", Kind::Text(200)),
             read_only("createdon", Kind::DateTime),
             read_only("modifiedon", Kind::DateTime),
         ],
@@ -205,7 +222,19 @@ pub(super) static TABLES: &[Table] = &[
             rows("contact_customer_contacts", "contacts", "parentcustomerid_contact"),
             foreign("Contact_Tasks"),
         ],
-        file: Some("sample_contract"),
+        blobs: &[
+            // Real tables have a file column only where somebody added it: this is the sandbox's own.
+            Blob {
+                column: "sample_contract",
+                id_column: "sample_contract",
+                image: false,
+            },
+            Blob {
+                column: "entityimage",
+                id_column: "entityimageid",
+                image: true,
+            },
+        ],
     },
     Table {
         entity_set: "leads",
@@ -235,7 +264,7 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
         collections: &[foreign("Lead_Tasks")],
-        file: None,
+        blobs: &[],
     },
     Table {
         entity_set: "opportunities",
@@ -265,7 +294,7 @@ pub(super) static TABLES: &[Table] = &[
             lookup("parentcontactid", "_parentcontactid_value", "contacts"),
         ],
         collections: &[foreign("Opportunity_Tasks")],
-        file: None,
+        blobs: &[],
     },
 ];
 

@@ -1,13 +1,16 @@
 //! The rows, in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hyper::body::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::file::image;
+use super::journal::Journal;
 use super::path::guid;
-use super::schema::{TABLES, Table};
+use super::schema::{Blob, TABLES, Table};
 use super::seed;
 use crate::clock;
 
@@ -34,7 +37,7 @@ impl Row {
     }
 }
 
-/// The content of a file column.
+/// The content of a file or image column.
 #[derive(Clone)]
 pub(super) struct File {
     pub(super) name: String,
@@ -48,6 +51,9 @@ pub(super) struct Store {
     /// By the id that the row's column holds.
     files: HashMap<Uuid, File>,
     version: u64,
+    /// Rows that are gone, and the version of that.
+    deleted: Vec<(&'static str, Uuid, u64)>,
+    pub(super) journal: Journal,
 }
 
 impl Store {
@@ -56,6 +62,8 @@ impl Store {
             rows: HashMap::new(),
             files: HashMap::new(),
             version: 1_035_540,
+            deleted: Vec::new(),
+            journal: Journal::default(),
         };
         // 2026-01-05, whatever the clock says: tests compare rows.
         let created = 1_767_571_200;
@@ -83,6 +91,17 @@ impl Store {
 
     pub(super) fn row(&self, table: &Table, id: Uuid) -> Option<&Row> {
         self.rows(table).iter().find(|row| row.id == id)
+    }
+
+    /// The version of the last change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The rows that are gone and did not come back, with the version of that.
+    pub(super) fn deleted(&self, table: &Table) -> impl Iterator<Item = (Uuid, u64)> {
+        let gone = |(set, id, _): &&(&str, Uuid, u64)| *set == table.entity_set && self.row(table, *id).is_none();
+        self.deleted.iter().filter(gone).map(|(_, id, version)| (*id, *version))
     }
 
     pub(super) fn insert(&mut self, table: &'static Table, id: Uuid, given: Map<String, Value>, now: i64) -> Row {
@@ -120,35 +139,40 @@ impl Store {
         Some(row.clone())
     }
 
-    pub(super) fn file(&self, row: &Row, column: &str) -> Option<&File> {
-        self.files.get(&row.file_id(column)?)
+    pub(super) fn file(&self, row: &Row, blob: &Blob) -> Option<&File> {
+        self.files.get(&row.file_id(blob.id_column)?)
     }
 
     /// Puts the file, or none, in the place of the one that is there.
-    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, column: &str, file: Option<File>, now: i64) {
-        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(column)) {
+    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, blob: &Blob, file: Option<File>, now: i64) {
+        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
             self.files.remove(&old);
         }
-        let (file_id, name) = match file {
-            Some(file) => {
-                let (id, name) = (Uuid::new_v4(), file.name.clone());
-                self.files.insert(id, file);
-                (id.to_string().into(), name.into())
-            }
-            None => (Value::Null, Value::Null),
-        };
-        let values = Map::from_iter([(column.to_string(), file_id), (format!("{column}_name"), name)]);
+        let file_id = file.as_ref().map(|_| Uuid::new_v4().to_string());
+        let mut values = Map::from_iter([(blob.id_column.to_string(), file_id.clone().into())]);
+        if blob.image {
+            values.extend(image::columns(table, blob, file_id.as_deref()));
+        } else {
+            let name = file.as_ref().map(|file| file.name.clone());
+            values.insert(format!("{}_name", blob.column), name.into());
+        }
+        if let (Some(file), Some(id)) = (file, file_id.as_deref().and_then(guid)) {
+            self.files.insert(id, file);
+        }
         self.update(table, id, values, now);
     }
 
-    pub(super) fn delete(&mut self, table: &Table, id: Uuid) {
-        let file = table.file.and_then(|column| self.row(table, id)?.file_id(column));
-        if let Some(file) = file {
-            self.files.remove(&file);
+    pub(super) fn delete(&mut self, table: &'static Table, id: Uuid) {
+        for blob in table.blobs {
+            if let Some(file) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
+                self.files.remove(&file);
+            }
         }
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
             rows.retain(|row| row.id != id);
         }
+        let version = self.next_version();
+        self.deleted.push((table.entity_set, id, version));
         // Guess: lookups to the row are emptied, as the relationships' usual "remove link" does.
         let gone = Value::from(id.to_string());
         for other in TABLES {
@@ -162,6 +186,38 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
+    pub(super) fn snapshot(&self) -> Value {
+        let tables: BTreeMap<&str, BTreeMap<String, Value>> = self
+            .rows
+            .iter()
+            .map(|(set, rows)| {
+                let row = |row: &Row| {
+                    (
+                        row.id.to_string(),
+                        json!({"version": row.version, "values": row.values}),
+                    )
+                };
+                (*set, rows.iter().map(row).collect())
+            })
+            .collect();
+        let files: BTreeMap<String, Value> = self
+            .files
+            .iter()
+            .map(|(id, file)| {
+                let hash: String = Sha256::digest(&file.content)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                (
+                    id.to_string(),
+                    json!({"name": file.name, "size": file.content.len(), "sha256": hash}),
+                )
+            })
+            .collect();
+        json!({"tables": tables, "files": files})
     }
 
     fn next_version(&mut self) -> u64 {

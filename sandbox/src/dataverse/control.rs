@@ -1,0 +1,58 @@
+//! What tests set about Dataverse while it runs.
+
+use super::journal::{CommittedWrite, Journal};
+use super::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
+use crate::Sandbox;
+use crate::response::lock;
+
+impl Sandbox {
+    /// The status of batches that stop at their first failure, from now on.
+    pub fn set_batch_failure_status(&self, status: BatchFailureStatus) {
+        self.change(|settings| settings.batch_failure_status = status);
+    }
+
+    /// How answers to batches are written from now on.
+    pub fn set_batch_dialect(&self, dialect: BatchDialect) {
+        self.change(|settings| settings.batch_dialect = dialect);
+    }
+
+    /// How Dataverse's errors are written from now on, but for those of faults.
+    pub fn set_error_shape(&self, shape: ErrorShape) {
+        self.change(|settings| settings.error_shape = shape);
+    }
+
+    /// The size of a chunk that uploads are told from now on, in bytes; at least one. A chunk may not be larger.
+    pub fn set_file_chunk_size(&self, bytes: u64) {
+        self.change(|settings| settings.chunk_size = bytes.max(1));
+    }
+
+    /// The largest file from now on, in bytes: a larger one is refused with 0x80044a02. Images have at most 30 MB.
+    pub fn set_largest_file(&self, bytes: u64) {
+        self.change(|settings| settings.largest_file = bytes);
+    }
+
+    /// Whether a chunk of an upload that comes again is refused. It is not documented; by default it is accepted.
+    pub fn refuse_repeated_chunks(&self, refuse: bool) {
+        self.change(|settings| settings.refuse_repeated_chunks = refuse);
+    }
+
+    /// Every write that took effect so far, in order; of very many only the last 100,000.
+    pub fn committed_writes(&self) -> Vec<CommittedWrite> {
+        lock(&self.state.dataverse.store).journal.all()
+    }
+
+    /// Forgets the writes that took effect so far.
+    pub fn clear_committed_writes(&self) {
+        lock(&self.state.dataverse.store).journal = Journal::default();
+    }
+
+    /// All the data as JSON, always in the same order: equal bytes are equal data, the rows' versions included.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let snapshot = lock(&self.state.dataverse.store).snapshot();
+        snapshot.to_string().into_bytes()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut lock(&self.state.dataverse.settings));
+    }
+}
