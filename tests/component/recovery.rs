@@ -28,7 +28,7 @@ fn down(status: u16) -> Fault {
 
 /// A client with a token, so that faults meet what is sent next.
 fn signed_in(tenant: &Tenant) -> Client {
-    let mut client = tenant.client();
+    let mut client = within(tenant, 30_000);
     client.token().unwrap();
     client
 }
@@ -317,7 +317,7 @@ fn a_revoked_token_is_replaced_once_even_for_a_create() {
     tenant.sandbox.revoke_tokens();
     assert_eq!(client.post("contacts", ROW).unwrap().attempts, 2);
     assert_eq!(rows(&mut client, "Once"), 1);
-    tenant.sandbox.misbehave(down(401).times(3));
+    tenant.sandbox.misbehave(down(401).times(2));
     let error = dataverse_error(client.post("contacts", ROW).unwrap_err());
     assert_eq!(
         (error.status, error.attempts, error.may_have_taken_effect),

@@ -63,11 +63,7 @@ fn pages_annotations_and_the_callers_preferences_go_together() {
         annotations: Some("*".to_owned()),
         ..NO_REQUEST_OPTIONS
     };
-    let asked = with_header(
-        get("contacts?$select=lastname,_ownerid_value", options),
-        "Prefer",
-        "respond-sync",
-    );
+    let asked = with_header(get("contacts?$select=lastname", options), "Prefer", "respond-sync");
     let page = client.send(&asked).unwrap();
     assert_eq!(json(&page)["value"].as_array().unwrap().len(), 2);
     assert!(page.next_link.is_some());
@@ -256,10 +252,9 @@ fn a_shell_names_only_the_options_it_means() {
     );
     let answer = instance.invoke(&call).unwrap();
     assert!(answer.starts_with("ok({status: 200,"), "{answer}");
-    assert!(
-        answer.contains("attempts: 1, rate-limit: {remaining-requests: "),
-        "{answer}"
-    );
+    for part in ["attempts: 1", "rate-limit: ", "recommended-parallelism: "] {
+        assert!(answer.contains(part), "{answer}");
+    }
     let sent = tenant.sandbox.requests().pop().unwrap();
     assert_eq!(sent.header("if-match"), Some("*"));
     assert_eq!(sent.header("prefer"), Some("return=representation"));
