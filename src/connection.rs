@@ -5,8 +5,8 @@ use std::rc::Rc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
+use crate::attempts::{Attempts, counted};
 use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause};
-use crate::error::Asked;
 use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
 use crate::odata::Prepared;
 use crate::odata::answer;
@@ -49,22 +49,18 @@ impl Connection {
     /// # Errors
     /// As `whoami` in `wit/dataverse.wit`.
     pub async fn whoami(&self, host: &impl Host) -> Result<Identity, Error> {
-        let request = types::Request {
-            method: Method::Get,
-            path: "WhoAmI".to_owned(),
-            headers: Vec::new(),
-            body: None,
-        };
+        let request = types::Request::new(Method::Get, "WhoAmI");
         let request = Prepared::new(&self.settings, request, new_guid(host))?;
         let response = self.send(host, &request).await?;
         WhoAmI::read(&response.body).ok_or_else(|| {
             let detail = "the answer to WhoAmI does not hold the three ids: is this a Dataverse environment?";
             let failure = Failure::new(OutageCause::UnusableAnswer, detail);
             let origin = self.settings.environment.to_string();
-            request.asked(&origin).outage(Failure {
+            let failure = Failure {
                 status: Some(response.status),
                 ..failure
-            })
+            };
+            counted(request.asked(&origin).outage(failure), response.attempts)
         })
     }
 
@@ -106,20 +102,47 @@ impl Connection {
         self.tokens.refuse(refused, headers)
     }
 
+    /// Sends a request, and again where `odata-request` in `wit/dataverse.wit` says so.
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
         let origin = self.settings.environment.to_string();
         let asked = request.asked(&origin);
         let budget = self.budget(host);
-        let mut acquired = self.token(host, &budget).await?;
-        let mut answer = self.attempt(host, request, &acquired, &asked).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED && !answer::is_multipart(answer.headers()) {
-            // Refused before anything was done, so that even a write may be sent again.
-            if self.refuse(&acquired, answer.headers()) {
-                acquired = self.token(host, &budget).await?;
-                answer = self.attempt(host, request, &acquired, &asked).await?;
+        let mut attempts = Attempts::default();
+        let mut is_renewed = false;
+        loop {
+            let acquired = match self.token(host, &budget).await {
+                Ok(acquired) => acquired,
+                Err(error) => return Err(attempts.conclude(error)),
+            };
+            attempts.begin();
+            let answer = self.attempt(host, request, &acquired).await;
+            if let Ok(answer) = &answer
+                && answer.status() == StatusCode::UNAUTHORIZED
+                && !answer::is_multipart(answer.headers())
+                && self.refuse(&acquired, answer.headers())
+                && !is_renewed
+            {
+                // Refused before anything was done, so that even a write may be sent again.
+                is_renewed = true;
+                continue;
+            }
+            let outcome = match answer {
+                Ok(answer) => answer::read(answer, &asked, acquired.token.reveal(), host.now()),
+                Err(failure) => Err(asked.outage(failure)),
+            };
+            match outcome {
+                Ok(response) => {
+                    return Ok(types::Response {
+                        attempts: attempts.made(),
+                        ..response
+                    });
+                }
+                Err(error) if attempts.wait(host, &budget, &error, request.is_repeatable()).await => {
+                    attempts.note(error);
+                }
+                Err(error) => return Err(attempts.conclude(error)),
             }
         }
-        answer::read(answer, &asked, acquired.token.reveal(), host.now())
     }
 
     async fn attempt(
@@ -127,16 +150,13 @@ impl Connection {
         host: &impl Host,
         request: &Prepared,
         acquired: &Acquired,
-        asked: &Asked<'_>,
-    ) -> Result<http::Response<Vec<u8>>, Error> {
+    ) -> Result<http::Response<Vec<u8>>, Failure> {
         let mut sent = http::Request::new(request.body());
         *sent.method_mut() = request.method().clone();
         *sent.uri_mut() = request.uri().clone();
         *sent.headers_mut() = request.headers().clone();
         authorise(sent.headers_mut(), &acquired.token);
-        exchange(host, sent, &self.settings.timeouts, self.settings.max_answer_bytes)
-            .await
-            .map_err(|failure| asked.outage(failure))
+        exchange(host, sent, &self.settings.timeouts, self.settings.max_answer_bytes).await
     }
 }
 
@@ -195,12 +215,7 @@ mod tests {
     }
 
     fn get(connection: &Connection, host: &FakeHost) -> Result<u16, Error> {
-        let request = types::Request {
-            method: Method::Get,
-            path: "contacts".to_owned(),
-            headers: Vec::new(),
-            body: None,
-        };
+        let request = types::Request::new(Method::Get, "contacts");
         block_on(connection.odata_request(host, request)).map(|response| response.status)
     }
 
@@ -229,6 +244,168 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(host.sent.borrow().len(), 2);
+    }
+
+    const DOWN: (u16, &[&str]) = (503, &[]);
+    const THROTTLED: (u16, &[&str]) = (429, &[r#"{"error":{"code":"0x80072322","message":"slow down"}}"#]);
+    const BROKEN: (u16, &[&str]) = (200, &["BROKEN"]);
+    const REFUSED: (u16, &[&str]) = (200, &["REFUSED"]);
+    const CUT: (u16, &[&str]) = (200, &["{", "CUT"]);
+    const GONE: (u16, &[&str]) = (404, &[r#"{"error":{"code":"0x80040217","message":"gone"}}"#]);
+    const CHANGED: (u16, &[&str]) = (412, &[r#"{"error":{"code":"0x80060882","message":"changed"}}"#]);
+    const NO_TOKEN: (u16, &[&str]) = (400, &[r#"{"error":"invalid_client","error_codes":[7000215]}"#]);
+
+    /// How often a request was sent and what came of it: the status, or the error's case, and whether it may have taken effect.
+    fn outcome(
+        method: Method,
+        header: Option<(&str, &str)>,
+        answers: &[(u16, &'static [&'static str])],
+    ) -> (u32, Result<u16, (&'static str, bool)>) {
+        let host = FakeHost::new(std::iter::once(TOKEN).chain(answers.iter().copied()));
+        let mut request = types::Request::new(method, "contacts");
+        request
+            .headers
+            .extend(header.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        match block_on(connection().odata_request(&host, request)) {
+            Ok(response) => (response.attempts, Ok(response.status)),
+            Err(Error::Dataverse(error)) => (error.attempts, Err(("dataverse", error.may_have_taken_effect))),
+            Err(Error::Throttled(error)) => (error.attempts, Err(("throttled", error.may_have_taken_effect))),
+            Err(Error::Unavailable(error)) => (error.attempts, Err(("unavailable", error.may_have_taken_effect))),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_the_second_time_is_sent_again() {
+        let repeatable = [
+            (Method::Get, None),
+            (Method::Put, None),
+            (Method::Delete, None),
+            (Method::Patch, Some(("If-Match", "*"))),
+            (Method::Patch, Some(("If-Match", "W/\"1\""))),
+            (Method::Patch, Some(("If-None-Match", "*"))),
+        ];
+        for (method, header) in repeatable {
+            for failed in [DOWN, (502, &[]), (504, &[]), BROKEN] {
+                assert_eq!(
+                    outcome(method, header, &[failed, FINE]),
+                    (2, Ok(200)),
+                    "{method:?} {failed:?}"
+                );
+                let (sent, outcome) = outcome(method, header, &[failed; 5]);
+                assert_eq!(
+                    (sent, outcome),
+                    (4, Err(("unavailable", method != Method::Get))),
+                    "given up"
+                );
+            }
+        }
+        assert_eq!(outcome(Method::Get, None, &[CUT, FINE]), (2, Ok(200)));
+    }
+
+    #[test]
+    fn what_could_happen_twice_is_not_sent_again() {
+        for (method, header) in [
+            (Method::Post, None),
+            (Method::Patch, None),
+            (Method::Patch, Some(("If-None-Match", "null"))),
+            (Method::Post, Some(("If-Match", "*"))),
+        ] {
+            for failed in [DOWN, (502, &[]), (504, &[]), BROKEN, CUT] {
+                let outcome = outcome(method, header, &[failed, FINE]);
+                assert_eq!(outcome, (1, Err(("unavailable", true))), "{method:?} {failed:?}");
+            }
+        }
+        let done = outcome(Method::Patch, Some(("If-Match", "W/\"1\"")), &[CUT, FINE]);
+        assert_eq!(
+            done,
+            (1, Err(("unavailable", true))),
+            "it was carried out, by its status"
+        );
+    }
+
+    #[test]
+    fn what_did_nothing_is_sent_again_whatever_it_is() {
+        for method in [Method::Get, Method::Post, Method::Patch, Method::Put, Method::Delete] {
+            assert_eq!(outcome(method, None, &[REFUSED, FINE]), (2, Ok(200)), "{method:?}");
+            assert_eq!(
+                outcome(method, None, &[THROTTLED, THROTTLED, FINE]),
+                (3, Ok(200)),
+                "{method:?}"
+            );
+            assert_eq!(
+                outcome(method, None, &[REFUSED; 5]),
+                (4, Err(("unavailable", false))),
+                "{method:?}"
+            );
+            let (sent, outcome) = outcome(method, None, &[THROTTLED; 20]);
+            assert_eq!(outcome, Err(("throttled", false)));
+            assert!((4..8).contains(&sent), "{sent} attempts within 30 s");
+        }
+    }
+
+    #[test]
+    fn refusals_are_final() {
+        for status in [400, 403, 404, 408, 412, 500, 501] {
+            let (sent, outcome) = outcome(Method::Get, None, &[(status, &[]), FINE]);
+            assert_eq!((sent, outcome), (1, Err(("dataverse", false))), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_earlier_attempt_that_may_have_acted_is_not_forgotten() {
+        let unsure = |method, header, answers: &[_]| {
+            let (sent, outcome) = outcome(method, header, answers);
+            assert_eq!(sent, 2);
+            outcome.unwrap_err()
+        };
+        let version = Some(("If-Match", "W/\"1\""));
+        assert_eq!(unsure(Method::Delete, None, &[BROKEN, GONE]), ("dataverse", true));
+        assert_eq!(unsure(Method::Patch, version, &[BROKEN, CHANGED]), ("dataverse", true));
+        assert_eq!(
+            outcome(Method::Delete, None, &[REFUSED, GONE]),
+            (2, Err(("dataverse", false)))
+        );
+        assert_eq!(
+            outcome(Method::Get, None, &[BROKEN, GONE]),
+            (2, Err(("dataverse", false)))
+        );
+
+        let (_, last) = outcome(Method::Put, None, &[&[BROKEN][..], &[THROTTLED; 20]].concat());
+        assert_eq!(last, Err(("throttled", true)));
+        let (_, last) = outcome(Method::Put, None, &[BROKEN, REFUSED, REFUSED, REFUSED]);
+        assert_eq!(last, Err(("unavailable", true)));
+        let (sent, last) = outcome(Method::Put, None, &[BROKEN, STALE, NO_TOKEN]);
+        assert_eq!(
+            (sent, last),
+            (2, Err(("unavailable", true))),
+            "rather than Entra ID's error"
+        );
+    }
+
+    #[test]
+    fn a_refusal_after_an_unknown_end_says_so() {
+        let host = FakeHost::new([TOKEN, BROKEN, GONE]);
+        let request = types::Request::new(Method::Delete, "contacts(1)");
+        match block_on(connection().odata_request(&host, request)) {
+            Err(Error::Dataverse(error)) => {
+                let advice = error.advice.unwrap();
+                assert!(advice.starts_with("an earlier attempt"), "{advice}");
+                assert!(advice.contains("no row has this id"), "{advice}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_token_is_replaced_once_in_a_call() {
+        let connection = connection();
+        let host = FakeHost::new([TOKEN, FINE, STALE, NEW_TOKEN, BROKEN, STALE, TOKEN, FINE]);
+        get(&connection, &host).unwrap();
+        match get(&connection, &host) {
+            Err(Error::Dataverse(error)) => assert_eq!((error.status, error.attempts), (401, 3)),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

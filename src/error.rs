@@ -69,6 +69,7 @@ impl Asked<'_> {
             detail: format!("{}, {setting}: {}", self.origin, failure.detail),
             status: failure.status,
             may_have_taken_effect: self.writes && failure.sent,
+            attempts: 1,
             retry_after_seconds: failure.retry_after_seconds,
             request_id: failure.request_id,
             client_request_id: self.client_request_id.to_owned(),

@@ -234,7 +234,8 @@ pub mod fake {
     }
 
     impl FakeHost {
-        /// Answers these in turn: a status, a body in chunks.
+        /// Answers these in turn: a status, a body in chunks. A chunk `"BROKEN"` is a connection that breaks before the
+        /// answer, `"REFUSED"` none at all.
         pub fn new(answers: impl IntoIterator<Item = (u16, &'static [&'static str])>) -> Self {
             let answer = |(status, chunks): (u16, &[&'static str])| {
                 let mut response = Response::new(chunks.to_vec());
@@ -284,6 +285,10 @@ pub mod fake {
             }
             self.sent.borrow_mut().push(Request::from_parts(head, bytes));
             match self.answers.borrow_mut().pop_front() {
+                Some(answer) if answer.body() == &["BROKEN"] => Err(cut_off()),
+                Some(answer) if answer.body() == &["REFUSED"] => {
+                    Err(Failure::not_sent(OutageCause::NoConnection, "refused"))
+                }
                 Some(answer) => Ok(answer.map(VecDeque::from)),
                 None => Err(cut_off()),
             }

@@ -57,6 +57,19 @@ pub fn certificate(pem: impl Into<String>) -> types::Credential {
 pub fn secret(secret: impl Into<String>) -> types::Credential {
     types::Credential::Secret(secret.into())
 }
+/// Request options that say nothing.
+pub const NO_REQUEST_OPTIONS: types::RequestOptions = types::RequestOptions {
+    return_representation: None,
+    annotations: None,
+    page_size: None,
+    track_changes: None,
+    condition: None,
+    caller: None,
+    strong_consistency: None,
+    suppress_duplicate_detection: None,
+    bypass_custom_logic: None,
+    suppress_flows: None,
+};
 
 /// How much of what an instance prints is kept, in bytes.
 const MAX_OUTPUT: usize = 1 << 20;

@@ -10,10 +10,12 @@ use super::links::{JsonLinks, Origins, replace_in_query};
 use super::multipart::{MultipartLinks, boundary_of};
 use super::reply::{Refusal, Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten};
+use crate::attempts::counted;
 use crate::connection::{Connection, authorise};
 use crate::contract::types::{DataverseError, Error, Service};
 use crate::error::Asked;
 use crate::host::{Body, Failure, Host};
+use crate::odata::advice::advice;
 use crate::odata::answer::is_multipart;
 use crate::odata::url::refuse_dot_segments;
 use crate::token::Token;
@@ -24,10 +26,6 @@ const MAX_HELD: usize = 1 << 20;
 
 /// What uploads of files carry (Microsoft's page "Use file column data"). A file is its owner's, even one that is JSON.
 const FILE_HEADERS: [&str; 3] = ["content-range", "x-ms-file-name", "x-ms-transfer-mode"];
-
-/// How long to wait before a read is sent again, and how long a call may have taken for it to be sent again at all.
-const PAUSE: Duration = Duration::from_millis(500);
-const BUDGET: Duration = Duration::from_secs(10);
 
 /// Whether a path is `/api/data/v9.2` or below it, or another version's.
 pub fn is_web_api(path: &str) -> bool {
@@ -211,10 +209,11 @@ impl<H: Host> Sending<'_, H> {
     /// here, after a 401 to a token that was kept.
     async fn send<B: Body>(&self, upload: Upload<B>) -> Result<(Response<H::Body>, Times), Refusal> {
         let mut upload = Some(upload);
-        let begin = self.host.elapsed();
         let budget = self.connection.budget(self.host);
         let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
+        let mut attempts: u32 = 0;
         loop {
+            attempts = attempts.saturating_add(1);
             let start = self.host.elapsed();
             let acquired = self
                 .connection
@@ -232,13 +231,12 @@ impl<H: Host> Sending<'_, H> {
                 Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_multipart(answer.headers()) => {
                     let may_do_better = self.connection.refuse(&acquired, answer.headers());
                     if !(may_do_better && has_body_left) {
-                        return Err(Refusal::from_error(refused_token(self.id)));
+                        return Err(Refusal::from_error(refused_token(self.id, attempts)));
                     }
                 }
                 Ok(answer) => return Ok((answer, times)),
-                Err(_) if may_repeat && has_body_left && self.host.elapsed().saturating_sub(begin) < BUDGET => {
+                Err(_) if may_repeat && has_body_left && budget.pause(self.host, 1, None).await => {
                     may_repeat = false;
-                    self.host.sleep(PAUSE).await;
                 }
                 Err(failure) => {
                     let writes = *self.method != Method::GET && *self.method != Method::HEAD;
@@ -249,7 +247,7 @@ impl<H: Host> Sending<'_, H> {
                         writes,
                         client_request_id: self.id,
                     };
-                    return Err(Refusal::from_error(asked.outage(failure)));
+                    return Err(Refusal::from_error(counted(asked.outage(failure), attempts)));
                 }
             }
         }
@@ -289,13 +287,21 @@ impl<H: Host> Sending<'_, H> {
     }
 }
 
-fn refused_token(id: &str) -> Error {
+fn refused_token(id: &str, attempts: u32) -> Error {
     Error::Dataverse(DataverseError {
         status: 401,
         may_have_taken_effect: false,
+        attempts,
         code: String::new(),
-        message: "Dataverse does not accept the gateway's token: is its scope the environment's URL?".to_owned(),
+        code_number: None,
+        message: "Dataverse does not accept the gateway's token".to_owned(),
+        inner_message: None,
+        help_link: None,
+        trace_text: None,
+        advice: advice(401, "", ""),
+        retry_after_seconds: None,
         request_id: None,
+        service_request_ids: Vec::new(),
         client_request_id: id.to_owned(),
     })
 }

@@ -113,6 +113,8 @@ pub struct Refusal {
     code: String,
     message: String,
     service: &'static str,
+    /// What to do about it.
+    advice: Option<String>,
     /// Dataverse's id of the request.
     request_id: Option<String>,
     headers: HeaderMap,
@@ -125,6 +127,7 @@ impl Refusal {
             code: String::new(),
             message: message.into(),
             service: "gateway",
+            advice: None,
             request_id: None,
             headers: HeaderMap::new(),
         }
@@ -213,6 +216,7 @@ impl Refusal {
                 Self {
                     code: error.code,
                     service: "dataverse",
+                    advice: error.advice,
                     request_id: error.request_id,
                     ..Self::new(
                         StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
@@ -228,6 +232,7 @@ impl Refusal {
                 let mut refusal = Self {
                     code: throttling.code,
                     service,
+                    advice: throttling.advice,
                     request_id: throttling.request_id,
                     ..Self::new(status, throttling.message)
                 };
@@ -278,6 +283,8 @@ impl Refusal {
             status: u16,
             service: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
+            advice: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             request_id: Option<&'a str>,
             client_request_id: &'a str,
         }
@@ -286,6 +293,7 @@ impl Refusal {
             message: &self.message,
             status: self.status.as_u16(),
             service: self.service,
+            advice: self.advice.as_deref(),
             request_id: self.request_id.as_deref(),
             client_request_id: id,
         };

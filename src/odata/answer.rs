@@ -4,10 +4,11 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
-use crate::contract::types::{self, DataverseError, Error, OutageCause, Service, Throttling};
-use crate::error::{Asked, redact};
+use super::advice::advice;
+use super::refusal::Refusal;
+use crate::contract::types::{self, DataverseError, Error, OutageCause, RateLimit, Service, Throttling};
+use crate::error::Asked;
 use crate::host::{Failure, is_guid};
 use crate::retry::retry_after;
 
@@ -37,26 +38,43 @@ pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64)
         );
         return Err(failed(OutageCause::UnusableAnswer, detail));
     }
-    let said = Said::read(&head, &body, token);
+    let refusal = Refusal::read(&head.headers, &body, token);
+    let advice = advice(status.as_u16(), &refusal.code, &refusal.message);
     Err(match status {
         StatusCode::TOO_MANY_REQUESTS => Error::Throttled(Throttling {
             service: Service::Dataverse,
             retry_after_seconds: retry_after(&head.headers, now),
-            code: said.code,
-            message: said.message,
+            may_have_taken_effect: false,
+            attempts: 1,
+            code: refusal.code,
+            message: refusal.message,
+            advice,
             request_id: request_id(&head.headers),
             client_request_id: asked.client_request_id.to_owned(),
         }),
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            let detail = format!("Dataverse answered {} {}: {}", status.as_u16(), said.code, said.message);
+            let detail = format!(
+                "Dataverse answered {} {}: {}",
+                status.as_u16(),
+                refusal.code,
+                refusal.message
+            );
             failed(OutageCause::ServiceUnavailable, detail)
         }
         _ => Error::Dataverse(DataverseError {
             status: status.as_u16(),
             may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
-            code: said.code,
-            message: said.message,
+            attempts: 1,
+            code_number: refusal.code_number(),
+            code: refusal.code,
+            message: refusal.message,
+            inner_message: refusal.inner_message,
+            help_link: refusal.help_link,
+            trace_text: refusal.trace_text,
+            advice,
+            retry_after_seconds: retry_after(&head.headers, now),
             request_id: request_id(&head.headers),
+            service_request_ids: service_request_ids(&head.headers),
             client_request_id: asked.client_request_id.to_owned(),
         }),
     })
@@ -88,6 +106,8 @@ fn done(head: &Parts, body: Vec<u8>) -> Result<types::Response, String> {
         etag: text_of(&head.headers, "etag").or(control.etag),
         entity_id: entity_url.as_deref().and_then(id_in),
         entity_url,
+        attempts: 1,
+        rate_limit: rate_limit(&head.headers),
         headers: listed(&head.headers),
         body,
     })
@@ -115,77 +135,40 @@ impl Control {
     }
 }
 
-/// What a body says of an error.
-struct Said {
-    code: String,
-    message: String,
-}
-
-impl Said {
-    fn read(head: &Parts, body: &[u8], token: &str) -> Self {
-        Self::json(body, token).unwrap_or_else(|| Self::text(head, body, token))
-    }
-
-    /// Dataverse's own shape, or the flat one of the layers before it.
-    fn json(body: &[u8], token: &str) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        let text = |value: Option<&Value>| match value? {
-            Value::String(text) => Some(redact(text, &[token])),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        if let Some(error) = body.get("error").filter(|error| error.is_object()) {
-            return Some(Self {
-                code: text(error.get("code")).unwrap_or_default(),
-                message: text(error.get("message")).unwrap_or_default(),
-            });
-        }
-        Some(Self {
-            message: text(body.get("ExceptionMessage")).or_else(|| text(body.get("Message")))?,
-            code: text(body.get("ErrorCode")).unwrap_or_default(),
-        })
-    }
-
-    /// What came instead: the beginning of it, on one line.
-    fn text(head: &Parts, body: &[u8], token: &str) -> Self {
-        const SHOWN: usize = 300;
-        let content_type = text_of(&head.headers, header::CONTENT_TYPE.as_str());
-        // Enough that a token which begins in what is shown is there whole, and so is found.
-        let read = body.len().min(token.len().saturating_add(4 * SHOWN));
-        let text = String::from_utf8_lossy(body.get(..read).unwrap_or_default());
-        let text = redact(&text, &[token]);
-        let shown: String = text
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .take(SHOWN)
-            .collect();
-        let message = format!(
-            "the answer is not Dataverse's JSON ({}, {} bytes){}{shown}",
-            content_type.as_deref().unwrap_or("no content type"),
-            body.len(),
-            if shown.is_empty() { "" } else { ": " },
-        );
-        Self {
-            code: String::new(),
-            message,
-        }
-    }
-}
-
-/// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does: the header
-/// comes twice, and some proxies join the two with a comma.
+/// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    text_of(headers, "req_id").or_else(|| {
-        let ids = headers
-            .get_all("x-ms-service-request-id")
-            .iter()
-            .next_back()?
-            .to_str()
-            .ok()?;
-        ids.rsplit(',').next().map(|id| id.trim().to_owned())
-    })
+    text_of(headers, "req_id").or_else(|| service_request_ids(headers).pop())
+}
+
+/// The header comes twice, and some proxies join the two with a comma.
+fn service_request_ids(headers: &HeaderMap) -> Vec<String> {
+    headers
+        .get_all("x-ms-service-request-id")
+        .iter()
+        .filter_map(|ids| ids.to_str().ok())
+        .flat_map(|ids| ids.split(','))
+        .map(|id| id.trim().to_owned())
+        .collect()
+}
+
+/// The headers of Microsoft's page "Service protection API limits".
+fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
+    let number = |name| whole_number(&text_of(headers, name)?);
+    let limit = RateLimit {
+        remaining_requests: number("x-ms-ratelimit-burst-remaining-xrm-requests"),
+        remaining_seconds: number("x-ms-ratelimit-time-remaining-xrm-requests"),
+        recommended_parallelism: number("x-ms-dop-hint"),
+    };
+    let says_something = limit.remaining_requests.is_some()
+        || limit.remaining_seconds.is_some()
+        || limit.recommended_parallelism.is_some();
+    says_something.then_some(limit)
+}
+
+/// Of a number such as `1,200.00`, with separators of thousands and a fraction, which is left out.
+fn whole_number(text: &str) -> Option<u32> {
+    let whole = text.trim().split('.').next()?;
+    whole.replace(',', "").parse().ok()
 }
 
 /// The GUID in the last parentheses of `.../contacts(00000000-0000-0000-0000-000000000000)`.
@@ -201,7 +184,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/json")
 }
 
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The first header of that name, if it is text.
+pub fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
@@ -276,5 +260,37 @@ mod tests {
         );
         assert_eq!(request_id(&headers(&[("req_id", "c"), twice[0]])).as_deref(), Some("c"));
         assert_eq!(request_id(&HeaderMap::new()), None);
+        assert_eq!(service_request_ids(&headers(&twice)), ["a", "b"]);
+        assert_eq!(
+            service_request_ids(&headers(&[("x-ms-service-request-id", "a, b")])),
+            ["a", "b"]
+        );
+    }
+
+    #[test]
+    fn the_rate_limit_is_numbers() {
+        let limit = rate_limit(&headers(&[
+            ("x-ms-ratelimit-time-remaining-xrm-requests", "1,200.00"),
+            ("x-ms-ratelimit-burst-remaining-xrm-requests", "5999"),
+            ("x-ms-dop-hint", "48"),
+        ]))
+        .unwrap();
+        assert_eq!(limit.remaining_requests, Some(5999));
+        assert_eq!(limit.remaining_seconds, Some(1200));
+        assert_eq!(limit.recommended_parallelism, Some(48));
+        assert!(rate_limit(&HeaderMap::new()).is_none());
+        for (text, number) in [
+            ("1,199.97", Some(1199)),
+            ("1,234,567", Some(1_234_567)),
+            ("0.5", Some(0)),
+            (" 7 ", Some(7)),
+            ("-1", None),
+            ("", None),
+            (".5", None),
+            ("many", None),
+            ("99999999999", None),
+        ] {
+            assert_eq!(whole_number(text), number, "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use super::prefer;
 use crate::error::Faults;
 
 /// The header by which Dataverse's logs know the caller's own id of a request.
@@ -61,6 +62,8 @@ pub fn compose(
             Err((field, reason)) => faults.add(&field, reason),
         }
     }
+
+    prefer::merge(&mut headers);
 
     let mut default = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
@@ -157,7 +160,8 @@ mod tests {
         assert!(faults.is_empty());
         assert_eq!(headers["accept"], "application/xml");
         assert_eq!(headers["x-ms-client-request-id"], "mine");
-        assert_eq!(headers.get_all("prefer").iter().count(), 2);
+        let preferences: Vec<_> = headers.get_all("prefer").iter().collect();
+        assert_eq!(preferences, ["odata.maxpagesize=5,return=representation"]);
         assert_eq!(headers.get_all("accept").iter().count(), 1);
     }
 

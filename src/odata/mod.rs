@@ -1,15 +1,32 @@
 //! The Web API on the wire: where a request goes, the headers it carries, what an answer says
 //! (Microsoft's page "Compose HTTP requests and handle errors").
 
+pub mod advice;
 pub mod answer;
 pub mod headers;
+pub mod options;
+mod prefer;
+mod refusal;
 pub mod url;
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, header};
 
 use crate::contract::types::{self, Error, Service};
 use crate::error::{Asked, Faults};
 use crate::settings::Settings;
+
+impl types::Request {
+    /// Without headers, body and options.
+    pub fn new(method: types::Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: None,
+            options: None,
+        }
+    }
+}
 
 /// A request that has been checked and lacks only the token.
 pub struct Prepared {
@@ -32,13 +49,16 @@ impl Prepared {
         if let Err(reason) = check_body(&method, request.body.as_deref(), settings.max_request_bytes) {
             faults.add("body", reason);
         }
-        let headers = headers::compose(
+        let mut headers = headers::compose(
             &request.headers,
             &method,
             request.body.as_deref(),
             &client_request_id,
             &mut faults,
         );
+        if let Some(options) = &request.options {
+            options::apply(options, &method, &mut headers, &mut faults);
+        }
         match uri {
             Some(uri) if faults.is_empty() => {
                 let client_request_id = headers
@@ -64,6 +84,21 @@ impl Prepared {
             origin,
             writes: self.method != Method::GET,
             client_request_id: &self.client_request_id,
+        }
+    }
+
+    /// Whether it changes no more when it is sent twice. A `PATCH` under `If-Match: *` writes the same again; under a version or
+    /// `If-None-Match: *` the second is refused once the first was carried out. Without a condition it could create anew what
+    /// was deleted in between.
+    pub fn is_repeatable(&self) -> bool {
+        match self.method {
+            Method::GET | Method::PUT | Method::DELETE => true,
+            Method::PATCH => {
+                let creates_only = |value| value == "*";
+                self.headers.contains_key(header::IF_MATCH)
+                    || self.headers.get(header::IF_NONE_MATCH).is_some_and(creates_only)
+            }
+            _ => false,
         }
     }
 

@@ -45,8 +45,11 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str)
         return Err(Error::Throttled(Throttling {
             service: Service::EntraId,
             retry_after_seconds: retry_after(&head.headers, now),
+            may_have_taken_effect: false,
+            attempts: 1,
             code: String::new(),
             message: "Entra ID wants fewer token requests".to_owned(),
+            advice: None,
             request_id: request_id(&head.headers),
             client_request_id: asked.client_request_id.to_owned(),
         }));

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::endpoint::{Granted, TokenRequest};
 use super::{advice, endpoint};
+use crate::attempts::counted;
 use crate::contract::types::{EntraError, Error, UsedCredential};
 use crate::credential::{Credential, Named, ends_soon};
 use crate::error::{Faults, date};
@@ -109,7 +110,7 @@ impl Experience {
             }
             failed = u32::saturating_add(failed, 1);
             if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
-                return Err(error);
+                return Err(counted(error, failed));
             }
         }
     }

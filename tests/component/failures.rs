@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use embedded_host::types::{Method, Options, OutageCause, Service, Settings};
-use embedded_host::{DEFAULT_OPTIONS, HttpError, Network, Reply};
+use embedded_host::{HttpError, Network, Reply};
 
 use crate::support::{
-    Client, Server, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, read_body, request,
-    settings_for, token_answer, with_body, with_options,
+    Client, NO_RETRIES, Server, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, read_body,
+    request, settings_for, token_answer, with_body, with_options,
 };
 
 /// Asserts the cause for a read and for a write, of which only the write may have taken effect.
@@ -85,7 +85,7 @@ fn a_server_that_never_answers_is_given_up() {
     });
     let options = Options {
         first_byte_timeout_ms: Some(200),
-        ..DEFAULT_OPTIONS
+        ..NO_RETRIES
     };
     let settings = with_options(settings_for(&server.origin()), options);
     let start = Instant::now();
@@ -106,7 +106,7 @@ fn an_answer_that_stalls_is_given_up() {
     });
     let options = Options {
         between_bytes_timeout_ms: Some(200),
-        ..DEFAULT_OPTIONS
+        ..NO_RETRIES
     };
     let settings = with_options(settings_for(&server.origin()), options);
     let start = Instant::now();
@@ -125,7 +125,7 @@ fn a_host_without_timeouts_is_given_up_all_the_same() {
         Options {
             connect_timeout_ms: Some(100),
             first_byte_timeout_ms: Some(200),
-            ..DEFAULT_OPTIONS
+            ..NO_RETRIES
         },
     );
     let (mut client, _) = answered(&settings, |request| {
@@ -181,7 +181,7 @@ fn an_upload_that_stalls_is_given_up() {
     let options = Options {
         first_byte_timeout_ms: Some(300),
         connect_timeout_ms: Some(300),
-        ..DEFAULT_OPTIONS
+        ..NO_RETRIES
     };
     let settings = with_options(settings_for(&server.origin()), options);
     let start = Instant::now();
@@ -256,7 +256,7 @@ fn a_service_that_is_down_may_have_acted() {
 fn an_answer_over_the_limit_is_not_read() {
     let options = Options {
         max_answer_bytes: Some(1000),
-        ..DEFAULT_OPTIONS
+        ..NO_RETRIES
     };
     for (size, announced) in [(1000, true), (1000, false), (1001, true), (1001, false)] {
         let server = Server::start(move |request, stream| {

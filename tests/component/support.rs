@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::{self, JoinHandle};
 
-use embedded_host::types::{Credential, Error, Fault, Method, Options, Outage, Request, Response, Settings};
+use embedded_host::types::{
+    Credential, Error, Fault, Method, Options, Outage, Request, RequestOptions, Response, Settings, Throttling,
+};
 use embedded_host::{Clock, Component, Connection, DEFAULT_OPTIONS, Instance, Network, Reply, certificate, secret};
 use sandbox::certificate::Identity;
 use sandbox::{Config, Demo, Sandbox};
@@ -74,6 +76,7 @@ pub fn request(method: Method, path: &str) -> Request {
         path: path.to_owned(),
         headers: Vec::new(),
         body: None,
+        options: None,
     }
 }
 
@@ -87,6 +90,13 @@ pub fn with_body(request: Request, body: impl Into<Vec<u8>>) -> Request {
 pub fn with_header(mut request: Request, name: &str, value: &str) -> Request {
     request.headers.push((name.to_owned(), value.to_owned()));
     request
+}
+
+pub fn with_request_options(request: Request, options: RequestOptions) -> Request {
+    Request {
+        options: Some(options),
+        ..request
+    }
 }
 
 /// Settings with a secret, for an environment and an authority on the same origin.
@@ -354,6 +364,13 @@ fn listed(faults: Vec<Fault>) -> Vec<(String, String)> {
 pub fn outage(error: Error) -> Outage {
     match error {
         Error::Unavailable(outage) => outage,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn throttling(error: Error) -> Throttling {
+    match error {
+        Error::Throttled(throttling) => throttling,
         other => panic!("{other:?}"),
     }
 }

@@ -147,6 +147,7 @@ impl Client {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             body: body.map(|body| body.to_string().into_bytes()),
+            options: None,
         };
         self.instance.odata_request(Some(self.connection), &request)
     }
@@ -215,7 +216,13 @@ fn explained(error: Error) -> anyhow::Error {
         Error::InvalidRequest(list) => anyhow::anyhow!("request: {}", faults(list)),
         Error::EntraId(error) => anyhow::anyhow!("Entra ID answered {}: {}", error.status, error.description),
         Error::Dataverse(error) => {
-            anyhow::anyhow!("Dataverse answered {}: {} {}", error.status, error.code, error.message)
+            let advice = error.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+            anyhow::anyhow!(
+                "Dataverse answered {}: {} {}{advice}",
+                error.status,
+                error.code,
+                error.message
+            )
         }
         Error::Throttled(error) => anyhow::anyhow!("throttled: {}", error.message),
         Error::Unavailable(error) => anyhow::anyhow!("unavailable: {}", error.detail),

@@ -114,6 +114,28 @@ fn a_token_that_dataverse_never_accepts_is_not_the_callers_fault() {
         "a 401 would ask for another key"
     );
     assert_eq!(reply.error()["service"], "dataverse");
+    assert!(reply.error()["advice"].as_str().unwrap().contains("tenant"));
+}
+
+#[test]
+fn a_missing_application_user_comes_with_advice() {
+    let tenant = Tenant::with(|config| config.applications[0].user = None);
+    let reply = get(&sandboxed(&tenant, &[]), "/whoami");
+    assert_eq!(
+        (reply.status, reply.error()["code"].as_str()),
+        (403, Some("0x80072560"))
+    );
+    assert!(reply.error()["advice"].as_str().unwrap().contains("New app user"));
+}
+
+#[test]
+fn a_budget_of_nothing_sends_no_read_again() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[("DATAVERSE_RETRY_BUDGET_MS", "0")]);
+    let broken = FaultKind::Disconnect { carry_out: false };
+    tenant.sandbox.misbehave(Fault::new(Service::Dataverse, broken));
+    assert_eq!(get(&gateway, CONTACTS).status, 502);
+    assert_eq!(tenant.counts().1, 1);
 }
 
 #[test]

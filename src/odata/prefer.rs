@@ -1,0 +1,100 @@
+//! The `Prefer` header (RFC 7240): one, with all preferences.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// Adds a preference; an empty value is none. One that is there already, with the same value, is not said twice.
+///
+/// # Errors
+/// The preference that is there with another value.
+pub fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+    let mut preferences = listed(headers);
+    for given in &preferences {
+        let (given_name, given_value) = given.split_once('=').unwrap_or((given, ""));
+        if given_name.trim().eq_ignore_ascii_case(name) {
+            return if bare(given_value) == bare(value) {
+                Ok(())
+            } else {
+                Err(given.clone())
+            };
+        }
+    }
+    preferences.push(if value.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}={value}")
+    });
+    set(headers, &preferences);
+    Ok(())
+}
+
+/// Makes one header of several: whether Dataverse reads more than the first is not documented.
+pub fn merge(headers: &mut HeaderMap) {
+    if headers.get_all(PREFER).iter().nth(1).is_some() {
+        let preferences = listed(headers);
+        set(headers, &preferences);
+    }
+}
+
+fn set(headers: &mut HeaderMap, preferences: &[String]) {
+    // Made of header values, it is one.
+    if let Ok(value) = HeaderValue::try_from(preferences.join(",")) {
+        headers.insert(PREFER, value);
+    }
+}
+
+/// Split at commas outside quotes: a list of annotations has commas of its own.
+fn listed(headers: &HeaderMap) -> Vec<String> {
+    let mut quoted = false;
+    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| {
+            value.split(move |c| {
+                quoted ^= c == '"';
+                c == ',' && !quoted
+            })
+        })
+        .map(|preference| preference.trim().to_owned())
+        .filter(|preference| !preference.is_empty())
+        .collect()
+}
+
+fn bare(value: &str) -> &str {
+    value.trim().trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(PREFER, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn several_headers_become_one() {
+        let mut several = headers(&["a=1, odata.include-annotations=\"x,y\"", "", "b"]);
+        merge(&mut several);
+        let values: Vec<_> = several.get_all(PREFER).iter().collect();
+        assert_eq!(values, ["a=1,odata.include-annotations=\"x,y\",b"]);
+        let mut one = headers(&["a,  b"]);
+        merge(&mut one);
+        assert_eq!(one[PREFER], "a,  b", "left alone");
+    }
+
+    #[test]
+    fn a_comma_in_quotes_is_part_of_a_value() {
+        let mut given = headers(&["odata.include-annotations=\"x,return=minimal\""]);
+        add(&mut given, "return", "representation").unwrap();
+        assert_eq!(
+            given[PREFER],
+            "odata.include-annotations=\"x,return=minimal\",return=representation"
+        );
+        assert!(add(&mut given, "return", "minimal").is_err());
+    }
+}
