@@ -5,7 +5,8 @@ use std::rc::Rc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause};
+use crate::batch::{Batch, Reading};
+use crate::contract::types::{self, AccessToken, BatchResult, Error, Identity, Method, OutageCause};
 use crate::error::Asked;
 use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
 use crate::odata::Prepared;
@@ -71,7 +72,27 @@ impl Connection {
     /// As `odata-request` in `wit/dataverse.wit`.
     pub async fn odata_request(&self, host: &impl Host, request: types::Request) -> Result<types::Response, Error> {
         let request = Prepared::new(&self.settings, request, new_guid(host))?;
+        if request.is_long() {
+            return self.send_in_batch(host, request).await;
+        }
         self.send(host, &request).await
+    }
+
+    /// Sends several requests as one.
+    ///
+    /// # Errors
+    /// As `odata-batch` in `wit/dataverse.wit`.
+    pub async fn odata_batch(&self, host: &impl Host, batch: types::Batch) -> Result<Vec<BatchResult>, Error> {
+        let batch = Batch::new(host, &self.settings, batch)?;
+        let origin = self.settings.environment.to_string();
+        let asked = batch.request().asked(&origin);
+        let (answer, acquired) = self.exchange(host, batch.request(), &asked).await?;
+        let reading = Reading {
+            asked: &asked,
+            token: acquired.token.reveal(),
+            now: host.now(),
+        };
+        reading.results(&batch, answer)
     }
 
     /// Where the token goes.
@@ -100,18 +121,43 @@ impl Connection {
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
         let origin = self.settings.environment.to_string();
         let asked = request.asked(&origin);
+        let (answer, acquired) = self.exchange(host, request, &asked).await?;
+        answer::read(answer, &asked, acquired.token.reveal(), host.now())
+    }
+
+    /// The same for a query that is too long to be sent by itself.
+    async fn send_in_batch(&self, host: &impl Host, request: Prepared) -> Result<types::Response, Error> {
+        let batch = Batch::of_one(host, &self.settings, request)?;
+        let origin = self.settings.environment.to_string();
+        let asked = batch.request().asked(&origin);
+        let (answer, acquired) = self.exchange(host, batch.request(), &asked).await?;
+        let reading = Reading {
+            asked: &asked,
+            token: acquired.token.reveal(),
+            now: host.now(),
+        };
+        reading.only(answer)
+    }
+
+    /// The answer as it came, and the token that brought it.
+    async fn exchange(
+        &self,
+        host: &impl Host,
+        request: &Prepared,
+        asked: &Asked<'_>,
+    ) -> Result<(http::Response<Vec<u8>>, Acquired), Error> {
         let mut acquired = self.token(host).await?;
-        let mut answer = self.attempt(host, request, &acquired, &asked).await?;
+        let mut answer = self.attempt(host, request, &acquired, asked).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && !answer::is_multipart(answer.headers()) {
             self.forget(&acquired);
             // Refused before anything was done, so that even a write may be sent again. A new token that is refused would
             // be refused again.
             if acquired.was_kept {
                 acquired = self.token(host).await?;
-                answer = self.attempt(host, request, &acquired, &asked).await?;
+                answer = self.attempt(host, request, &acquired, asked).await?;
             }
         }
-        answer::read(answer, &asked, acquired.token.reveal(), host.now())
+        Ok((answer, acquired))
     }
 
     async fn attempt(

@@ -17,6 +17,7 @@
 )]
 
 pub mod assertion;
+pub mod batch;
 pub mod cloud;
 pub mod connection;
 pub mod contract;

@@ -51,15 +51,27 @@ pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64)
             let detail = format!("Dataverse answered {} {}: {}", status.as_u16(), said.code, said.message);
             failed(OutageCause::ServiceUnavailable, detail)
         }
-        _ => Error::Dataverse(DataverseError {
-            status: status.as_u16(),
-            may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
-            code: said.code,
-            message: said.message,
-            request_id: request_id(&head.headers),
-            client_request_id: asked.client_request_id.to_owned(),
-        }),
+        _ => Error::Dataverse(refusal(&head, said, asked)),
     })
+}
+
+/// Reads the error within a batch: whatever the status, it is this one request's.
+pub fn read_refusal(answer: Response<&[u8]>, asked: &Asked<'_>, token: &str) -> DataverseError {
+    let (head, body) = answer.into_parts();
+    let said = Said::read(&head, body, token);
+    refusal(&head, said, asked)
+}
+
+fn refusal(head: &Parts, said: Said, asked: &Asked<'_>) -> DataverseError {
+    let status = head.status;
+    DataverseError {
+        status: status.as_u16(),
+        may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
+        code: said.code,
+        message: said.message,
+        request_id: request_id(&head.headers),
+        client_request_id: asked.client_request_id.to_owned(),
+    }
 }
 
 /// The answer to a `$batch` tells of its parts, of which some may have been carried out, whatever its own status: where one
@@ -176,7 +188,7 @@ impl Said {
 
 /// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does: the header
 /// comes twice, and some proxies join the two with a comma.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub fn request_id(headers: &HeaderMap) -> Option<String> {
     text_of(headers, "req_id").or_else(|| {
         let ids = headers
             .get_all("x-ms-service-request-id")

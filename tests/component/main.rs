@@ -2,6 +2,7 @@
 
 mod answers;
 mod assertion;
+mod batch;
 mod contract;
 mod credentials;
 mod failures;
