@@ -1,7 +1,6 @@
 //! A batch as text. Every line ends in CRLF: Dataverse reads no other.
 
 use http::{HeaderMap, header};
-use memchr::memmem;
 
 use super::Item;
 use super::check::Checked;
@@ -56,7 +55,7 @@ fn content_type_value(boundary: &str) -> String {
 /// What no body holds, so that no boundary made of it can end one.
 fn unused(mut text: String, items: &[Item<Checked>]) -> String {
     let bodies = || items.iter().flat_map(Item::all).filter_map(|part| part.request.body());
-    while bodies().any(|body| memmem::find(body, text.as_bytes()).is_some()) {
+    while bodies().any(|body| body.windows(text.len()).any(|bytes| bytes == text.as_bytes())) {
         text.push('0');
     }
     text

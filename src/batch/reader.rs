@@ -4,7 +4,6 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use memchr::memchr;
-use memchr::memmem;
 
 use super::boundary::boundary_of;
 use super::{Item, MAX_REQUESTS};
@@ -208,20 +207,16 @@ impl<'a> Reader<'a> {
 
     /// What stands before the next delimiter. Goes behind it.
     fn until(&mut self, delimiter: &Delimiter) -> Result<(&'a [u8], Found), Unreadable> {
-        let rest = self.rest();
-        for start in memmem::find_iter(rest, &delimiter.text) {
-            let (before, from) = rest.split_at_checked(start).unwrap_or((rest, &[]));
-            let content = match before.strip_suffix(b"\n") {
-                Some(content) => content.strip_suffix(b"\r").unwrap_or(content),
-                None if before.is_empty() => before,
-                None => continue,
-            };
-            if let Some((found, length)) = delimiter.begins(from) {
-                self.at = self.at.saturating_add(start).saturating_add(length);
-                return Ok((content, found));
+        let begin = self.at;
+        loop {
+            if let Some((found, length)) = delimiter.begins(self.rest()) {
+                let content = self.text.get(begin..self.at).unwrap_or_default();
+                let content = content.strip_suffix(b"\n").unwrap_or(content);
+                self.at = self.at.saturating_add(length);
+                return Ok((content.strip_suffix(b"\r").unwrap_or(content), found));
             }
+            self.line()?;
         }
-        Err(Unreadable::CutOff)
     }
 
     /// The next line, without its end.

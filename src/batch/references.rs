@@ -1,7 +1,6 @@
 //! Content-IDs, and the places where `$` and a Content-ID stand for a row that an earlier request of the same change set created
 //! (OData Protocol 4.0, 11.7.3.1; Microsoft's page "Execute batch operations using the Web API").
 
-use memchr::memmem;
 use serde_json::Value;
 
 /// What `$` and a name mean at the beginning of a path by themselves (OData URL Conventions 4.0, 4).
@@ -35,7 +34,7 @@ pub fn in_path(path: &str) -> Option<&str> {
 /// The Content-IDs that a JSON body refers to: in the values of `@odata.id` and of any `@odata.bind`, one or a list.
 pub fn in_body(body: &[u8]) -> Vec<String> {
     // Most bodies have none, and need not be read.
-    if memmem::find(body, b"\"$").is_none() {
+    if !body.windows(2).any(|pair| pair == b"\"$") {
         return Vec::new();
     }
     let Ok(body) = serde_json::from_slice::<Value>(body) else {

@@ -4,7 +4,7 @@ use embedded_host::types::{
     Batch, BatchItem, BatchRequest, BatchResult, DataverseError, Error, Method, Options, OutageCause, Request, Response,
 };
 use embedded_host::{DEFAULT_OPTIONS, Reply};
-use sandbox::{Fault, FaultKind, Service};
+use sandbox::{Fault, FaultKind, Privileges, Service};
 
 use crate::support::{
     Client, Tenant, answer, contoso, json, json_answer, outage, request, request_faults, with_body, with_header,
@@ -61,7 +61,9 @@ fn refused(result: &BatchResult) -> &DataverseError {
 
 /// How many contacts have this name.
 fn count(client: &mut Client, lastname: &str) -> usize {
-    let found = client.get(&format!("contacts?$filter=lastname eq '{lastname}'")).unwrap();
+    let found = client
+        .get(&format!("contacts?$filter=lastname eq '{lastname}'"))
+        .unwrap();
     json(&found)["value"].as_array().unwrap().len()
 }
 
@@ -102,11 +104,17 @@ fn each_request_of_a_batch_gets_its_answer() {
 
 #[test]
 fn a_change_set_refers_to_the_rows_it_creates() {
-    let tenant = Tenant::start();
+    let tenant = Tenant::with(|config| {
+        let user = config.applications[0].user.as_mut().unwrap();
+        user.privileges = Privileges::all();
+    });
     let mut client = tenant.client();
     let bound = r#"{"lastname":"Bound","parentcustomerid_account@odata.bind":"$company"}"#;
     let set = vec![
-        named("company", with_body(request(Method::Post, "accounts"), r#"{"name":"Referred"}"#)),
+        named(
+            "company",
+            with_body(request(Method::Post, "accounts"), r#"{"name":"Referred"}"#),
+        ),
         named("1", with_body(request(Method::Post, "contacts"), bound)),
         BatchRequest {
             request: with_body(request(Method::Patch, "$1"), r#"{"firstname":"Both"}"#),
@@ -138,7 +146,11 @@ fn a_change_set_refers_to_the_rows_it_creates() {
 fn a_change_set_is_done_as_a_whole_or_not_at_all() {
     let tenant = Tenant::start();
     let mut client = tenant.client();
-    let set = vec![named("1", create("Undone")), named("2", wrong()), named("3", create("Undone"))];
+    let set = vec![
+        named("1", create("Undone")),
+        named("2", wrong()),
+        named("3", create("Undone")),
+    ];
     let items = || {
         vec![
             alone(create("Before")),
@@ -156,7 +168,11 @@ fn a_change_set_is_done_as_a_whole_or_not_at_all() {
     }
     assert!(matches!(stopped[4], BatchResult::NotRun));
     assert_eq!(
-        (count(&mut client, "Before"), count(&mut client, "Undone"), count(&mut client, "After")),
+        (
+            count(&mut client, "Before"),
+            count(&mut client, "Undone"),
+            count(&mut client, "After")
+        ),
         (1, 0, 0)
     );
 
@@ -166,7 +182,11 @@ fn a_change_set_is_done_as_a_whole_or_not_at_all() {
     }
     assert_eq!((done(&went_on[0]).status, done(&went_on[4]).status), (204, 204));
     assert_eq!(
-        (count(&mut client, "Before"), count(&mut client, "Undone"), count(&mut client, "After")),
+        (
+            count(&mut client, "Before"),
+            count(&mut client, "Undone"),
+            count(&mut client, "After")
+        ),
         (2, 0, 1)
     );
 }
@@ -193,13 +213,11 @@ fn every_request_has_its_own_headers_and_conditions() {
 fn a_thousand_requests_fit() {
     let tenant = Tenant::start();
     let mut client = tenant.client();
-    let set = |count: usize| vec![named("1", create("Many")); 1]
-        .into_iter()
-        .chain((1..count).map(|_| BatchRequest {
-            request: create("Many"),
-            content_id: None,
-        }))
-        .collect::<Vec<_>>();
+    let one = BatchRequest {
+        request: create("Many"),
+        content_id: None,
+    };
+    let set = |count: usize| vec![one.clone(); count];
     let results = send(&mut client, vec![BatchItem::ChangeSet(set(1000))], false).unwrap();
     assert_eq!(results.len(), 1000);
     assert!(results.iter().all(|result| done(result).status == 204));
@@ -239,7 +257,10 @@ fn what_is_wrong_with_a_batch_is_told_at_once_and_not_sent() {
         ]
     );
     assert!(faults[4].1.contains("$2"), "{faults:?}");
-    assert_eq!(request_faults(send(&mut client, Vec::new(), false).unwrap_err())[0].0, "items");
+    assert_eq!(
+        request_faults(send(&mut client, Vec::new(), false).unwrap_err())[0].0,
+        "items"
+    );
     assert!(requests.lock().unwrap().is_empty());
 }
 
@@ -256,25 +277,33 @@ fn the_settings_bound_the_whole_batch() {
     let mut client = Client::open(&settings, embedded_host::Network::Machine);
     let items = |count: usize| (0..count).map(|_| alone(create(&"x".repeat(100)))).collect();
     assert_eq!(send(&mut client, items(1), false).unwrap().len(), 1);
-    assert_eq!(request_faults(send(&mut client, items(20), false).unwrap_err())[0].0, "items");
+    assert_eq!(
+        request_faults(send(&mut client, items(20), false).unwrap_err())[0].0,
+        "items"
+    );
 }
 
 #[test]
 fn a_batch_that_is_cut_or_throttled_is_never_half_a_result() {
     let tenant = Tenant::start();
     let mut client = tenant.client();
-    let items = || vec![alone(create("Uncertain")), alone(request(Method::Get, "contacts?$top=1"))];
+    let items = || {
+        vec![
+            alone(create("Uncertain")),
+            alone(request(Method::Get, "contacts?$top=1")),
+        ]
+    };
     let reads = || vec![alone(request(Method::Get, "contacts?$top=1"))];
     send(&mut client, reads(), false).unwrap();
     let fault = |kind| {
         let fault = Fault::new(Service::Dataverse, kind).on("POST", "/api/data/v9.2/$batch");
-        tenant.sandbox.inject(fault);
+        tenant.sandbox.misbehave(fault);
     };
     fault(FaultKind::CutBody { after: 300 });
     assert!(outage(send(&mut client, items(), false).unwrap_err()).may_have_taken_effect);
     fault(FaultKind::CutBody { after: 300 });
     assert!(!outage(send(&mut client, reads(), false).unwrap_err()).may_have_taken_effect);
-    tenant.sandbox.inject(Fault::throttle("0x80072322", 100_000));
+    tenant.sandbox.misbehave(Fault::throttle("0x80072322", 100_000));
     match send(&mut client, items(), false).unwrap_err() {
         Error::Throttled(throttling) => assert_eq!(throttling.retry_after_seconds, Some(100_000)),
         other => panic!("{other:?}"),
@@ -283,11 +312,7 @@ fn a_batch_that_is_cut_or_throttled_is_never_half_a_result() {
 }
 
 /// What a batch of a write and a read comes to, when it is answered so.
-fn answered(
-    status: u16,
-    content_type: &'static str,
-    body: impl Into<Vec<u8>>,
-) -> Result<Vec<BatchResult>, Error> {
+fn answered(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Result<Vec<BatchResult>, Error> {
     let body = body.into();
     let (mut client, requests) =
         contoso(move || Reply::Answer(answer(status, &[("content-type", content_type)], body.clone())));
@@ -375,7 +400,11 @@ fn a_query_too_long_for_a_url_goes_in_a_batch_and_nobody_notices() {
     let faults = request_faults(client.get(&query(&origin, 65_537)).unwrap_err());
     assert_eq!(faults[0].0, "path");
     let long = request(Method::Delete, &query(&origin, 32_769));
-    assert_eq!(request_faults(client.send(&long).unwrap_err())[0].0, "path", "only a read");
+    assert_eq!(
+        request_faults(client.send(&long).unwrap_err())[0].0,
+        "path",
+        "only a read"
+    );
     assert_eq!(tenant.counts(), before, "nothing was sent");
 }
 
@@ -385,7 +414,11 @@ fn a_long_query_fails_as_a_short_one_does() {
         let part = format!(
             "--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status}\r\nContent-Type: application/json\r\n{head}\r\n{body}\r\n--b--"
         );
-        answer(status, &[("content-type", "multipart/mixed; boundary=b"), ("x-left", "7")], part)
+        answer(
+            status,
+            &[("content-type", "multipart/mixed; boundary=b"), ("x-left", "7")],
+            part,
+        )
     };
     let read = |answer: http::Response<Vec<u8>>| {
         let (mut client, _) = contoso(move || Reply::Answer(answer.clone()));
@@ -396,8 +429,16 @@ fn a_long_query_fails_as_a_short_one_does() {
         );
         client.send(&long)
     };
-    let page = read(part(200, "ETag: W/\"1\"\r\n", r#"{"@odata.nextLink":"next","@odata.deltaLink":"delta"}"#)).unwrap();
-    assert_eq!((page.next_link.as_deref(), page.delta_link.as_deref()), (Some("next"), Some("delta")));
+    let page = read(part(
+        200,
+        "ETag: W/\"1\"\r\n",
+        r#"{"@odata.nextLink":"next","@odata.deltaLink":"delta"}"#,
+    ))
+    .unwrap();
+    assert_eq!(
+        (page.next_link.as_deref(), page.delta_link.as_deref()),
+        (Some("next"), Some("delta"))
+    );
     assert_eq!(page.etag.as_deref(), Some("W/\"1\""));
     assert!(page.headers.contains(&("x-left".to_owned(), "7".to_owned())));
 
