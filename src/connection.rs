@@ -86,7 +86,7 @@ impl Connection {
         let batch = Batch::new(host, &self.settings, batch)?;
         let origin = self.settings.environment.to_string();
         let asked = batch.request().asked(&origin);
-        let (answer, acquired) = self.exchange(host, batch.request(), &asked).await?;
+        let (answer, acquired) = self.answer_to(host, batch.request(), &asked).await?;
         let reading = Reading {
             asked: &asked,
             token: acquired.token.reveal(),
@@ -121,7 +121,7 @@ impl Connection {
     async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
         let origin = self.settings.environment.to_string();
         let asked = request.asked(&origin);
-        let (answer, acquired) = self.exchange(host, request, &asked).await?;
+        let (answer, acquired) = self.answer_to(host, request, &asked).await?;
         answer::read(answer, &asked, acquired.token.reveal(), host.now())
     }
 
@@ -130,7 +130,7 @@ impl Connection {
         let batch = Batch::of_one(host, &self.settings, request)?;
         let origin = self.settings.environment.to_string();
         let asked = batch.request().asked(&origin);
-        let (answer, acquired) = self.exchange(host, batch.request(), &asked).await?;
+        let (answer, acquired) = self.answer_to(host, batch.request(), &asked).await?;
         let reading = Reading {
             asked: &asked,
             token: acquired.token.reveal(),
@@ -140,7 +140,7 @@ impl Connection {
     }
 
     /// The answer as it came, and the token that brought it.
-    async fn exchange(
+    async fn answer_to(
         &self,
         host: &impl Host,
         request: &Prepared,

@@ -32,6 +32,8 @@ pub enum Unreadable {
     Malformed(&'static str),
 }
 
+const TOO_MANY: Unreadable = Unreadable::Malformed("it holds more answers than a batch has requests");
+
 /// The responses in a text with this boundary, those to a change set together.
 ///
 /// # Errors
@@ -55,6 +57,9 @@ pub fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'a>>>, U
                 (Item::Request(part), found)
             }
         };
+        if items.len() == MAX_REQUESTS {
+            return Err(TOO_MANY);
+        }
         items.push(item);
     }
     Ok(items)
@@ -127,15 +132,18 @@ impl<'a> Reader<'a> {
     fn response(&mut self, part: &HeaderMap, delimiter: &Delimiter) -> Result<(Part<'a>, Found), Unreadable> {
         self.parts = self.parts.saturating_add(1);
         if self.parts > MAX_REQUESTS {
-            return Err(Unreadable::Malformed("it holds more answers than a batch has requests"));
+            return Err(TOO_MANY);
         }
         let begin = self.at;
         let status = self.status(delimiter)?;
         let headers = self.fields(delimiter)?;
         // Only a length tells a delimiter from bytes that look like one.
         let end = length(&headers)
-            .and_then(|length| self.at.checked_add(length))
-            .or_else(|| begin.checked_add(length(part)?));
+            .map(|length| self.at.saturating_add(length))
+            .or_else(|| Some(begin.saturating_add(length(part)?)));
+        if end.is_some_and(|end| end > self.text.len()) {
+            return Err(Unreadable::CutOff);
+        }
         let (body, found) = self.body(end, delimiter)?;
         let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
         let mut response = Response::new(if bodiless { &[] } else { body });
@@ -251,5 +259,7 @@ fn text_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

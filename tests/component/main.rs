@@ -7,6 +7,7 @@ mod contract;
 mod credentials;
 mod failures;
 mod gateway;
+mod long_queries;
 mod requests;
 mod rows;
 mod secrets;
