@@ -42,6 +42,14 @@ impl Guest for Component {
         let connection = Chosen::from(connection)?;
         block_on(connection.get().odata_request(&WasiHost, request))
     }
+
+    fn odata_batch(
+        connection: Option<ConnectionBorrow<'_>>,
+        batch: types::Batch,
+    ) -> Result<Vec<types::BatchResult>, Error> {
+        let connection = Chosen::from(connection)?;
+        block_on(connection.get().odata_batch(&WasiHost, batch))
+    }
 }
 
 impl GuestConnection for Connection {

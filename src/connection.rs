@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::attempts::{Attempts, counted};
-use crate::contract::types::{self, AccessToken, Error, Identity, Method, OutageCause};
+use crate::batch::{Batch, Reading};
+use crate::contract::types::{self, AccessToken, BatchResult, Error, Identity, Method, OutageCause};
 use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
 use crate::odata::Prepared;
 use crate::odata::answer;
@@ -51,7 +52,7 @@ impl Connection {
     pub async fn whoami(&self, host: &impl Host) -> Result<Identity, Error> {
         let request = types::Request::new(Method::Get, "WhoAmI");
         let request = Prepared::new(&self.settings, request, new_guid(host))?;
-        let response = self.send(host, &request).await?;
+        let response = self.send_alone(host, &request).await?;
         WhoAmI::read(&response.body).ok_or_else(|| {
             let detail = "the answer to WhoAmI does not hold the three ids: is this a Dataverse environment?";
             let failure = Failure::new(OutageCause::UnusableAnswer, detail);
@@ -70,7 +71,22 @@ impl Connection {
     /// As `odata-request` in `wit/dataverse.wit`.
     pub async fn odata_request(&self, host: &impl Host, request: types::Request) -> Result<types::Response, Error> {
         let request = Prepared::new(&self.settings, request, new_guid(host))?;
-        self.send(host, &request).await
+        if request.is_long() {
+            self.send_in_batch(host, request).await
+        } else {
+            self.send_alone(host, &request).await
+        }
+    }
+
+    /// Sends several requests as one.
+    ///
+    /// # Errors
+    /// As `odata-batch` in `wit/dataverse.wit`.
+    pub async fn odata_batch(&self, host: &impl Host, batch: types::Batch) -> Result<Vec<BatchResult>, Error> {
+        let batch = Batch::new(host, &self.settings, batch)?;
+        let read = |reading: &Reading<'_>, answer| reading.results(&batch, answer);
+        let (results, _) = self.send(host, batch.request(), read).await?;
+        Ok(results)
     }
 
     /// Where the token goes.
@@ -102,8 +118,28 @@ impl Connection {
         self.tokens.refuse(refused, headers)
     }
 
-    /// Sends a request, and again where `odata-request` in `wit/dataverse.wit` says so.
-    async fn send(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
+    async fn send_alone(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
+        let read = |reading: &Reading<'_>, answer| answer::read(answer, reading.asked, reading.token, reading.now);
+        let (response, attempts) = self.send(host, request, read).await?;
+        Ok(types::Response { attempts, ..response })
+    }
+
+    /// The same for a query that is too long to be sent by itself.
+    async fn send_in_batch(&self, host: &impl Host, request: Prepared) -> Result<types::Response, Error> {
+        let batch = Batch::of_one(host, &self.settings, request)?;
+        let read = |reading: &Reading<'_>, answer| reading.only(answer);
+        let (response, attempts) = self.send(host, batch.request(), read).await?;
+        Ok(types::Response { attempts, ..response })
+    }
+
+    /// Sends a request, and again where `odata-request` in `wit/dataverse.wit` says so. Comes back with what `read` makes of the
+    /// answer, and how often it was sent.
+    async fn send<T>(
+        &self,
+        host: &impl Host,
+        request: &Prepared,
+        read: impl Fn(&Reading<'_>, http::Response<Vec<u8>>) -> Result<T, Error>,
+    ) -> Result<(T, u32), Error> {
         let origin = self.settings.environment.to_string();
         let asked = request.asked(&origin);
         let budget = self.budget(host);
@@ -126,17 +162,17 @@ impl Connection {
                 is_renewed = true;
                 continue;
             }
+            let reading = Reading {
+                asked: &asked,
+                token: acquired.token.reveal(),
+                now: host.now(),
+            };
             let outcome = match answer {
-                Ok(answer) => answer::read(answer, &asked, acquired.token.reveal(), host.now()),
+                Ok(answer) => read(&reading, answer),
                 Err(failure) => Err(asked.outage(failure)),
             };
             match outcome {
-                Ok(response) => {
-                    return Ok(types::Response {
-                        attempts: attempts.made(),
-                        ..response
-                    });
-                }
+                Ok(read) => return Ok((read, attempts.made())),
                 Err(error) if attempts.wait(host, &budget, &error, request.is_repeatable()).await => {
                     attempts.note(error);
                 }

@@ -18,6 +18,13 @@ impl Faults {
         });
     }
 
+    /// Notes what is wrong within `place`.
+    pub fn nest(&mut self, place: &str, inner: Vec<Fault>) {
+        for fault in inner {
+            self.add(&format!("{place}.{}", fault.field), fault.reason);
+        }
+    }
+
     /// The value in a result, or nothing and its reason noted under `field`.
     pub fn keep<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|reason| self.add(field, reason)).ok()

@@ -18,6 +18,7 @@
 
 pub mod assertion;
 pub mod attempts;
+pub mod batch;
 pub mod cloud;
 pub mod connection;
 pub mod contract;

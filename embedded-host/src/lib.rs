@@ -220,6 +220,21 @@ impl Instance {
             .call_odata_request(&mut self.store, connection, request)?)
     }
 
+    /// `odata-batch`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn odata_batch(
+        &mut self,
+        connection: Option<Connection>,
+        batch: &types::Batch,
+    ) -> Result<Result<Vec<types::BatchResult>, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_dataverse()
+            .call_odata_batch(&mut self.store, connection, batch)?)
+    }
+
     /// Calls an export by a line of text, and returns its result as text, as `wasmtime run --invoke` does: both are in
     /// WAVE, the component model's notation for values.
     ///

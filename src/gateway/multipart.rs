@@ -3,6 +3,7 @@
 
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::rewrite::Rewrite;
+use crate::batch::boundary::boundary_of;
 
 /// No line of a part's head is longer: Dataverse takes URLs of 64 KiB within a batch.
 const MAX_LINE: usize = 128 << 10;
@@ -222,19 +223,6 @@ impl Rewrite for MultipartLinks {
     }
 }
 
-/// The boundary that a content type names.
-pub fn boundary_of(content_type: &str) -> Option<String> {
-    let (media_type, parameters) = content_type.split_once(';')?;
-    if !media_type.trim().to_ascii_lowercase().starts_with("multipart/") {
-        return None;
-    }
-    parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.trim().trim_matches('"');
-        (name.trim().eq_ignore_ascii_case("boundary") && !value.is_empty()).then(|| value.to_owned())
-    })
-}
-
 fn delimiter(boundary: &str) -> Vec<u8> {
     format!("--{boundary}").into_bytes()
 }
@@ -327,21 +315,5 @@ mod tests {
             links.feed(part.as_bytes(), &mut Vec::new());
         }
         assert_eq!(links.delimiters, [b"--b".to_vec(), b"--c99".to_vec()]);
-    }
-
-    #[test]
-    fn boundaries_are_read() {
-        assert_eq!(boundary_of("multipart/mixed; boundary=abc").as_deref(), Some("abc"));
-        assert_eq!(
-            boundary_of("Multipart/Mixed;charset=x; Boundary=\"a b\"").as_deref(),
-            Some("a b")
-        );
-        for content_type in [
-            "multipart/mixed",
-            "application/json; boundary=x",
-            "multipart/mixed; boundary=",
-        ] {
-            assert_eq!(boundary_of(content_type), None, "{content_type}");
-        }
     }
 }

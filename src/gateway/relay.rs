@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::headers::{check_size, inward, outward};
 use super::links::{JsonLinks, Origins, replace_in_query};
-use super::multipart::{MultipartLinks, boundary_of};
+use super::multipart::MultipartLinks;
 use super::reply::{Refusal, Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten};
 use crate::attempts::counted;
+use crate::batch::boundary::boundary_of;
 use crate::connection::{Connection, authorise};
 use crate::contract::types::{DataverseError, Error, Service};
 use crate::error::Asked;

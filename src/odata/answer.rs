@@ -61,23 +61,35 @@ pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64)
             );
             failed(OutageCause::ServiceUnavailable, detail)
         }
-        _ => Error::Dataverse(DataverseError {
-            status: status.as_u16(),
-            may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
-            attempts: 1,
-            code_number: refusal.code_number(),
-            code: refusal.code,
-            message: refusal.message,
-            inner_message: refusal.inner_message,
-            help_link: refusal.help_link,
-            trace_text: refusal.trace_text,
-            advice,
-            retry_after_seconds: retry_after(&head.headers, now),
-            request_id: request_id(&head.headers),
-            service_request_ids: service_request_ids(&head.headers),
-            client_request_id: asked.client_request_id.to_owned(),
-        }),
+        _ => Error::Dataverse(refused(&head, refusal, asked, now)),
     })
+}
+
+/// Reads the error within a batch: whatever the status, it is this one request's. Otherwise as [`read`].
+pub fn read_refusal(answer: Response<&[u8]>, asked: &Asked<'_>, token: &str, now: u64) -> DataverseError {
+    let (head, body) = answer.into_parts();
+    let refusal = Refusal::read(&head.headers, body, token);
+    refused(&head, refusal, asked, now)
+}
+
+fn refused(head: &Parts, refusal: Refusal, asked: &Asked<'_>, now: u64) -> DataverseError {
+    let status = head.status;
+    DataverseError {
+        status: status.as_u16(),
+        may_have_taken_effect: asked.writes && (status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT),
+        attempts: 1,
+        code_number: refusal.code_number(),
+        advice: advice(status.as_u16(), &refusal.code, &refusal.message),
+        code: refusal.code,
+        message: refusal.message,
+        inner_message: refusal.inner_message,
+        help_link: refusal.help_link,
+        trace_text: refusal.trace_text,
+        retry_after_seconds: retry_after(&head.headers, now),
+        request_id: request_id(&head.headers),
+        service_request_ids: service_request_ids(&head.headers),
+        client_request_id: asked.client_request_id.to_owned(),
+    }
 }
 
 /// The answer to a `$batch` tells of its parts, of which some may have been carried out, whatever its own status: where one
@@ -136,7 +148,7 @@ impl Control {
 }
 
 /// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub fn request_id(headers: &HeaderMap) -> Option<String> {
     text_of(headers, "req_id").or_else(|| service_request_ids(headers).pop())
 }
 

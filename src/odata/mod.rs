@@ -35,6 +35,7 @@ pub struct Prepared {
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     client_request_id: String,
+    writes: bool,
 }
 
 impl Prepared {
@@ -43,8 +44,30 @@ impl Prepared {
     /// # Errors
     /// `invalid-request`, with every fault at once.
     pub fn new(settings: &Settings, request: types::Request, client_request_id: String) -> Result<Self, Error> {
+        // A long query travels in a batch.
+        let longest = match request.method {
+            types::Method::Get => url::MAX_URL_IN_BATCH,
+            _ => url::MAX_URL,
+        };
+        Self::check(settings, request, client_request_id, longest)
+    }
+
+    /// Checks a request of a batch.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`].
+    pub fn in_batch(settings: &Settings, request: types::Request, client_request_id: String) -> Result<Self, Error> {
+        Self::check(settings, request, client_request_id, url::MAX_URL_IN_BATCH)
+    }
+
+    fn check(
+        settings: &Settings,
+        request: types::Request,
+        client_request_id: String,
+        longest: usize,
+    ) -> Result<Self, Error> {
         let mut faults = Faults::default();
-        let uri = faults.keep("path", url::target(&settings.environment, &request.path));
+        let uri = faults.keep("path", url::target(&settings.environment, &request.path, longest));
         let method = method(request.method);
         if let Err(reason) = check_body(&method, request.body.as_deref(), settings.max_request_bytes) {
             faults.add("body", reason);
@@ -66,6 +89,7 @@ impl Prepared {
                     .and_then(|id| id.to_str().ok())
                     .map_or(client_request_id, str::to_owned);
                 Ok(Self {
+                    writes: method != Method::GET,
                     method,
                     uri,
                     headers,
@@ -77,12 +101,17 @@ impl Prepared {
         }
     }
 
+    /// The same, but changing data only if `writes`: a `POST` that carries other requests is what they are.
+    pub fn that_writes(self, writes: bool) -> Self {
+        Self { writes, ..self }
+    }
+
     /// What it is, for the error that tells of its failure. `origin` is the environment's.
     pub fn asked<'a>(&'a self, origin: &'a str) -> Asked<'a> {
         Asked {
             service: Service::Dataverse,
             origin,
-            writes: self.method != Method::GET,
+            writes: self.writes,
             client_request_id: &self.client_request_id,
         }
     }
@@ -92,14 +121,29 @@ impl Prepared {
     /// was deleted in between.
     pub fn is_repeatable(&self) -> bool {
         match self.method {
-            Method::GET | Method::PUT | Method::DELETE => true,
+            Method::PUT | Method::DELETE => true,
             Method::PATCH => {
                 let creates_only = |value| value == "*";
                 self.headers.contains_key(header::IF_MATCH)
                     || self.headers.get(header::IF_NONE_MATCH).is_some_and(creates_only)
             }
-            _ => false,
+            _ => !self.writes,
         }
+    }
+
+    /// Whether it changes data, if the service carries it out.
+    pub fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// Whether its URL is too long for a request of its own.
+    pub fn is_long(&self) -> bool {
+        self.uri.to_string().len() > url::MAX_URL
+    }
+
+    /// What the service's logs know it by.
+    pub fn client_request_id(&self) -> &str {
+        &self.client_request_id
     }
 
     /// The method.

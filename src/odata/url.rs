@@ -9,21 +9,24 @@ use percent_encoding::percent_decode_str;
 use crate::origin::Origin;
 
 /// What relative paths are relative to.
-const ROOT: &str = "/api/data/v9.2/";
+pub const ROOT: &str = "/api/data/v9.2/";
 
 /// Absolute links may name another version of the Web API, and nothing outside it.
 const LINK_ROOT: &str = "/api/data/";
 
-/// Dataverse's limit for a URL, in characters (Microsoft's page "Query data using the Web API").
-const MAX_URL: usize = 32_768;
+/// Dataverse's limit for a URL, in characters (Microsoft's page "Compose HTTP requests and handle errors", "Maximum URL length").
+pub const MAX_URL: usize = 32_768;
 
-/// The URL for what a caller wrote. It always leads to the environment's origin.
+/// Its limit for the URL of a request in a `$batch` (the same page).
+pub const MAX_URL_IN_BATCH: usize = 65_536;
+
+/// The URL for what a caller wrote, of at most `longest` characters. It always leads to the environment's origin.
 ///
 /// # Errors
 /// What is wrong with the path, for people.
-pub fn target(environment: &Origin, path: &str) -> Result<Uri, String> {
-    let too_long = |length: usize| format!("is too long: {length} characters, and Dataverse takes a URL of {MAX_URL}");
-    if path.len() > MAX_URL {
+pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, String> {
+    let too_long = |length: usize| format!("is too long: {length} characters, and Dataverse takes a URL of {longest}");
+    if path.len() > longest {
         return Err(too_long(path.len()));
     }
     let path_and_query = if is_absolute(path) {
@@ -31,11 +34,19 @@ pub fn target(environment: &Origin, path: &str) -> Result<Uri, String> {
     } else {
         of_relative(path)?
     };
-    let url = format!("{environment}{path_and_query}");
-    if url.len() > MAX_URL {
-        return Err(too_long(url.len()));
+    let environment = environment.to_string();
+    let length = environment.len().saturating_add(path_and_query.len());
+    if length > longest {
+        return Err(too_long(length));
     }
-    url.parse().map_err(|_| "cannot be made a URL".to_owned())
+    join(&environment, &path_and_query).ok_or_else(|| "cannot be made a URL".to_owned())
+}
+
+/// Put together, a URL may have 65,536 characters; read as a whole, `Uri` takes two less.
+fn join(environment: &str, path_and_query: &str) -> Option<Uri> {
+    let mut parts = environment.parse::<Uri>().ok()?.into_parts();
+    parts.path_and_query = Some(path_and_query.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Whether the path is written as a URL of its own, rather than holding one in a quoted value or in the query.
@@ -171,7 +182,7 @@ mod tests {
 
     fn url(path: &str) -> Result<String, String> {
         let environment = Origin::parse(ENVIRONMENT)?;
-        target(&environment, path).map(|uri| uri.to_string())
+        target(&environment, path, MAX_URL_IN_BATCH).map(|uri| uri.to_string())
     }
 
     fn below_root(path: &str) -> String {
@@ -269,15 +280,26 @@ mod tests {
             assert!(reason.contains(part), "{path}: {reason}");
         }
         assert!(
-            url(&format!("%{}", "25".repeat(MAX_URL)))
+            url(&format!("%{}", "25".repeat(MAX_URL_IN_BATCH)))
                 .unwrap_err()
                 .contains("too long")
         );
         assert!(
-            url(&format!("contacts?$filter={}", "x".repeat(MAX_URL)))
+            url(&format!("contacts?$filter={}", "x".repeat(MAX_URL_IN_BATCH)))
                 .unwrap_err()
                 .contains("too long")
         );
+    }
+
+    #[test]
+    fn the_longest_url_is_the_last_that_passes() {
+        let environment = Origin::parse(ENVIRONMENT).unwrap();
+        for longest in [MAX_URL, MAX_URL_IN_BATCH] {
+            let path = |length: usize| "x".repeat(length - ENVIRONMENT.len() - ROOT.len());
+            let uri = target(&environment, &path(longest), longest).unwrap();
+            assert_eq!(uri.to_string().len(), longest);
+            assert!(target(&environment, &path(longest + 1), longest).is_err());
+        }
     }
 
     #[test]

@@ -59,6 +59,14 @@ fn a_shell_can_call_it() {
     let one = "odata-request(none, {method: get, path: \"contacts?$select=lastname&$top=1\", headers: []})";
     let answer = instance.invoke(one).unwrap();
     assert!(answer.starts_with("ok({status: 200, headers: ["), "{answer}");
+    let batch = "odata-batch(none, {continue-on-error: false, items: [request({request: \
+                 {method: get, path: \"contacts(1)\", headers: []}}), change-set([{content-id: some(\"1\"), request: \
+                 {method: delete, path: \"contacts(1)\", headers: []}}])]})";
+    let answer = instance.invoke(batch).unwrap();
+    assert!(
+        answer.starts_with("ok([refused({status: 4") && answer.ends_with("}), not-run])"),
+        "{answer}"
+    );
     assert!(
         instance
             .invoke("acquire-token(none)")

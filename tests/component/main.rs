@@ -2,6 +2,7 @@
 
 mod answers;
 mod assertion;
+mod batch;
 mod claims;
 mod clock;
 mod contract;
@@ -10,6 +11,7 @@ mod dataverse_errors;
 mod failures;
 mod federation;
 mod gateway;
+mod long_queries;
 mod openssl;
 mod recovery;
 mod renewal;

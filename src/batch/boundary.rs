@@ -1,0 +1,78 @@
+//! The boundary of a multipart text (RFC 2046, 5.1.1).
+
+/// The boundary that a content type names, if it is a multipart one. Parameters are as in RFC 9110, 5.6.6: in any order, their
+/// names in any case, their values quoted or not.
+pub fn boundary_of(content_type: &str) -> Option<String> {
+    let (media_type, mut rest) = content_type.split_once(';')?;
+    if !media_type.trim().to_ascii_lowercase().starts_with("multipart/") {
+        return None;
+    }
+    loop {
+        let (name, value) = rest.split_once('=')?;
+        // Before the name, there may be parameters without a value.
+        let name = name.rsplit(';').next().unwrap_or_default().trim();
+        let (value, later) = match value.trim_start().strip_prefix('"') {
+            Some(quoted) => unquote(quoted),
+            None => value
+                .split_once(';')
+                .map_or((value.trim().to_owned(), ""), |(value, later)| {
+                    (value.trim().to_owned(), later)
+                }),
+        };
+        if name.eq_ignore_ascii_case("boundary") {
+            return (!value.is_empty()).then_some(value);
+        }
+        rest = later;
+    }
+}
+
+/// The value up to the closing quote, and what follows it.
+fn unquote(quoted: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => value.extend(chars.next()),
+            c => value.push(c),
+        }
+    }
+    (value, chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boundaries_are_read() {
+        for (content_type, boundary) in [
+            ("multipart/mixed; boundary=abc", "abc"),
+            ("Multipart/Mixed;charset=x; Boundary=\"a b\"", "a b"),
+            ("multipart/mixed; BOUNDARY = abc ; charset=x", "abc"),
+            (
+                r#"multipart/mixed;boundary="a;b=\"c\"\\'()+_,-./:=?"; x=y"#,
+                r#"a;b="c"\'()+_,-./:=?"#,
+            ),
+            ("multipart/mixed; boundary=batch(1)/x:y=z?", "batch(1)/x:y=z?"),
+            (r#"multipart/mixed; x="; boundary=no"; flag; boundary=yes"#, "yes"),
+            ("multipart/mixed; boundary=\"never closed", "never closed"),
+        ] {
+            assert_eq!(boundary_of(content_type).as_deref(), Some(boundary), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn what_names_none_has_none() {
+        for content_type in [
+            "",
+            "multipart/mixed",
+            "application/json; boundary=x",
+            "multipart/mixed; boundary=",
+            "multipart/mixed; boundary=\"\"",
+            "multipart/mixed; x=\"boundary=y\"",
+        ] {
+            assert_eq!(boundary_of(content_type), None, "{content_type}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What is sent, and what is refused before.
+
+use super::*;
+use crate::contract::types::{BatchItem, BatchRequest, Request};
+use crate::host::fake::FakeHost;
+use crate::settings::tests::contoso;
+
+pub fn request(method: Method, path: &str, body: Option<&str>) -> BatchRequest {
+    BatchRequest {
+        request: Request {
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: body.map(|body| body.as_bytes().to_vec()),
+            options: None,
+        },
+        content_id: None,
+    }
+}
+
+pub fn named(id: &str, request: BatchRequest) -> BatchRequest {
+    BatchRequest {
+        content_id: Some(id.to_owned()),
+        ..request
+    }
+}
+
+pub fn batch(items: Vec<BatchItem>, continue_on_error: bool) -> Result<Batch, Error> {
+    let batch = types::Batch {
+        items,
+        continue_on_error,
+    };
+    Batch::new(&FakeHost::new([]), &contoso(), batch)
+}
+
+fn with_header(mut request: BatchRequest, name: &str, value: &str) -> BatchRequest {
+    request.request.headers.push((name.to_owned(), value.to_owned()));
+    request
+}
+
+fn get(path: &str) -> BatchRequest {
+    request(Method::Get, path, None)
+}
+
+fn post(path: &str, body: &str) -> BatchRequest {
+    request(Method::Post, path, Some(body))
+}
+
+/// The places of the faults.
+fn faults(items: Vec<BatchItem>) -> Vec<String> {
+    match batch(items, false).map(|_| ()) {
+        Err(Error::InvalidRequest(faults)) => faults.into_iter().map(|fault| fault.field).collect(),
+        Ok(()) => Vec::new(),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn text(items: Vec<BatchItem>) -> String {
+    let batch = batch(items, false).unwrap();
+    String::from_utf8(batch.request().body().unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn a_batch_is_written_with_all_its_parts_headers() {
+    let items = vec![
+        BatchItem::Request(with_header(
+            get("contacts?$filter=lastname eq 'Ł'"),
+            "Prefer",
+            "odata.maxpagesize=1",
+        )),
+        BatchItem::ChangeSet(vec![
+            named("2", post("contacts", r#"{"lastname":"Müller"}"#)),
+            request(Method::Patch, "$2", Some(r#"{"x@odata.bind":"$2"}"#)),
+            request(Method::Delete, "$2/x/$ref", None),
+        ]),
+    ];
+    let batch = batch(items, true).unwrap();
+    let outer = batch.request();
+    let guid = "02020202-0202-4202-8202-020202020202";
+    assert_eq!(outer.method(), "POST");
+    assert_eq!(outer.uri(), "https://contoso.crm.dynamics.com/api/data/v9.2/$batch");
+    assert_eq!(
+        outer.headers()["content-type"],
+        format!("multipart/mixed; boundary=\"batch_{guid}\"")
+    );
+    assert_eq!(outer.headers()["prefer"], "odata.continue-on-error");
+    assert_eq!(outer.headers()["odata-version"], "4.0");
+    assert!(outer.writes());
+    let json = "accept: application/json\r\nodata-version: 4.0\r\nodata-maxversion: 4.0\r\n";
+    let in_set = |id: &str, request: &str| {
+        format!(
+            "--changeset_1_{guid}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\n\r\n\
+             {request}\r\n"
+        )
+    };
+    let content = format!("{json}content-type: application/json\r\n");
+    assert_eq!(
+        std::str::from_utf8(outer.body().unwrap()).unwrap(),
+        [
+            format!(
+                "--batch_{guid}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n\
+                 GET https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$filter=lastname%20eq%20'%C5%81' HTTP/1.1\r\n\
+                 prefer: odata.maxpagesize=1\r\n{json}\r\n\r\n\
+                 --batch_{guid}\r\nContent-Type: multipart/mixed; boundary=\"changeset_1_{guid}\"\r\n\r\n"
+            ),
+            in_set(
+                "2",
+                &format!(
+                    "POST https://contoso.crm.dynamics.com/api/data/v9.2/contacts HTTP/1.1\r\n{content}\r\n{{\"lastname\":\"Müller\"}}"
+                )
+            ),
+            in_set("1", &format!("PATCH $2 HTTP/1.1\r\n{content}\r\n{{\"x@odata.bind\":\"$2\"}}")),
+            in_set("3", &format!("DELETE $2/x/$ref HTTP/1.1\r\n{json}\r\n")),
+            format!("--changeset_1_{guid}--\r\n--batch_{guid}--\r\n"),
+        ]
+        .concat()
+    );
+}
+
+#[test]
+fn a_batch_of_reads_is_a_read() {
+    let batch = batch(vec![BatchItem::Request(get("contacts"))], false).unwrap();
+    assert!(!batch.request().writes());
+    assert!(!batch.request().headers().contains_key("prefer"));
+}
+
+#[test]
+fn no_body_holds_a_boundary() {
+    let guid = "02020202-0202-4202-8202-020202020202";
+    let body = format!("\r\n--batch_{guid}--\r\n{guid}0");
+    let text = text(vec![BatchItem::Request(post("contacts", &body))]);
+    assert!(text.starts_with(&format!("--batch_{guid}00\r\n")), "{text}");
+}
+
+#[test]
+fn an_id_of_the_callers_own_is_sent_in_its_part() {
+    let text = text(vec![BatchItem::Request(with_header(
+        get("x"),
+        "x-ms-client-request-id",
+        "mine",
+    ))]);
+    assert!(text.contains("\r\nx-ms-client-request-id: mine\r\n"), "{text}");
+    assert!(!text.contains("user-agent"), "{text}");
+}
+
+#[test]
+fn every_fault_is_named_with_its_place() {
+    let items = vec![
+        BatchItem::Request(get("/contacts")),
+        BatchItem::ChangeSet(Vec::new()),
+        BatchItem::ChangeSet(vec![
+            named("1", post("contacts", "{}")),
+            get("contacts"),
+            named("1", with_header(post("contacts", "{}"), "Authorization", "x")),
+            named("a b", post("contacts", "{}")),
+            post("$4/x", r#"{"x@odata.bind":"$5"}"#),
+            named("4", post("contacts", "{}")),
+        ]),
+        BatchItem::Request(request(Method::Post, "$batch", Some("x"))),
+        BatchItem::Request(named("batch", request(Method::Get, "$1", Some("{}")))),
+        BatchItem::Request(with_header(
+            with_header(post("contacts", r#"{"x@odata.bind":["$1"]}"#), "Content-ID", "7"),
+            "Prefer",
+            "a\r\nb",
+        )),
+    ];
+    assert_eq!(
+        faults(items),
+        [
+            "items[0].request.path",
+            "items[1].change-set",
+            "items[2].change-set[0].content-id",
+            "items[2].change-set[1].request.method",
+            "items[2].change-set[2].content-id",
+            "items[2].change-set[2].request.headers.authorization",
+            "items[2].change-set[3].content-id",
+            "items[2].change-set[4].request.path",
+            "items[2].change-set[4].request.body",
+            "items[3].request.path",
+            "items[4].content-id",
+            "items[4].request.path",
+            "items[4].request.body",
+            "items[5].request.headers.content-id",
+            "items[5].request.body",
+            "items[5].request.headers.prefer",
+        ]
+    );
+}
+
+#[test]
+fn only_a_batch_of_one_to_a_thousand_is_sent() {
+    let many = |count: usize| vec![BatchItem::ChangeSet(vec![post("contacts", "{}"); count])];
+    assert_eq!(faults(Vec::new()), ["items"]);
+    assert_eq!(faults(many(1000)), [""; 0]);
+    assert_eq!(faults(many(1001)), ["items"]);
+}
+
+#[test]
+fn the_whole_has_to_fit_the_settings() {
+    let mut settings = contoso();
+    settings.max_request_bytes = 1000;
+    let items = |length: usize| vec![BatchItem::Request(post("contacts", &"x".repeat(length)))];
+    let sent = |length| {
+        let batch = types::Batch {
+            items: items(length),
+            continue_on_error: false,
+        };
+        Batch::new(&FakeHost::new([]), &settings, batch)
+    };
+    assert!(sent(100).is_ok());
+    match sent(999).map(|_| ()).unwrap_err() {
+        Error::InvalidRequest(faults) => assert_eq!(faults[0].field, "items"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn system_resources_are_no_references() {
+    assert_eq!(
+        faults(vec![
+            BatchItem::Request(get("$metadata")),
+            BatchItem::Request(get("$crossjoin(accounts,contacts)")),
+            BatchItem::Request(get("accounts(name='$batch')")),
+        ]),
+        [""; 0]
+    );
+    for path in [
+        "$batch",
+        "%24batch",
+        "%24Batch/",
+        "https://contoso.crm.dynamics.com/api/data/v9.2/$batch",
+    ] {
+        assert_eq!(
+            faults(vec![BatchItem::Request(post(path, ""))]),
+            ["items[0].request.path"],
+            "{path}"
+        );
+    }
+}
