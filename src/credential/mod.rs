@@ -16,6 +16,8 @@ mod text;
 mod x509;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use ring::digest;
