@@ -18,6 +18,8 @@ mod text;
 mod x509;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use ring::digest;

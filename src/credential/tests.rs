@@ -13,8 +13,8 @@ use super::*;
 use crate::contract::types::AssertionAlgorithm;
 use openssl::{OpenSsl, PASSWORD};
 
-static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
-static OTHER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("other").unwrap());
+pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
+pub static OTHER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("other").unwrap());
 
 fn read(text: &str, password: Option<&str>) -> Result<Certificate, String> {
     Certificate::parse(text, password, AssertionAlgorithm::Ps256, false)
@@ -40,7 +40,7 @@ fn files() -> OpenSsl {
     ])
 }
 
-fn pfx(password: &str, options: &str) -> Vec<u8> {
+pub fn pfx(password: &str, options: &str) -> Vec<u8> {
     files().run(
         "pkcs12 -export -in certificate.pem -inkey key.pem -passout",
         password,
@@ -48,7 +48,7 @@ fn pfx(password: &str, options: &str) -> Vec<u8> {
     )
 }
 
-fn encrypted_pem(password: &str, options: &str) -> String {
+pub fn encrypted_pem(password: &str, options: &str) -> String {
     let key = files().run("pkcs8 -topk8 -in key.pem -passout", password, options);
     format!("{}{}", IDENTITY.certificate_pem, String::from_utf8(key).unwrap())
 }
@@ -198,4 +198,58 @@ fn other_texts_are_told_from_certificates() {
         let said = refused(text, None);
         assert!(said.contains(sentence), "{sentence}: {said}");
     }
+}
+
+/// OpenSSL writes no password as an empty one, so what others write is put together here.
+#[test]
+fn a_key_encrypted_with_nothing_at_all_is_read() {
+    let openssl = files();
+    let derive = |purpose, length| {
+        let hex = openssl.run(
+            &format!(
+                "kdf -keylen {length} -kdfopt digest:SHA1 -kdfopt hexsalt:0102030405060708 -kdfopt iter:3 -kdfopt"
+            ),
+            "",
+            &format!("-kdfopt id:{purpose} PKCS12KDF"),
+        );
+        String::from_utf8(hex).unwrap().replace([':', '\n'], "")
+    };
+    openssl.run(
+        "pkcs8 -topk8 -nocrypt -outform DER -in key.pem -out key.der -passout",
+        "",
+        "",
+    );
+    let cipher = format!(
+        "-des-ede3-cbc -nosalt -in key.der -K {} -iv {}",
+        derive(1, 24),
+        derive(2, 8)
+    );
+    let encrypted = openssl.run("enc -pass", "", &cipher);
+
+    let scheme = [0x06, 10, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1, 3];
+    let parameters = [0x30, 13, 4, 8, 1, 2, 3, 4, 5, 6, 7, 8, 2, 1, 3];
+    let algorithm = element(0x30, &[&scheme[..], &parameters].concat());
+    let info = element(0x30, &[algorithm, element(0x04, &encrypted)].concat());
+    let pem = format!(
+        "{}-----BEGIN ENCRYPTED PRIVATE KEY-----\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        IDENTITY.certificate_pem,
+        STANDARD.encode(info)
+    );
+    assert_eq!(read(&pem, None).unwrap().signing(), IDENTITY.certificate_der);
+}
+
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = match u8::try_from(content.len()) {
+        Ok(short @ 0..0x80) => vec![short],
+        _ => [&[0x82], &u16::try_from(content.len()).unwrap().to_be_bytes()[..]].concat(),
+    };
+    [&[tag], &length[..], content].concat()
+}
+
+#[test]
+fn a_key_that_is_too_long_is_refused() {
+    let key = files().run("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4104 -pass", "", "");
+    let pem = format!("{}{}", IDENTITY.certificate_pem, String::from_utf8(key).unwrap());
+    let said = refused(&pem, None);
+    assert!(said.contains("too long: expected 2048 to 4096 bits"), "{said}");
 }

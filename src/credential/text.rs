@@ -58,8 +58,13 @@ impl Form {
 
 /// Line ends that were written as two characters are line ends again.
 fn with_line_ends(text: &str) -> Zeroizing<String> {
-    let without_cr = Zeroizing::new(text.replace("\\r", ""));
-    Zeroizing::new(without_cr.replace("\\n", "\n"))
+    // Room for all of it: growing would leave copies behind that are not wiped.
+    let mut lines = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
+    for line in text.split("\\n") {
+        lines.extend(line.split("\\r"));
+        lines.push('\n');
+    }
+    lines
 }
 
 fn mistaken(text: &str) -> String {
@@ -71,7 +76,7 @@ fn mistaken(text: &str) -> String {
         "seems to be a thumbprint, which only names a certificate"
     } else if is_path(text) {
         "seems to be the path of a file, and files are not read"
-    } else if text.starts_with(['0', '\u{30}']) && text.chars().any(|c| !c.is_ascii() || c == '\0') {
+    } else if text.starts_with('0') && text.chars().any(|c| !c.is_ascii() || c == '\0') {
         "seems to be a binary file"
     } else {
         "holds no PEM text, and is no PFX in base64 either (or its base64 is cut off)"

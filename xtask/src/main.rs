@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod sandbox;
 mod up;
 
@@ -41,6 +42,15 @@ enum Task {
     },
     /// Measure the gateway against a native reverse proxy, and print a table.
     Bench,
+    /// Look for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
+    Fuzz {
+        /// How long for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only this one; the targets are the folders of `fuzz/corpus/`.
+        #[arg(long)]
+        target: Option<String>,
+    },
     /// Run every check: format, lints, documentation, tests.
     Test,
 }
@@ -58,6 +68,7 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Sandbox { listen } => return sandbox::serve(*listen),
+        Task::Fuzz { seconds, target } => return fuzz::run(*seconds, target.as_deref()),
         Task::Build | Task::Demo | Task::Up { .. } | Task::Bench | Task::Test => setup::install()?,
     }
     match task {
@@ -68,7 +79,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
         Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
         Task::Bench => bench::run(&build::component(build::Output::Shown)?),
-        Task::Build | Task::Sandbox { .. } => {
+        Task::Build | Task::Sandbox { .. } | Task::Fuzz { .. } => {
             build::component(build::Output::Shown)?;
             build::spin_variables(build::Output::Shown).map(drop)
         }
