@@ -16,16 +16,19 @@
     )
 )]
 
+pub mod answered;
 pub mod assertion;
 pub mod cloud;
 pub mod connection;
 pub mod contract;
 pub mod credential;
 pub mod error;
+pub mod fetch_xml;
 pub mod gateway;
 pub mod host;
 pub mod odata;
 pub mod origin;
+pub mod pages;
 pub mod retry;
 pub mod settings;
 pub mod token;

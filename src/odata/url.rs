@@ -45,6 +45,14 @@ fn is_absolute(path: &str) -> bool {
         .is_some_and(|start| start.contains("://"))
 }
 
+/// Whether a text is an absolute link below the Web API's root in the environment.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_link(environment: &Origin, link: &str) -> Result<(), String> {
+    of_link(environment, link).map(drop)
+}
+
 /// Links are opaque: paging cookies are encoded twice, and any change would spoil them.
 fn of_link(environment: &Origin, link: &str) -> Result<String, String> {
     if !link.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\')) {

@@ -6,6 +6,7 @@ mod contract;
 mod credentials;
 mod failures;
 mod gateway;
+mod pages;
 mod requests;
 mod rows;
 mod secrets;
