@@ -20,6 +20,8 @@ pub struct Config {
     pub tenant_domain: Option<String>,
     /// The applications registered in the tenant.
     pub applications: Vec<Application>,
+    /// The environment's users that are no application's.
+    pub users: Vec<User>,
     /// How long an access token is good for (facts: entra 3, 3599 s).
     pub token_lifetime: Duration,
     /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
@@ -40,6 +42,7 @@ impl Default for Config {
             tenant_id: "10000000-0000-4000-8000-000000000001".into(),
             tenant_domain: None,
             applications: Vec::new(),
+            users: Vec::new(),
             token_lifetime: Duration::from_secs(3599),
             assertion_clock_skew: Duration::from_secs(300),
             refuse_replayed_assertions: true,
@@ -58,7 +61,7 @@ pub struct Application {
     /// Its certificates, DER.
     pub certificates: Vec<Vec<u8>>,
     /// Its user in the Dataverse environment. Without one every call is refused with 403 and 0x80072560.
-    pub user: Option<ApplicationUser>,
+    pub user: Option<User>,
 }
 
 impl fmt::Debug for Application {
@@ -72,27 +75,95 @@ impl fmt::Debug for Application {
     }
 }
 
-/// The Dataverse user that stands for an application.
+/// A Dataverse user: one that stands for an application, or a person.
 #[derive(Clone, Debug)]
-pub struct ApplicationUser {
+pub struct User {
     /// `systemuserid`, a GUID.
     pub user_id: String,
     /// The business unit, a GUID.
     pub business_unit_id: String,
     /// The organization, a GUID.
     pub organization_id: String,
+    /// `azureactivedirectoryobjectid`, a GUID: who it is in Entra ID.
+    pub entra_object_id: String,
+    /// `fullname`.
+    pub name: String,
+    /// `domainname`.
+    pub domain_name: String,
+    /// Whether the user may do anything at all.
+    pub enabled: bool,
+    /// The security roles, which are names alone: what they add up to stands in `privileges`.
+    pub roles: Vec<Role>,
     /// What the user's security roles add up to.
     pub privileges: Privileges,
 }
 
-impl ApplicationUser {
-    /// A user with fixed ids.
-    pub fn new(privileges: Privileges) -> ApplicationUser {
-        ApplicationUser {
+impl User {
+    /// An application's user with fixed ids.
+    pub fn new(privileges: Privileges) -> User {
+        User {
             user_id: "20000000-0000-4000-8000-000000000001".into(),
             business_unit_id: "20000000-0000-4000-8000-000000000002".into(),
             organization_id: "20000000-0000-4000-8000-000000000003".into(),
+            entra_object_id: "20000000-0000-4000-8000-000000000004".into(),
+            name: "Sandbox Application".into(),
+            domain_name: "sandbox-application@sandbox.example".into(),
+            enabled: true,
+            roles: vec![Role::new("Integration")],
             privileges,
+        }
+    }
+
+    /// A person with ids of her own, in the same business unit.
+    pub fn person(name: &str, privileges: Privileges) -> User {
+        User {
+            user_id: Uuid::new_v4().to_string(),
+            entra_object_id: Uuid::new_v4().to_string(),
+            name: name.into(),
+            domain_name: format!("{}@sandbox.example", name.to_lowercase().replace(' ', ".")),
+            roles: Vec::new(),
+            ..User::new(privileges)
+        }
+    }
+}
+
+/// A security role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// `roleid`, a GUID.
+    pub role_id: String,
+    /// `name`.
+    pub name: String,
+    /// `_roletemplateid_value`, a GUID: what the role was made from, the same in every environment.
+    pub template_id: Option<String>,
+}
+
+impl Role {
+    /// A role of somebody's own, with an id made from its name.
+    pub fn new(name: &str) -> Role {
+        let number = name
+            .bytes()
+            .fold(0x2001_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
+        Role {
+            role_id: Uuid::from_u128(number).to_string(),
+            name: name.into(),
+            template_id: None,
+        }
+    }
+
+    /// The role that may do everything. Its template: DOC reference/entities/role and Microsoft's samples.
+    pub fn system_administrator() -> Role {
+        Role {
+            template_id: Some("627090ff-40a3-4053-8790-584edc5be201".into()),
+            ..Role::new("System Administrator")
+        }
+    }
+
+    /// The role that may change the environment itself.
+    pub fn system_customizer() -> Role {
+        Role {
+            template_id: Some("119f245c-3cc8-4b62-b31c-d1a046ced15d".into()),
+            ..Role::new("System Customizer")
         }
     }
 }
@@ -137,7 +208,7 @@ impl Config {
                 client_id: client_id.clone(),
                 secrets: vec![client_secret.clone()],
                 certificates: vec![identity.certificate_der.clone()],
-                user: Some(ApplicationUser::new(privileges)),
+                user: Some(User::new(privileges)),
             }],
             ..Config::default()
         };

@@ -27,9 +27,10 @@ mod response;
 mod server;
 mod tokens;
 
-pub use config::{Application, ApplicationUser, Config, Demo};
-pub use dataverse::privileges::{Privileges, Verb};
+pub use config::{Application, Config, Demo, Role, User};
+pub use dataverse::privileges::{Depth, Privileges, Verb};
 pub use dataverse::seed;
+pub use dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape};
 pub use fault::{Fault, FaultKind, Service};
 pub use request::RecordedRequest;
 pub use server::Sandbox;

@@ -30,7 +30,7 @@ use crate::{Config, Fault, FaultKind, RecordedRequest, Service};
 
 /// A running sandbox. Dropping it stops it.
 pub struct Sandbox {
-    state: Arc<State>,
+    pub(crate) state: Arc<State>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -134,7 +134,7 @@ pub(crate) struct State {
     large: Large,
     faults: Faults,
     entra: Entra,
-    dataverse: Dataverse,
+    pub(crate) dataverse: Dataverse,
 }
 
 impl State {

@@ -39,24 +39,7 @@ fn change_set(requests: &[String]) -> String {
 }
 
 fn send_with(local: &Local, headers: &[(&str, &str)], parts: &[String]) -> Answer {
-    let token = format!("Bearer {}", local.token());
-    let headers = [
-        &[
-            ("Authorization", token.as_str()),
-            ("Content-Type", "multipart/mixed; boundary=b"),
-        ],
-        headers,
-    ]
-    .concat();
-    let body = parts.concat() + "--b--\r\n";
-    common::exchange(
-        &local.origin,
-        "POST",
-        "/api/data/v9.2/$batch",
-        &headers,
-        body.as_bytes(),
-    )
-    .unwrap()
+    local.batch(headers, &(parts.concat() + "--b--\r\n"))
 }
 
 fn send(local: &Local, parts: &[String]) -> Answer {

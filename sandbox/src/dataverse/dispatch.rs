@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use super::batch::{self, References};
 use super::file::upload::Uploads;
+use super::members::Members;
+use super::optional;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
+use super::settings::Settings;
 use super::store::Store;
 use super::{Call, collection, file, record, reference, schema};
-use crate::ApplicationUser;
+use crate::User;
 use crate::request::Received;
 use crate::response::{Answer, append};
 use crate::server::State;
@@ -20,7 +23,10 @@ use crate::server::State;
 /// What the requests of one HTTP exchange have in common.
 pub(super) struct Visit<'a> {
     pub(super) state: &'a State,
-    pub(super) user: &'a ApplicationUser,
+    pub(super) members: &'a Members,
+    /// Whose token it is.
+    pub(super) caller: &'a User,
+    pub(super) settings: &'a Settings,
     pub(super) page_size: usize,
     pub(super) uploads: &'a Mutex<Uploads>,
 }
@@ -37,15 +43,25 @@ impl Visit<'_> {
         &self.state.origin
     }
 
-    pub(super) fn perform(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
+    pub(super) fn answer(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Answer {
+        self.perform(request, place, store)
+            .unwrap_or_else(|refusal| self.refused(request, refusal))
+    }
+
+    pub(super) fn refused(&self, request: &Received, refusal: Refusal) -> Answer {
+        refusal.shaped(self.settings.error_shape, &Prefer::annotations(request))
+    }
+
+    fn perform(&self, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
         let (version, path) = path::version(&request.path)
             .ok_or_else(|| Refusal::no_such_resource(&format!("{}{}", self.origin(), request.path)))?;
         self.refuse_length(request, place)?;
         refuse_headers(request)?;
         let none = References::new();
-        let call = Call {
+        let user = self.members.acting(self.caller, request)?;
+        let mut call = Call {
             request,
-            user: self.user,
+            user: &user,
             prefer: Prefer::read(request)?,
             origin: self.origin(),
             root: format!("{}/api/data/{version}", self.origin()),
@@ -56,6 +72,7 @@ impl Visit<'_> {
                 Place::Alone => &none,
             },
         };
+        optional::demand_bypass(&call)?;
         match path::target(path, &call.root)? {
             Target::ServiceDocument => service_document(&call),
             Target::WhoAmI => whoami(&call),
@@ -71,7 +88,7 @@ impl Visit<'_> {
                 Place::Batch { .. } => Err(Refusal::unsupported("file columns in a batch")),
             },
             Target::Collection(table) => match request.method {
-                Method::GET => collection::list(&call, table, store),
+                Method::GET => collection::list(&mut call, table, store),
                 Method::POST => record::create(&call, table, store),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },
@@ -101,16 +118,9 @@ impl Visit<'_> {
 
 /// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
 fn refuse_headers(request: &Received) -> Result<(), Refusal> {
-    for name in ["callerobjectid", "mscrmcallerid", "mscrm.sessiontoken"] {
-        if request.headers.contains_key(name) {
-            return Err(Refusal::unsupported(format_args!("the header '{name}'")));
-        }
-    }
-    if request
-        .header("mscrm.suppressduplicatedetection")
-        .is_some_and(|value| value.eq_ignore_ascii_case("false"))
-    {
-        return Err(Refusal::unsupported("duplicate detection"));
+    let name = "mscrm.sessiontoken";
+    if request.headers.contains_key(name) {
+        return Err(Refusal::unsupported(format_args!("the header '{name}'")));
     }
     Ok(())
 }

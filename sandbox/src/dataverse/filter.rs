@@ -47,6 +47,8 @@ pub(super) enum Function {
     Contains,
     StartsWith,
     EndsWith,
+    /// Of FetchXML.
+    Like,
 }
 
 impl Filter {
@@ -73,12 +75,36 @@ impl Filter {
                         Function::Contains => text.contains(&part),
                         Function::StartsWith => text.starts_with(&part),
                         Function::EndsWith => text.ends_with(&part),
+                        Function::Like => like(&text, &part),
                     })
                 }
                 _ => None,
             },
         }
     }
+}
+
+/// `%` stands for any text, `_` for one character.
+fn like(text: &str, pattern: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    // Which beginnings of the text the pattern read so far fits.
+    let mut fits = vec![false; text.len() + 1];
+    fits[0] = true;
+    for c in pattern.chars() {
+        if c == '%' {
+            let mut before = false;
+            for fit in &mut fits {
+                before |= *fit;
+                *fit = before;
+            }
+        } else {
+            for at in (0..text.len()).rev() {
+                fits[at + 1] = fits[at] && (c == '_' || c == text[at]);
+            }
+            fits[0] = false;
+        }
+    }
+    fits[text.len()]
 }
 
 /// `deciding` as soon as one part is that; its opposite when all are; unknown otherwise.

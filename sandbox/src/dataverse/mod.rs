@@ -1,12 +1,18 @@
 //! The Web API below `/api/data/v9.x/`.
 
+mod annotations;
 mod batch;
 mod collection;
+mod control;
+mod delta;
 mod dispatch;
 mod expand;
+mod fetch;
 mod file;
 mod filter;
 mod link;
+mod members;
+mod optional;
 mod paging;
 mod path;
 mod payload;
@@ -18,11 +24,12 @@ mod reference;
 mod refusal;
 mod schema;
 pub mod seed;
+pub mod settings;
 mod store;
 mod value;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -31,28 +38,32 @@ use uuid::Uuid;
 use crate::request::Received;
 use crate::response::{Answer, answer, append, empty, lock};
 use crate::server::State;
-use crate::{ApplicationUser, Config};
+use crate::{Config, User};
 use batch::References;
 use dispatch::{Place, Visit};
 use file::upload::Uploads;
+use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
 use schema::Table;
+use settings::Settings;
 use store::Store;
 
 pub(crate) struct Dataverse {
     tenant_id: String,
-    users: Vec<(String, Option<ApplicationUser>)>,
+    members: Mutex<Arc<Members>>,
     page_size: usize,
     store: Mutex<Store>,
     uploads: Mutex<Uploads>,
+    settings: Mutex<Settings>,
     remaining: AtomicU32,
 }
 
 /// What a handler needs to know about the request it answers.
 struct Call<'a> {
     request: &'a Received,
-    user: &'a ApplicationUser,
+    /// Who acts: the caller, or whom the caller acts for.
+    user: &'a User,
     prefer: Prefer,
     origin: &'a str,
     /// `http://127.0.0.1:PORT/api/data/v9.2`
@@ -66,14 +77,11 @@ impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
         Dataverse {
             tenant_id: config.tenant_id.clone(),
-            users: config
-                .applications
-                .iter()
-                .map(|app| (app.client_id.clone(), app.user.clone()))
-                .collect(),
+            members: Mutex::new(Arc::new(Members::new(config))),
             page_size: config.default_page_size.max(1),
             store: Mutex::new(Store::seeded()),
             uploads: Mutex::default(),
+            settings: Mutex::default(),
             remaining: AtomicU32::new(6000),
         }
     }
@@ -87,30 +95,25 @@ impl Dataverse {
         let Some(client_id) = bearer(request, state) else {
             return self.unauthorized(state);
         };
-        self.decorated(
-            self.authorized(request, state, &client_id)
-                .unwrap_or_else(Refusal::into_answer),
-        )
+        self.decorated(self.authorized(request, state, &client_id))
     }
 
-    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Result<Answer, Refusal> {
-        let user = self
-            .users
-            .iter()
-            .find(|(id, _)| id == client_id)
-            .and_then(|(_, user)| user.as_ref());
-        // facts: dataverse 1.1: registered in Entra ID, but no application user here.
-        let user = user.ok_or_else(|| {
-            let message = "The user is not a member of the organization.";
-            Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
-        })?;
+    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Answer {
+        let members = lock(&self.members).clone();
+        let settings = lock(&self.settings).clone();
+        let caller = match members.caller(client_id) {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal.shaped(settings.error_shape, &Prefer::annotations(request)),
+        };
         let visit = Visit {
             state,
-            user,
+            members: &members,
+            caller,
+            settings: &settings,
             page_size: self.page_size,
             uploads: &self.uploads,
         };
-        visit.perform(request, Place::Alone, &mut lock(&self.store))
+        visit.answer(request, Place::Alone, &mut lock(&self.store))
     }
 
     /// facts: dataverse 1.1. The body is unverified: clients assume that it may be empty.

@@ -15,41 +15,65 @@ pub(super) struct Cookie {
     pub(super) first: Uuid,
     /// The last row of the page before.
     pub(super) last: Uuid,
+    /// Where changes are tracked: the store's version at the first page.
+    pub(super) tracking: Option<u64>,
 }
 
 /// The request's own options as they were sent, then the token.
 pub(super) fn next_link(root: &str, table: &Table, query: &str, cookie: &Cookie) -> String {
+    with_option(root, table, query, "$skiptoken", &cookie.write(table))
+}
+
+/// The request's own options but for that one and any other token that it stands for, then that one.
+pub(super) fn with_option(root: &str, table: &Table, query: &str, name: &str, value: &str) -> String {
+    let replaced = |option: &str| {
+        let given = option
+            .split_once('=')
+            .map_or(option, |(given, _)| given)
+            .replace("%24", "$");
+        // A delta link replaces all that led to it.
+        given == name || (name == "$deltatoken" && given == "$skiptoken")
+    };
     let options: Vec<&str> = query
         .split('&')
-        .filter(|option| {
-            !option.is_empty() && !option.starts_with("$skiptoken=") && !option.starts_with("%24skiptoken=")
-        })
+        .filter(|option| !option.is_empty() && !replaced(option))
         .collect();
     let separator = if options.is_empty() { "" } else { "&" };
-    let token = cookie.write(table);
     format!(
-        "{root}/{}?{}{separator}$skiptoken={token}",
+        "{root}/{}?{}{separator}{name}={value}",
         table.entity_set,
         options.join("&")
     )
 }
 
+/// Encoded for a URL. The inner cookie is encoded twice before that, of which one encoding is the URL's own.
+pub(super) fn skip_token(page: usize, inner: &str, tracking: bool) -> String {
+    let inner = encode(&encode(inner));
+    let tracking = if tracking { "True" } else { "False" };
+    format!("%3Ccookie%20pagenumber=%22{page}%22%20pagingcookie=%22{inner}%22%20istracking=%22{tracking}%22%20/%3E")
+}
+
+/// A link that was decoded or encoded once too often on its way does not get through.
+pub(super) fn decode(inner: &str) -> Option<String> {
+    let decoded = percent_encoding::percent_decode_str(inner).decode_utf8();
+    decoded.ok().map(Into::into)
+}
+
 impl Cookie {
-    /// Encoded for a URL. The inner cookie is encoded twice before that, of which one encoding is the URL's own.
     fn write(&self, table: &Table) -> String {
         let braced = |id: Uuid| format!("{{{}}}", id.to_string().to_uppercase());
+        // Guess: that and how a cookie says what is tracked.
+        let tracking = self
+            .tracking
+            .map_or(String::new(), |version| format!(" tracking=\"{version}\""));
         let inner = format!(
-            "<cookie page=\"{}\"><{id} last=\"{}\" first=\"{}\" /></cookie>",
+            "<cookie page=\"{}\"{tracking}><{id} last=\"{}\" first=\"{}\" /></cookie>",
             self.page - 1,
             braced(self.last),
             braced(self.first),
             id = table.primary_id
         );
-        let inner = encode(&encode(&inner));
-        format!(
-            "%3Ccookie%20pagenumber=%22{}%22%20pagingcookie=%22{inner}%22%20istracking=%22False%22%20/%3E",
-            self.page
-        )
+        skip_token(self.page, &inner, self.tracking.is_some())
     }
 
     /// `token` is what the query's own decoding left: one encoding of the inner cookie is still there.
@@ -62,27 +86,25 @@ impl Cookie {
 
     fn find(token: &str, table: &Table) -> Option<Cookie> {
         let page = attribute(token, "pagenumber")?.parse().ok().filter(|page| *page >= 2)?;
-        // A link that was decoded or encoded once too often on its way does not get through.
-        let inner = percent_encoding::percent_decode_str(attribute(token, "pagingcookie")?)
-            .decode_utf8()
-            .ok()?;
+        let inner = decode(attribute(token, "pagingcookie")?)?;
         let row = inner.split_once(&format!("<{} ", table.primary_id))?.1;
         let id = |name| guid(attribute(row, name)?.strip_prefix('{')?.strip_suffix('}')?);
         Some(Cookie {
             page,
             first: id("first")?,
             last: id("last")?,
+            tracking: attribute(&inner, "tracking").and_then(|version| version.parse().ok()),
         })
     }
 }
 
-fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = element.split_once(&format!("{name}=\""))?;
     Some(rest.split_once('"')?.0)
 }
 
 /// Lower-case escapes, as in recorded links.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
@@ -108,6 +130,7 @@ mod tests {
             page: 2,
             last: id("8151925c-cde2-e411-80db-00155d2a68cb"),
             first: id("7d51925c-cde2-e411-80db-00155d2a68cb"),
+            tracking: None,
         };
         let link = next_link(
             "http://h/api/data/v9.2",

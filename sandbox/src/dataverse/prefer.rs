@@ -1,5 +1,6 @@
 //! The `Prefer` header (facts: dataverse 1.3): several preferences, comma-separated or in several headers.
 
+use super::annotations::Annotations;
 use super::refusal::Refusal;
 use crate::request::Received;
 use crate::response::{Answer, append};
@@ -7,8 +8,9 @@ use crate::response::{Answer, append};
 #[derive(Default)]
 pub(super) struct Prefer {
     pub(super) page_size: Option<usize>,
+    pub(super) track_changes: bool,
     pub(super) representation: bool,
-    pub(super) annotations: bool,
+    pub(super) annotations: Annotations,
     /// Of a batch; elsewhere it means nothing.
     pub(super) continue_on_error: bool,
     applied: Vec<String>,
@@ -17,13 +19,20 @@ pub(super) struct Prefer {
 impl Prefer {
     pub(super) fn read(request: &Received) -> Result<Prefer, Refusal> {
         let mut prefer = Prefer::default();
-        for header in request.headers.get_all("prefer") {
-            let header = String::from_utf8_lossy(header.as_bytes());
-            for preference in split(&header) {
-                prefer.apply(preference.trim())?;
-            }
+        for preference in preferences(request) {
+            prefer.apply(&preference)?;
         }
         Ok(prefer)
+    }
+
+    /// The annotations alone, whatever the other preferences are: errors carry some.
+    pub(super) fn annotations(request: &Received) -> Annotations {
+        let mut prefer = Prefer::default();
+        for preference in preferences(request) {
+            // A preference that is not good is an error of its own.
+            let _ = prefer.apply(&preference);
+        }
+        prefer.annotations
     }
 
     fn apply(&mut self, preference: &str) -> Result<(), Refusal> {
@@ -41,9 +50,9 @@ impl Prefer {
                 })?;
                 self.page_size = Some(size.min(5000));
             }
-            // Served without annotations, and so not echoed: a preference may be passed over (RFC 7240, 2).
+            // Echoed only where annotations are served: a preference may be passed over (RFC 7240, 2).
             "odata.include-annotations" => {
-                self.annotations = true;
+                self.annotations = Annotations::read(preference, value);
                 return Ok(());
             }
             // OData 4.0, part 1, 8.2.8.3. Guess: that it may be spelled out.
@@ -51,12 +60,19 @@ impl Prefer {
                 self.continue_on_error = true;
                 return Ok(());
             }
-            "odata.track-changes" => return Err(Refusal::unsupported("change tracking")),
+            "odata.track-changes" => self.track_changes = true,
             "respond-async" => return Err(Refusal::unsupported("background operations")),
             _ => return Ok(()),
         }
         self.applied.push(preference.into());
         Ok(())
+    }
+
+    /// From now on the annotations count as served.
+    pub(super) fn apply_annotations(&mut self) {
+        if self.annotations.any() {
+            self.applied.push(self.annotations.preference().into());
+        }
     }
 
     /// Guess: one header for all preferences that took effect.
@@ -65,6 +81,17 @@ impl Prefer {
             append(answer, "preference-applied", &self.applied.join(","));
         }
     }
+}
+
+fn preferences(request: &Received) -> Vec<String> {
+    let headers = request.headers.get_all("prefer").iter();
+    let headers = headers.map(|header| String::from_utf8_lossy(header.as_bytes()));
+    headers
+        .flat_map(|header| {
+            let parts = split(&header);
+            parts.iter().map(|part| part.trim().to_string()).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Splits at commas outside quotes: an annotation list has commas of its own.

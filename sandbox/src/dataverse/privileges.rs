@@ -26,9 +26,25 @@ impl Verb {
     pub const ALL: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
 }
 
-/// Privileges per entity set and verb, at the depth of the whole organization.
+/// How far a privilege reaches (Microsoft's page "Security concepts in Microsoft Dataverse").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// The user's own rows.
+    Basic,
+    /// Those of the user's business unit.
+    Local,
+    /// Those of the business units below it too.
+    Deep,
+    /// All rows of the organization.
+    Global,
+}
+
+/// Privileges per entity set and verb, and privileges that belong to no table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Privileges(BTreeMap<String, BTreeSet<Verb>>);
+pub struct Privileges {
+    tables: BTreeMap<String, BTreeMap<Verb, Depth>>,
+    others: BTreeSet<String>,
+}
 
 impl Privileges {
     /// No privilege at all.
@@ -36,22 +52,64 @@ impl Privileges {
         Privileges::default()
     }
 
-    /// Every privilege on every table of the sandbox.
+    /// Every privilege on every table of the sandbox, and none of the others.
     pub fn all() -> Privileges {
         TABLES.iter().fold(Privileges::none(), |privileges, table| {
             privileges.allow(table.entity_set, &Verb::ALL)
         })
     }
 
-    /// Adds privileges on an entity set such as `contacts`.
-    pub fn allow(mut self, entity_set: &str, verbs: &[Verb]) -> Privileges {
-        self.0.entry(entity_set.into()).or_default().extend(verbs);
+    /// Adds privileges on an entity set such as `contacts`, at the depth of the whole organization.
+    pub fn allow(self, entity_set: &str, verbs: &[Verb]) -> Privileges {
+        self.allow_at(entity_set, verbs, Depth::Global)
+    }
+
+    /// Adds privileges on an entity set. Of two depths the greater counts.
+    pub fn allow_at(mut self, entity_set: &str, verbs: &[Verb], depth: Depth) -> Privileges {
+        let table = self.tables.entry(entity_set.into()).or_default();
+        for verb in verbs {
+            let there = table.entry(*verb).or_insert(depth);
+            *there = depth.max(*there);
+        }
         self
     }
 
-    /// Whether the privilege is there.
+    /// Adds a privilege that belongs to no table, such as `prvActOnBehalfOfAnotherUser`.
+    pub fn allow_named(mut self, privilege: &str) -> Privileges {
+        self.others.insert(privilege.into());
+        self
+    }
+
+    /// Whether the privilege is there, at any depth.
     pub fn permits(&self, entity_set: &str, verb: Verb) -> bool {
-        self.0.get(entity_set).is_some_and(|verbs| verbs.contains(&verb))
+        self.depth(entity_set, verb).is_some()
+    }
+
+    /// How far the privilege reaches, if it is there.
+    pub fn depth(&self, entity_set: &str, verb: Verb) -> Option<Depth> {
+        self.tables.get(entity_set)?.get(&verb).copied()
+    }
+
+    /// What both may do.
+    pub(super) fn and(&self, other: &Privileges) -> Privileges {
+        let tables = self.tables.iter().map(|(set, verbs)| {
+            let both = verbs.iter().filter_map(|(verb, depth)| {
+                let other = other.depth(set, *verb)?;
+                Some((*verb, other.min(*depth)))
+            });
+            (set.clone(), both.collect())
+        });
+        Privileges {
+            tables: tables.collect(),
+            others: self.others.intersection(&other.others).cloned().collect(),
+        }
+    }
+
+    pub(super) fn demand_named(&self, user_id: &str, privilege: &str) -> Result<(), Refusal> {
+        if self.others.contains(privilege) {
+            return Ok(());
+        }
+        Err(missing(user_id, privilege))
     }
 
     /// facts: dataverse 1.8, 0x80040220: 403. A user without a privilege learns nothing about the row.
@@ -59,13 +117,27 @@ impl Privileges {
         if self.permits(table.entity_set, verb) {
             return Ok(());
         }
-        let privilege = format!("prv{verb:?}{}", table.schema_name);
-        // Guess: the privilege's id, made from its name so that it stays the same.
-        let number = privilege
-            .bytes()
-            .fold(0_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
-        let id = Uuid::from_u128(number);
-        let text = format!("Principal user (Id={user_id}, type=8) is missing {privilege} privilege (Id={id})");
-        Err(Refusal::new(StatusCode::FORBIDDEN, "0x80040220", text))
+        Err(missing(user_id, &name(verb, table)))
     }
+}
+
+/// As in `prvReadContact`.
+fn name(verb: Verb, table: &Table) -> String {
+    format!("prv{verb:?}{}", table.schema_name)
+}
+
+/// Guess: the privilege's id, made from its name so that it stays the same.
+fn id(privilege: &str) -> Uuid {
+    let number = privilege
+        .bytes()
+        .fold(0_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
+    Uuid::from_u128(number)
+}
+
+fn missing(user_id: &str, privilege: &str) -> Refusal {
+    let text = format!(
+        "Principal user (Id={user_id}, type=8) is missing {privilege} privilege (Id={})",
+        id(privilege)
+    );
+    Refusal::new(StatusCode::FORBIDDEN, "0x80040220", text)
 }

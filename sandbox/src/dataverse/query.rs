@@ -20,6 +20,7 @@ pub(super) struct Query {
     pub(super) count: bool,
     pub(super) expand: Vec<Expand>,
     pub(super) skip_token: Option<String>,
+    pub(super) delta_token: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl Query {
             "$orderby" if many => self.order = order(&value, table)?,
             "$top" if many => self.top = Some(number(&value)?),
             "$skiptoken" if many => self.skip_token = Some(value),
+            "$deltatoken" if many => self.delta_token = Some(value),
             "$count" if many => {
                 self.count = match value.as_str() {
                     "true" => true,

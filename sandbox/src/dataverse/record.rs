@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Call;
 use super::expand::{context, shown};
+use super::optional;
 use super::payload::{self, Payload};
 use super::privileges::Verb;
 use super::query::Query;
@@ -22,6 +23,7 @@ pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) 
     if store.row(table, id).is_some() {
         return Err(Refusal::row_exists());
     }
+    optional::refuse_duplicate(call, table, id, &values, store)?;
     let row = store.insert(table, id, values, call.now);
     written(call, table, &row, &query, StatusCode::CREATED, store)
 }
@@ -36,7 +38,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
-    if unchanged && query.expand.is_empty() && !call.prefer.annotations {
+    if unchanged && query.expand.is_empty() && !call.prefer.annotations.any() {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
         append(&mut answer, "etag", &row.etag());
         return Ok(answer);
@@ -70,6 +72,7 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
             format_args!("'{}' cannot be changed.", table.primary_id),
         ));
     }
+    optional::refuse_duplicate(call, table, id, &values, store)?;
     let (row, status) = if exists {
         let row = store
             .update(table, id, values, call.now)

@@ -6,7 +6,9 @@ use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::annotations::Annotations;
 use super::schema::Table;
+use super::settings::ErrorShape;
 use crate::response::{Answer, answer};
 
 #[derive(Debug)]
@@ -25,13 +27,73 @@ impl Refusal {
         }
     }
 
+    /// Without annotations.
     pub(crate) fn into_answer(self) -> Answer {
-        let body = json!({"error": {"code": self.code, "message": self.message}});
+        self.shaped(ErrorShape::Standard, &Annotations::default())
+    }
+
+    pub(super) fn shaped(self, shape: ErrorShape, annotations: &Annotations) -> Answer {
+        let body = match shape {
+            ErrorShape::Standard => {
+                let mut error = json!({"code": self.code, "message": self.message});
+                for (name, value) in self.details() {
+                    if annotations.include(name) {
+                        error[format!("@{name}")] = value.into();
+                    }
+                }
+                json!({"error": error})
+            }
+            // Guess: type and stack trace.
+            ErrorShape::InnerError => json!({"error": {
+                "code": self.code,
+                "message": self.message,
+                "innererror": {
+                    "message": self.message,
+                    "type": "Microsoft.Crm.CrmHttpException",
+                    "stacktrace": "   at Microsoft.Crm.Extensibility.OData.CrmODataExecutionContext.Execute()",
+                },
+            }}),
+            // Guess: ASP.NET's text in `Message`, and which of the values the service fills in.
+            ErrorShape::Flat => json!({
+                "Message": "An error has occurred.",
+                "ExceptionMessage": self.message,
+                "ExceptionType": "Microsoft.Crm.CrmException",
+                "StackTrace": null,
+                "ErrorCode": self.code,
+            }),
+        };
         answer(
             self.status,
             "application/json; odata.metadata=minimal",
             body.to_string(),
         )
+    }
+
+    /// Names and forms: DOC compose-http, "Include more details with errors", which shows them on a plug-in's error.
+    /// Guess: that other errors carry all of them too, and a trace.
+    fn details(&self) -> [(&'static str, String); 5] {
+        let code = self.code.trim_start_matches("0x");
+        [
+            ("Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus", "0".into()),
+            (
+                "Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode",
+                "-2146233088".into(),
+            ),
+            (
+                "Microsoft.PowerApps.CDS.HelpLink",
+                format!(
+                    "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException%3a{code}&client=platform"
+                ),
+            ),
+            (
+                "Microsoft.PowerApps.CDS.TraceText",
+                format!(
+                    "\r\n[Sandbox: Sandbox.Request]\r\nThe request was refused with {}.\r\n",
+                    self.status
+                ),
+            ),
+            ("Microsoft.PowerApps.CDS.InnerError.Message", self.message.clone()),
+        ]
     }
 
     /// The sandbox's own: never a wrong answer where it has none.

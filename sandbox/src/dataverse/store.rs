@@ -48,6 +48,8 @@ pub(super) struct Store {
     /// By the id that the row's column holds.
     files: HashMap<Uuid, File>,
     version: u64,
+    /// Rows that are gone, and the version of that.
+    deleted: Vec<(&'static str, Uuid, u64)>,
 }
 
 impl Store {
@@ -56,6 +58,7 @@ impl Store {
             rows: HashMap::new(),
             files: HashMap::new(),
             version: 1_035_540,
+            deleted: Vec::new(),
         };
         // 2026-01-05, whatever the clock says: tests compare rows.
         let created = 1_767_571_200;
@@ -83,6 +86,17 @@ impl Store {
 
     pub(super) fn row(&self, table: &Table, id: Uuid) -> Option<&Row> {
         self.rows(table).iter().find(|row| row.id == id)
+    }
+
+    /// The version of the last change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The rows that are gone and did not come back, with the version of that.
+    pub(super) fn deleted(&self, table: &Table) -> impl Iterator<Item = (Uuid, u64)> {
+        let gone = |(set, id, _): &&(&str, Uuid, u64)| *set == table.entity_set && self.row(table, *id).is_none();
+        self.deleted.iter().filter(gone).map(|(_, id, version)| (*id, *version))
     }
 
     pub(super) fn insert(&mut self, table: &'static Table, id: Uuid, given: Map<String, Value>, now: i64) -> Row {
@@ -141,7 +155,7 @@ impl Store {
         self.update(table, id, values, now);
     }
 
-    pub(super) fn delete(&mut self, table: &Table, id: Uuid) {
+    pub(super) fn delete(&mut self, table: &'static Table, id: Uuid) {
         let file = table.file.and_then(|column| self.row(table, id)?.file_id(column));
         if let Some(file) = file {
             self.files.remove(&file);
@@ -149,6 +163,8 @@ impl Store {
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
             rows.retain(|row| row.id != id);
         }
+        let version = self.next_version();
+        self.deleted.push((table.entity_set, id, version));
         // Guess: lookups to the row are emptied, as the relationships' usual "remove link" does.
         let gone = Value::from(id.to_string());
         for other in TABLES {

@@ -218,6 +218,17 @@ impl Local {
         exchange(&self.origin, method, &path, &all, body.as_bytes()).unwrap()
     }
 
+    /// `POST $batch` of parts with the boundary `b`.
+    pub fn batch(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.token());
+        let own = [
+            ("Authorization", authorization.as_str()),
+            ("Content-Type", "multipart/mixed; boundary=b"),
+        ];
+        let headers = [&own, headers].concat();
+        exchange(&self.origin, "POST", "/api/data/v9.2/$batch", &headers, body.as_bytes()).unwrap()
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.call("GET", path, &[], "")
     }

@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::dispatch::{Place, Visit};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
+use super::settings::BatchFailureStatus;
 use super::store::Store;
 use crate::request::Received;
 use crate::response::{Answer, append, empty};
@@ -28,14 +29,15 @@ pub(super) fn run(
 ) -> Result<Answer, Refusal> {
     let content_type = request.header("content-type").unwrap_or_default();
     let items = operation::read(content_type, &request.body)?;
-    let mut written = Multipart::new("batchresponse");
+    let dialect = &visit.settings.batch_dialect;
+    let mut written = Multipart::new("batchresponse", dialect);
     let mut status = StatusCode::OK;
     for item in items {
         let failure = match item {
             Item::One(operation) => {
                 let answer = perform(visit, &operation, root, &References::new(), store);
                 written.answer(operation.content_id.as_deref(), &answer);
-                failed(&answer).then_some(answer.status())
+                Some(answer).filter(failed)
             }
             Item::ChangeSet(operations) => match change_set(visit, &operations, root, store) {
                 Ok(answers) => {
@@ -46,14 +48,20 @@ pub(super) fn run(
                     // facts: dataverse 1.7: one response in place of the set. Guess: without a Content-ID, as in
                     // OData 4.0, part 1, 11.7.4.
                     written.answer(None, &answer);
-                    Some(answer.status())
+                    Some(*answer)
                 }
             },
         };
-        if let Some(failure) = failure.filter(|_| !prefer.continue_on_error) {
-            status = failure;
-            break;
+        let Some(failure) = failure.filter(|_| !prefer.continue_on_error) else {
+            continue;
+        };
+        if dialect.json_failure {
+            return Ok(failure);
         }
+        if visit.settings.batch_failure_status == BatchFailureStatus::OfTheFailure {
+            status = failure.status();
+        }
+        break;
     }
     let mut answer = empty(status);
     append(&mut answer, "content-type", &written.content_type());
@@ -66,15 +74,15 @@ pub(super) fn run(
 }
 
 /// All or nothing: the answers, or the one that failed, and then the store is as it was.
-fn change_set(
-    visit: &Visit<'_>,
+fn change_set<'a>(
+    visit: &Visit<'a>,
     operations: &[Operation],
     root: &str,
     store: &mut Store,
-) -> Result<Multipart, Box<Answer>> {
+) -> Result<Multipart<'a>, Box<Answer>> {
     let before = store.clone();
     let mut references = References::new();
-    let mut written = Multipart::new("changesetresponse");
+    let mut written = Multipart::new("changesetresponse", &visit.settings.batch_dialect);
     for operation in operations {
         let answer = perform(visit, operation, root, &references, store);
         if failed(&answer) {
@@ -92,10 +100,10 @@ fn change_set(
 
 fn perform(visit: &Visit<'_>, operation: &Operation, root: &str, references: &References, store: &mut Store) -> Answer {
     let place = Place::Batch { references };
-    url::resolve(&operation.url, root, visit.origin(), references)
-        .map(|(path, query)| operation.request(path, query))
-        .and_then(|request| visit.perform(&request, place, store))
-        .unwrap_or_else(Refusal::into_answer)
+    match url::resolve(&operation.url, root, visit.origin(), references) {
+        Ok((path, query)) => visit.answer(&operation.request(path, query), place, store),
+        Err(refusal) => visit.refused(&operation.request(String::new(), String::new()), refusal),
+    }
 }
 
 fn failed(answer: &Answer) -> bool {

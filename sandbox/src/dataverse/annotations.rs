@@ -1,0 +1,77 @@
+//! `Prefer: odata.include-annotations` (facts: dataverse 1.3; OData 4.0, part 1, 8.2.8.4).
+
+/// The annotations that a request asks for: names with `*`, and with a `-` in front those to leave out.
+#[derive(Debug, Default)]
+pub(super) struct Annotations {
+    patterns: Vec<String>,
+    /// As it was written, for `Preference-Applied`.
+    preference: String,
+}
+
+impl Annotations {
+    pub(super) fn read(preference: &str, list: &str) -> Annotations {
+        Annotations {
+            patterns: list
+                .split(',')
+                .map(|pattern| pattern.trim().to_string())
+                .filter(|pattern| !pattern.is_empty())
+                .collect(),
+            preference: preference.into(),
+        }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    pub(super) fn preference(&self) -> &str {
+        &self.preference
+    }
+
+    /// The longest pattern that fits decides.
+    pub(super) fn include(&self, name: &str) -> bool {
+        let fitting = |pattern: &&String| {
+            let bare = pattern.strip_prefix('-').unwrap_or(pattern);
+            match bare.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == bare,
+            }
+        };
+        let longest = self
+            .patterns
+            .iter()
+            .filter(fitting)
+            .max_by_key(|pattern| pattern.trim_start_matches('-').len());
+        longest.is_some_and(|pattern| !pattern.starts_with('-'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let name = "Microsoft.Dynamics.CRM.morerecords";
+        for list in [
+            "*",
+            "Microsoft.Dynamics.CRM.*",
+            name,
+            "a.b, Microsoft.Dynamics.CRM.more*",
+            "*,-Microsoft.PowerApps.CDS.*",
+            "-*,Microsoft.Dynamics.CRM.*",
+        ] {
+            assert!(Annotations::read("", list).include(name), "{list}");
+        }
+        for list in [
+            "",
+            "OData.Community.Display.V1.FormattedValue",
+            "microsoft.dynamics.crm.*",
+            "Microsoft.Dynamics.CRM",
+            "*,-Microsoft.Dynamics.CRM.*",
+            "-*",
+        ] {
+            assert!(!Annotations::read("", list).include(name), "{list}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The environment's users, and who acts for whom.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+use super::refusal::Refusal;
+use crate::request::Received;
+use crate::{Config, User};
+
+#[derive(Clone)]
+pub(super) struct Members {
+    /// By client id. An application may be registered in Entra ID and have no user here.
+    applications: Vec<(String, Option<User>)>,
+    people: Vec<User>,
+}
+
+impl Members {
+    pub(super) fn new(config: &Config) -> Members {
+        Members {
+            applications: config
+                .applications
+                .iter()
+                .map(|app| (app.client_id.clone(), app.user.clone()))
+                .collect(),
+            people: config.users.clone(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &User> {
+        let applications = self.applications.iter().filter_map(|(_, user)| user.as_ref());
+        applications.chain(&self.people)
+    }
+
+    /// The application's user.
+    pub(super) fn caller(&self, client_id: &str) -> Result<&User, Refusal> {
+        let found = self.applications.iter().find(|(id, _)| id == client_id);
+        let user = found.and_then(|(_, user)| user.as_ref()).ok_or_else(no_member)?;
+        enabled(user)?;
+        Ok(user)
+    }
+
+    /// The caller, or whom the caller acts for (facts: dataverse 1.3; DOC webapi/impersonate-another-user-web-api).
+    /// Guess: `CallerObjectId`, the preferred header, goes before the other.
+    pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
+        let other = if let Some(id) = request.header("callerobjectid") {
+            let other = self.all().find(|user| user.entra_object_id.eq_ignore_ascii_case(id));
+            // Guess: somebody whom Entra ID may know and the environment does not.
+            other.ok_or_else(no_member)?
+        } else if let Some(id) = request.header("mscrmcallerid") {
+            let other = self.all().find(|user| user.user_id.eq_ignore_ascii_case(id));
+            // Guess: it is a row that is not there.
+            other.ok_or_else(|| {
+                let message = format!("systemuser With Id = {id} Does Not Exist");
+                Refusal::new(StatusCode::NOT_FOUND, "0x80040217", message)
+            })?
+        } else {
+            return Ok(Cow::Borrowed(caller));
+        };
+        // Reported to the same page's authors: nobody acts for himself, and it takes no privilege.
+        if other.user_id == caller.user_id {
+            return Ok(Cow::Borrowed(caller));
+        }
+        caller
+            .privileges
+            .demand_named(&caller.user_id, "prvActOnBehalfOfAnotherUser")?;
+        enabled(other)?;
+        Ok(Cow::Owned(User {
+            privileges: caller.privileges.and(&other.privileges),
+            ..other.clone()
+        }))
+    }
+}
+
+/// facts: dataverse 1.1: registered in Entra ID, but no user here.
+fn no_member() -> Refusal {
+    let message = "The user is not a member of the organization.";
+    Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
+}
+
+/// facts: dataverse 1.8, 0x80040225. Guess: the status.
+fn enabled(user: &User) -> Result<(), Refusal> {
+    if user.enabled {
+        return Ok(());
+    }
+    let message = format!(
+        "The specified user(Id = {}) is disabled. Consider enabling this user.",
+        user.user_id
+    );
+    Err(Refusal::new(StatusCode::FORBIDDEN, "0x80040225", message))
+}
