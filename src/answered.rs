@@ -4,7 +4,7 @@
 use http::StatusCode;
 
 use crate::connection::Connection;
-use crate::contract::types::{Error, Method, OutageCause, Request, Response, Service};
+use crate::contract::types::{DataverseError, Error, Method, OutageCause, Request, Response, Service};
 use crate::error::{Asked, Faults};
 use crate::host::{Failure, Host, new_guid};
 use crate::odata::headers::CLIENT_REQUEST_ID;
@@ -65,6 +65,18 @@ impl Answered {
             status: Some(self.status),
             request_id: self.request_id.clone(),
             ..Failure::new(OutageCause::UnusableAnswer, detail)
+        })
+    }
+
+    /// The error for an answer that says, by a status that is no error's, that there is nothing.
+    pub fn refused(&self, message: impl Into<String>) -> Error {
+        Error::Dataverse(DataverseError {
+            status: self.status,
+            may_have_taken_effect: false,
+            code: String::new(),
+            message: message.into(),
+            request_id: self.request_id.clone(),
+            client_request_id: self.client_request_id.clone(),
         })
     }
 

@@ -8,10 +8,13 @@ use wasip2::exports::http::incoming_handler;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 use wstd::runtime::block_on;
 
+use crate::answered::Headers;
 use crate::connection::Connection;
-use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, GuestPages};
+use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, GuestDownload, GuestPages, GuestUpload};
 use crate::contract::types::{AccessToken, Error, Identity};
 use crate::contract::{dataverse, export, types};
+use crate::files::download::Download;
+use crate::files::upload::Upload;
 use crate::gateway::{self, Gateway};
 use crate::pages::Pages;
 use crate::settings::Settings;
@@ -26,6 +29,8 @@ wasip2::http::proxy::export!(Component);
 impl Guest for Component {
     type Connection = Rc<Connection>;
     type Pages = RefCell<Pages>;
+    type Download = RefCell<Download>;
+    type Upload = RefCell<Upload>;
 
     fn acquire_token(connection: Option<ConnectionBorrow<'_>>) -> Result<AccessToken, Error> {
         block_on(chosen(connection)?.acquire_token(&WasiHost))
@@ -57,6 +62,31 @@ impl Guest for Component {
         let pages = Pages::of_fetch(chosen(connection)?, query)?;
         Ok(dataverse::Pages::new(RefCell::new(pages)))
     }
+
+    fn download_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::DownloadRequest,
+    ) -> Result<dataverse::Download, Error> {
+        let download = block_on(Download::begin(chosen(connection)?, &WasiHost, file))?;
+        Ok(dataverse::Download::new(RefCell::new(download)))
+    }
+
+    fn upload_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::UploadRequest,
+    ) -> Result<dataverse::Upload, Error> {
+        let upload = block_on(Upload::begin(chosen(connection)?, &WasiHost, file))?;
+        Ok(dataverse::Upload::new(RefCell::new(upload)))
+    }
+
+    fn resume_upload(
+        connection: Option<ConnectionBorrow<'_>>,
+        state: String,
+        headers: Headers,
+    ) -> Result<dataverse::Upload, Error> {
+        let upload = Upload::resume(chosen(connection)?, &state, headers)?;
+        Ok(dataverse::Upload::new(RefCell::new(upload)))
+    }
 }
 
 impl GuestConnection for Rc<Connection> {
@@ -74,6 +104,42 @@ impl GuestPages for RefCell<Pages> {
 
     fn delta_link(&self) -> Option<String> {
         self.borrow().delta_link()
+    }
+}
+
+impl GuestDownload for RefCell<Download> {
+    fn info(&self) -> types::FileInfo {
+        self.borrow().info()
+    }
+
+    fn position(&self) -> u64 {
+        self.borrow().position()
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, Error> {
+        block_on(self.borrow_mut().read(&WasiHost))
+    }
+}
+
+impl GuestUpload for RefCell<Upload> {
+    fn chunk_size(&self) -> u32 {
+        self.borrow().chunk_size()
+    }
+
+    fn position(&self) -> u64 {
+        self.borrow().position()
+    }
+
+    fn write(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        block_on(self.borrow_mut().write(&WasiHost, bytes))
+    }
+
+    fn finish(&self) -> Result<(), Error> {
+        block_on(self.borrow_mut().finish(&WasiHost))
+    }
+
+    fn state(&self) -> String {
+        self.borrow().state()
     }
 }
 

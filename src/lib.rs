@@ -24,6 +24,7 @@ pub mod contract;
 pub mod credential;
 pub mod error;
 pub mod fetch_xml;
+pub mod files;
 pub mod gateway;
 pub mod host;
 pub mod odata;

@@ -33,7 +33,7 @@ enum Next {
     /// Nothing: the last page has come.
     End,
     /// Nothing: what the service said of the next page cannot be followed.
-    Broken(Error),
+    Broken(Box<Error>),
 }
 
 impl Pages {
@@ -90,9 +90,9 @@ impl Pages {
     pub async fn next(&mut self, host: &impl Host) -> Result<Option<Response>, Error> {
         let path = match &self.next {
             Next::Link(link) => link.clone(),
-            Next::Fetch(fetch) => fetch.path(),
+            Next::Fetch(fetch) => fetch.link(self.connection.environment()),
             Next::End => return Ok(None),
-            Next::Broken(error) => return Err(error.clone()),
+            Next::Broken(error) => return Err(Error::clone(error)),
         };
         let sent = ask(&self.connection, host, get(path, self.headers.clone())).await;
         let (page, answered) = sent.map_err(|error| self.in_the_callers_words(error))?;
@@ -107,7 +107,7 @@ impl Pages {
     }
 
     fn after(&mut self, page: &Response, answered: &Answered) -> Next {
-        let broken = |reason: String| Next::Broken(answered.unusable(reason));
+        let broken = |reason: String| Next::Broken(Box::new(answered.unusable(reason)));
         if let Next::Fetch(fetch) = &self.next {
             let mut fetch = fetch.clone();
             match fetch.advance(&page.body) {

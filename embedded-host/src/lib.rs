@@ -4,6 +4,7 @@
 //! memory, [`Server`] serves it over HTTP. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
 
 mod bindings;
+mod files;
 mod invoke;
 mod network;
 mod pages;
@@ -22,6 +23,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 pub use bindings::types;
 use bindings::{Service, ServicePre};
+pub use files::{Download, Upload};
 pub use network::{Network, Reply};
 pub use pages::Pages;
 use server::PeakMemory;

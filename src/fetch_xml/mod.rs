@@ -4,15 +4,12 @@ pub mod annotations;
 mod cookie;
 mod xml;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::contract::types::{Error, FetchQuery};
 use crate::error::Faults;
+use crate::odata::url::{ROOT, encode_value};
+use crate::origin::Origin;
 use cookie::Paging;
 use xml::Root;
-
-/// All but what RFC 3986 calls unreserved.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A query, and the page it asks for.
 #[derive(Clone, Debug)]
@@ -48,10 +45,11 @@ impl FetchXml {
         }
     }
 
-    /// The path that asks for the page.
-    pub fn path(&self) -> String {
+    /// The link that asks for the page. No relative path: quotes in FetchXML are not OData's, and need not pair up.
+    pub fn link(&self, environment: &Origin) -> String {
         let fetch = self.fetch.to_string();
-        format!("{}?fetchXml={}", self.entity_set, utf8_percent_encode(&fetch, ENCODED))
+        let set = &self.entity_set;
+        format!("{environment}{ROOT}{set}?fetchXml={}", encode_value(&fetch))
     }
 
     /// The cookie that asks for the page, if the page before it brought one.
@@ -144,8 +142,10 @@ mod tests {
     }
 
     fn sent(fetch: &FetchXml) -> String {
-        let path = fetch.path();
-        let encoded = path.strip_prefix("contacts?fetchXml=").unwrap();
+        let link = fetch.link(&Origin::parse("https://contoso.example").unwrap());
+        let encoded = link
+            .strip_prefix("https://contoso.example/api/data/v9.2/contacts?fetchXml=")
+            .unwrap();
         assert!(
             encoded
                 .bytes()

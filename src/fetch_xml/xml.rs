@@ -35,7 +35,7 @@ impl Root {
         scanner.skip_misc()?;
         let tag = scanner.start_tag()?;
         let root = scanner.rest;
-        scanner.to_the_end_of(&tag)?;
+        scanner.read_to_end_of(&tag)?;
         let length = root.len().saturating_sub(scanner.rest.len());
         let rest = root.get(..length).unwrap_or_default();
         scanner.skip_misc()?;
@@ -214,7 +214,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads on behind the end tag that belongs to a start tag.
-    fn to_the_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
+    fn read_to_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
         let mut open = if tag.is_empty { Vec::new() } else { vec![tag.name] };
         while let Some(innermost) = open.last() {
             let end = self

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::Uri;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::origin::Origin;
 
 /// What relative paths are relative to.
-const ROOT: &str = "/api/data/v9.2/";
+pub const ROOT: &str = "/api/data/v9.2/";
 
 /// Absolute links may name another version of the Web API, and nothing outside it.
 const LINK_ROOT: &str = "/api/data/";
@@ -43,6 +43,12 @@ fn is_absolute(path: &str) -> bool {
     path.split(['?', '\'', '('])
         .next()
         .is_some_and(|start| start.contains("://"))
+}
+
+/// A value for a query: all is encoded but what RFC 3986 calls unreserved.
+pub fn encode_value(value: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, ENCODED).to_string()
 }
 
 /// Whether a text is an absolute link below the Web API's root in the environment.

@@ -5,6 +5,7 @@ mod assertion;
 mod contract;
 mod credentials;
 mod failures;
+mod fetch_xml;
 mod gateway;
 mod pages;
 mod requests;
