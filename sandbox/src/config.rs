@@ -20,6 +20,8 @@ pub struct Config {
     pub tenant_domain: Option<String>,
     /// The applications registered in the tenant.
     pub applications: Vec<Application>,
+    /// What the environment says about itself.
+    pub organization: Organization,
     /// The environment's users that are no application's.
     pub users: Vec<User>,
     /// How long an access token is good for (facts: entra 3, 3599 s).
@@ -42,6 +44,7 @@ impl Default for Config {
             tenant_id: "10000000-0000-4000-8000-000000000001".into(),
             tenant_domain: None,
             applications: Vec::new(),
+            organization: Organization::default(),
             users: Vec::new(),
             token_lifetime: Duration::from_secs(3599),
             assertion_clock_skew: Duration::from_secs(300),
@@ -72,6 +75,36 @@ impl fmt::Debug for Application {
             .field("certificates", &self.certificates.len())
             .field("user", &self.user)
             .finish()
+    }
+}
+
+/// What an environment says about itself, but for its organization's id, which stands with its users.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// `FriendlyName`, and the name of the business unit.
+    pub friendly_name: String,
+    /// `UniqueName`, and the organization's `name`.
+    pub unique_name: String,
+    /// `UrlName`: the first label of the environment's host.
+    pub url_name: String,
+    /// `EnvironmentId`.
+    pub environment_id: String,
+    /// `Geo`, such as `EMEA`.
+    pub geo: String,
+    /// `OrganizationType`: `Customer` is production, `CustomerTest` a sandbox, `Developer`, `Trial` and so on.
+    pub organization_type: String,
+}
+
+impl Default for Organization {
+    fn default() -> Self {
+        Organization {
+            friendly_name: "Sandbox".into(),
+            unique_name: "unq5eed0000".into(),
+            url_name: "sandbox".into(),
+            environment_id: "40000000-0000-4000-8000-000000000001".into(),
+            geo: "EMEA".into(),
+            organization_type: "CustomerTest".into(),
+        }
     }
 }
 
@@ -151,7 +184,8 @@ impl Role {
         }
     }
 
-    /// The role that may do everything. Its template: DOC reference/entities/role and Microsoft's samples.
+    /// The role that may do everything, made from a template with the same id everywhere, as Microsoft's own clients
+    /// know it. What it may do has to be said in [`User::privileges`] all the same.
     pub fn system_administrator() -> Role {
         Role {
             template_id: Some("627090ff-40a3-4053-8790-584edc5be201".into()),
@@ -159,7 +193,7 @@ impl Role {
         }
     }
 
-    /// The role that may change the environment itself.
+    /// The role that may change the environment itself, likewise.
     pub fn system_customizer() -> Role {
         Role {
             template_id: Some("119f245c-3cc8-4b62-b31c-d1a046ced15d".into()),
@@ -193,7 +227,8 @@ impl fmt::Debug for Demo {
 
 impl Config {
     /// One tenant and one application with a new certificate and a new secret. Its user has every privilege on
-    /// contacts, reads accounts and leads, and has nothing on opportunities.
+    /// contacts, reads accounts, leads, users, roles, business units and organizations, and has nothing on
+    /// opportunities.
     pub fn demo() -> anyhow::Result<Demo> {
         let identity = certificate::generate("sandbox")?;
         let client_id = "30000000-0000-4000-8000-000000000001".to_string();
@@ -201,7 +236,11 @@ impl Config {
         let privileges = Privileges::none()
             .allow("contacts", &Verb::ALL)
             .allow("accounts", &[Verb::Read])
-            .allow("leads", &[Verb::Read]);
+            .allow("leads", &[Verb::Read])
+            .allow("systemusers", &[Verb::Read])
+            .allow("roles", &[Verb::Read])
+            .allow("businessunits", &[Verb::Read])
+            .allow("organizations", &[Verb::Read]);
         let config = Config {
             tenant_domain: Some("sandbox.onmicrosoft.com".into()),
             applications: vec![Application {

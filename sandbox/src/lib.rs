@@ -27,7 +27,8 @@ mod response;
 mod server;
 mod tokens;
 
-pub use config::{Application, Config, Demo, Role, User};
+pub use config::{Application, Config, Demo, Organization, Role, User};
+pub use dataverse::journal::CommittedWrite;
 pub use dataverse::privileges::{Depth, Privileges, Verb};
 pub use dataverse::seed;
 pub use dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape};

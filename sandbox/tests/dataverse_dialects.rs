@@ -107,3 +107,32 @@ fn forms() {
     assert_eq!(error(&answer), (403, "0x80040220".into()));
     assert!(answer.header("content-type").unwrap().starts_with("application/json"));
 }
+
+#[test]
+fn which_request_of_a_change_set_failed() {
+    let local = start();
+    let part = |id: &str, request: &str| {
+        format!(
+            "--cs\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\n\r\n\
+             {request} HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{{}}\r\n"
+        )
+    };
+    let body = format!(
+        "--b\r\nContent-Type: multipart/mixed; boundary=cs\r\n\r\n{}{}--cs--\r\n\r\n--b--\r\n",
+        part("first", "POST contacts"),
+        part("second", "POST accounts"),
+    );
+    assert!(!local.batch(&[], &body).text().contains("Content-ID"));
+    local.sandbox.set_batch_dialect(BatchDialect {
+        failure_content_id: true,
+        ..BatchDialect::default()
+    });
+    let answer = local.batch(&[], &body);
+    assert_eq!(
+        answer.text().matches("Content-ID: second\r\n").count(),
+        1,
+        "{}",
+        answer.text()
+    );
+    assert!(!answer.text().contains("first"));
+}

@@ -139,7 +139,7 @@ fn a_chunk_has_to_fit() {
         assert_eq!(error(&answer), (400, "0x80040203".into()), "{range}");
     };
     assert_eq!(chunk(&local, &to, "bytes 0-3/8", b"0123").status, 206);
-    refused("bytes 0-3/8", b"0123");
+    refused("bytes 2-5/8", b"2345");
     refused("bytes 5-7/8", b"567");
     refused("bytes 4-7/8", b"45");
     refused("bytes 4-7/9", b"4567");
@@ -285,4 +285,63 @@ fn one_request_has_a_limit() {
     let recorded = local.sandbox.requests();
     let upload = recorded.iter().find(|request| request.body_length == length).unwrap();
     assert_eq!(upload.body, content[..64 * 1024]);
+}
+
+#[test]
+fn chunks_can_be_small() {
+    let local = start();
+    local.sandbox.set_file_chunk_size(4);
+    let path = column(2);
+    let answer = send(
+        &local,
+        "PATCH",
+        &format!("{path}?x-ms-file-name=x"),
+        &[("x-ms-transfer-mode", "chunked")],
+        b"",
+    );
+    assert_eq!(answer.header("x-ms-chunk-size"), Some("4"));
+    let to = answer
+        .header("location")
+        .unwrap()
+        .strip_prefix(&local.origin)
+        .unwrap()
+        .to_string();
+    assert_eq!(
+        chunk(&local, &to, "bytes 0-4/8", b"01234").status,
+        400,
+        "longer than a chunk"
+    );
+    assert_eq!(chunk(&local, &to, "bytes 0-3/8", b"012x").status, 206);
+    // As after an answer that was lost.
+    assert_eq!(chunk(&local, &to, "bytes 0-3/8", b"0123").status, 206);
+    local.sandbox.refuse_repeated_chunks(true);
+    assert_eq!(
+        error(&chunk(&local, &to, "bytes 0-3/8", b"0123")),
+        (400, "0x80040203".into())
+    );
+    // Twice a chunk, and no empty one at the end.
+    assert_eq!(chunk(&local, &to, "bytes 4-7/8", b"4567").status, 204);
+    assert_eq!(
+        send(&local, "GET", &format!("{path}/$value"), &[], b"").body,
+        b"01234567"
+    );
+    assert_eq!(
+        error(&chunk(&local, &to, "bytes 4-7/8", b"4567")).0,
+        400,
+        "the session is over"
+    );
+}
+
+#[test]
+fn a_file_can_be_too_large() {
+    let local = start();
+    local.sandbox.set_largest_file(10);
+    let put = |body: &[u8]| send(&local, "PATCH", &column(1), &[BYTES, NAME], body);
+    assert_eq!(put(b"0123456789").status, 204);
+    assert_eq!(error(&put(b"0123456789a")), (400, "0x80044a02".into()));
+    let to = begin(&local, &column(1), "x");
+    assert_eq!(
+        error(&chunk(&local, &to, "bytes 0-3/11", b"0123")),
+        (400, "0x80044a02".into())
+    );
 }

@@ -3,13 +3,14 @@
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::expand::{context, shown};
 use super::paging::{self, Cookie};
 use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::schema::{ManyToMany, Table};
 use super::store::{Row, Store};
 use super::{Call, delta, fetch, record};
 use crate::response::Answer;
@@ -21,6 +22,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     }
     let query = Query::read(&call.request.query, table, true)?;
     if call.prefer.track_changes || query.delta_token.is_some() {
+        call.demand_all(table, Verb::Read)?;
         delta::refuse_options(&query)?;
     }
     if let Some(token) = &query.delta_token {
@@ -48,7 +50,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
         .map(|row| {
             let mut value = shown(row, table, query.select.as_deref());
             for expand in &query.expand {
-                value.insert(expand.lookup.name.into(), expand.value(row, store));
+                value.insert(expand.name.into(), expand.value(row, store));
             }
             Value::Object(value)
         })
@@ -63,9 +65,42 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     Ok(streamed(call, body))
 }
 
+/// `set(id)/navigation`, whole: there are too few for pages.
+pub(super) fn related(
+    call: &Call<'_>,
+    table: &'static Table,
+    id: Uuid,
+    many: &ManyToMany,
+    store: &Store,
+) -> Result<Answer, Refusal> {
+    call.demand(table, Verb::Read)?;
+    let target = Table::of(many.target).ok_or_else(|| Refusal::no_such_segment(many.target))?;
+    call.demand(target, Verb::Read)?;
+    let query = Query::read(&call.request.query, target, false)?;
+    record::demand_expanded(call, &query)?;
+    store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
+    let values = store.related(many, id).into_iter().map(|row| {
+        let mut value = shown(row, target, query.select.as_deref());
+        for expand in &query.expand {
+            value.insert(expand.name.into(), expand.value(row, store));
+        }
+        Value::Object(value)
+    });
+    let selected = context(query.select.as_deref(), &query.expand);
+    let set = target.entity_set;
+    let mut body = Map::new();
+    body.insert(
+        "@odata.context".into(),
+        format!("{}/$metadata#{set}{selected}", call.root).into(),
+    );
+    body.insert("value".into(), values.collect());
+    Ok(streamed(call, body))
+}
+
 /// What the query finds, in its order.
-pub(super) fn matching<'a>(_call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
+pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
     let mut rows: Vec<&Row> = store.rows(table).iter().collect();
+    rows.retain(|row| call.reaches(table, Verb::Read, row));
     if let Some(filter) = &query.filter {
         rows.retain(|row| filter.matches(row));
     }
@@ -123,7 +158,7 @@ fn page<'a>(
     let page = &rows[start..end];
     let next = match (page.first(), page.last()) {
         (Some(first), Some(last)) if end < rows.len() => Some(Cookie {
-            page: number + 1,
+            page: number.saturating_add(1),
             first: first.id,
             last: last.id,
             tracking,

@@ -1,8 +1,13 @@
 //! What tests set about Dataverse while it runs.
 
+use std::sync::Arc;
+
+use super::journal::{CommittedWrite, Journal};
+use super::members::Members;
 use super::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
-use crate::Sandbox;
+use super::system;
 use crate::response::lock;
+use crate::{Organization, Privileges, Sandbox, User};
 
 impl Sandbox {
     /// The status of batches that stop at their first failure, from now on.
@@ -18,6 +23,73 @@ impl Sandbox {
     /// How Dataverse's errors are written from now on, but for those of faults.
     pub fn set_error_shape(&self, shape: ErrorShape) {
         self.change(|settings| settings.error_shape = shape);
+    }
+
+    /// The size of a chunk that uploads are told from now on, in bytes; at least one. A chunk may not be larger.
+    pub fn set_file_chunk_size(&self, bytes: u64) {
+        self.change(|settings| settings.chunk_size = bytes.max(1));
+    }
+
+    /// The largest file from now on, in bytes: a larger one is refused with 0x80044a02. Images have at most 30 MB.
+    pub fn set_largest_file(&self, bytes: u64) {
+        self.change(|settings| settings.largest_file = bytes);
+    }
+
+    /// Whether a chunk of an upload that comes again is refused. It is not documented; by default it is accepted.
+    pub fn refuse_repeated_chunks(&self, refuse: bool) {
+        self.change(|settings| settings.refuse_repeated_chunks = refuse);
+    }
+
+    /// Every write that took effect so far, in order; of very many only the last 100,000.
+    pub fn committed_writes(&self) -> Vec<CommittedWrite> {
+        lock(&self.state.dataverse.store).journal.all()
+    }
+
+    /// Forgets the writes that took effect so far.
+    pub fn clear_committed_writes(&self) {
+        lock(&self.state.dataverse.store).journal = Journal::default();
+    }
+
+    /// All the data as JSON, always in the same order: equal bytes are equal data, the rows' versions included.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let snapshot = lock(&self.state.dataverse.store).snapshot();
+        snapshot.to_string().into_bytes()
+    }
+
+    /// The user of an application, as it is now.
+    pub fn user(&self, client_id: &str) -> Option<User> {
+        let mut members = lock(&self.state.dataverse.members).as_ref().clone();
+        members.application_mut(client_id)?.clone()
+    }
+
+    /// Gives a registered application another user, or none: then it is no member of the organization.
+    pub fn set_user(&self, client_id: &str, user: Option<User>) {
+        self.change_members(|members| {
+            if let Some(place) = members.application_mut(client_id) {
+                *place = user;
+            }
+        });
+    }
+
+    /// What an application's user may do from now on.
+    pub fn set_privileges(&self, client_id: &str, privileges: Privileges) {
+        self.change_members(|members| {
+            if let Some(Some(user)) = members.application_mut(client_id) {
+                user.privileges = privileges;
+            }
+        });
+    }
+
+    /// What the environment says about itself from now on.
+    pub fn set_organization(&self, organization: Organization) {
+        self.change_members(|members| members.set_organization(organization));
+    }
+
+    fn change_members(&self, change: impl FnOnce(&mut Members)) {
+        let dataverse = &self.state.dataverse;
+        let mut members = lock(&dataverse.members);
+        change(Arc::make_mut(&mut members));
+        lock(&dataverse.store).set_system(system::rows(&members));
     }
 
     fn change(&self, change: impl FnOnce(&mut Settings)) {

@@ -106,7 +106,7 @@ pub(super) fn changes(
     match page.last() {
         Some(last) if page.len() < changes.len() => {
             let place = Place {
-                page: number + 1,
+                page: number.saturating_add(1),
                 until,
                 last: last.key(),
             };

@@ -7,14 +7,16 @@ use serde_json::{Value, json};
 
 use super::batch::{self, References};
 use super::file::upload::Uploads;
+use super::journal::CommittedWrite;
 use super::members::Members;
 use super::optional;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
+use super::schema::Table;
 use super::settings::Settings;
 use super::store::Store;
-use super::{Call, collection, file, record, reference, schema};
+use super::{Call, collection, file, record, reference, system};
 use crate::User;
 use crate::request::Received;
 use crate::response::{Answer, append};
@@ -62,20 +64,27 @@ impl Visit<'_> {
         let mut call = Call {
             request,
             user: &user,
+            members: self.members,
             prefer: Prefer::read(request)?,
             origin: self.origin(),
             root: format!("{}/api/data/{version}", self.origin()),
             now: self.state.clock.unix(),
             page_size: self.page_size,
+            settings: self.settings,
             references: match place {
                 Place::Batch { references } => references,
                 Place::Alone => &none,
             },
         };
         optional::demand_bypass(&call)?;
-        match path::target(path, &call.root)? {
+        let target = path::target(path, &call.root)?;
+        let place_written = target.row();
+        let before = store.version();
+        let answer = match target {
             Target::ServiceDocument => service_document(&call),
             Target::WhoAmI => whoami(&call),
+            Target::CurrentOrganization => system::current_organization(&call),
+            Target::UserPrivileges(table, id) => system::user_privileges(&call, table, id),
             Target::Batch => match (place, &request.method) {
                 (Place::Alone, &Method::POST) => batch::run(self, request, &call.root, &call.prefer, store),
                 (Place::Alone, method) => Err(Refusal::method_not_allowed(method)),
@@ -92,6 +101,10 @@ impl Visit<'_> {
                 Method::POST => record::create(&call, table, store),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },
+            Target::Related(table, id, many) => match request.method {
+                Method::GET => collection::related(&call, table, id, many, store),
+                _ => Err(Refusal::method_not_allowed(&request.method)),
+            },
             Target::Row(table, id) => match request.method {
                 Method::GET => record::read(&call, table, id, store),
                 Method::PATCH => record::upsert(&call, table, id, store),
@@ -99,7 +112,20 @@ impl Visit<'_> {
                 Method::PUT => Err(Refusal::unsupported("PUT of a whole row")),
                 _ => Err(Refusal::method_not_allowed(&request.method)),
             },
+        }?;
+        if let Some((entity_set, id)) = place_written.filter(|_| store.version() != before) {
+            store.journal.add(CommittedWrite {
+                method: request.method.to_string(),
+                entity_set: entity_set.into(),
+                id: id.or_else(|| created(&answer)).unwrap_or_default(),
+                path_and_query: request.path_and_query(),
+                body: CommittedWrite::kept(&request.body),
+                client_request_id: request.header("x-ms-client-request-id").map(Into::into),
+                user_id: user.user_id.clone(),
+                caller_id: self.caller.user_id.clone(),
+            });
         }
+        Ok(answer)
     }
 
     /// facts: dataverse 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is refused.
@@ -114,6 +140,12 @@ impl Visit<'_> {
         let message = format!("The request URL is longer than {shown} characters.");
         Err(Refusal::new(StatusCode::URI_TOO_LONG, "", message))
     }
+}
+
+/// The id of the row that was created.
+fn created(answer: &Answer) -> Option<String> {
+    let url = answer.headers().get("odata-entityid")?.to_str().ok()?;
+    Some(url.rsplit_once('(')?.1.trim_end_matches(')').into())
 }
 
 /// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
@@ -149,8 +181,7 @@ fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.request.method != Method::GET {
         return Err(Refusal::method_not_allowed(&call.request.method));
     }
-    let sets: Vec<Value> = schema::TABLES
-        .iter()
+    let sets: Vec<Value> = Table::all()
         .map(|table| json!({"name": table.entity_set, "kind": "EntitySet", "url": table.entity_set}))
         .collect();
     let body = json!({"@odata.context": format!("{}/$metadata", call.root), "value": sets});

@@ -1,16 +1,22 @@
-//! `$expand` of lookups: `parentcustomerid_account($select=name,telephone1),...`.
+//! `$expand` of lookups and of many-to-many collections: `parentcustomerid_account($select=name,telephone1),...`.
 
 use serde_json::{Map, Value};
 
 use super::query;
 use super::refusal::Refusal;
-use super::schema::{Column, Lookup, Table};
+use super::schema::{Column, Kind, Lookup, ManyToMany, Table};
 use super::store::{Row, Store};
 
 pub(super) struct Expand {
-    pub(super) lookup: &'static Lookup,
+    pub(super) name: &'static str,
+    through: Through,
     pub(super) target: &'static Table,
     pub(super) select: Option<Vec<&'static Column>>,
+}
+
+enum Through {
+    Lookup(&'static Lookup),
+    ManyToMany(&'static ManyToMany),
 }
 
 pub(super) fn parse(value: &str, table: &'static Table) -> Result<Vec<Expand>, Refusal> {
@@ -25,8 +31,12 @@ fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
     if table.collection(name).is_some() || name.contains('/') {
         return Err(Refusal::unsupported(format_args!("$expand of '{name}'")));
     }
-    let lookup = table.lookup(name).ok_or_else(|| Refusal::no_such_column(name, table))?;
-    let target = Table::of(lookup.target).ok_or_else(|| Refusal::no_such_segment(lookup.target))?;
+    let (name, target, through) = match (table.lookup(name), table.many_to_many(name)) {
+        (Some(lookup), _) => (lookup.name, lookup.target, Through::Lookup(lookup)),
+        (None, Some(many)) => (many.name, many.target, Through::ManyToMany(many)),
+        (None, None) => return Err(Refusal::no_such_column(name, table)),
+    };
+    let target = Table::of(target).ok_or_else(|| Refusal::no_such_segment(target))?;
     let mut select = None;
     for option in options.split(';').map(str::trim).filter(|option| !option.is_empty()) {
         match option.split_once('=') {
@@ -34,7 +44,12 @@ fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
             _ => return Err(Refusal::unsupported(format_args!("'{option}' inside $expand"))),
         }
     }
-    Ok(Expand { lookup, target, select })
+    Ok(Expand {
+        name,
+        through,
+        target,
+        select,
+    })
 }
 
 /// Splits at commas outside parentheses.
@@ -61,20 +76,28 @@ fn unbalanced(value: &str) -> Refusal {
 }
 
 impl Expand {
-    /// The row that the lookup of `row` leads to, or null.
+    /// The row that the lookup of `row` leads to, or null; or all the rows behind a collection.
     pub(super) fn value(&self, row: &Row, store: &Store) -> Value {
-        let id = row.value(self.lookup.column).as_str().and_then(super::path::guid);
-        let found = id.and_then(|id| store.row(self.target, id));
-        found.map_or(Value::Null, |row| {
-            Value::Object(shown(row, self.target, self.select.as_deref()))
-        })
+        let shown = |row: &Row| Value::Object(shown(row, self.target, self.select.as_deref()));
+        match self.through {
+            Through::Lookup(lookup) => {
+                let id = row.value(lookup.column).as_str().and_then(super::path::guid);
+                let found = id.and_then(|id| store.row(self.target, id));
+                found.map_or(Value::Null, shown)
+            }
+            Through::ManyToMany(many) => store.related(many, row.id).into_iter().map(shown).collect(),
+        }
     }
 }
 
 /// A row in the minimal metadata format: its tag, the chosen columns, and always its id.
 pub(super) fn shown(row: &Row, table: &Table, select: Option<&[&Column]>) -> Map<String, Value> {
     let mut shown = match select {
-        None => row.values.clone(),
+        None => {
+            let mut values = row.values.clone();
+            values.retain(|name, _| table.column(name).is_none_or(|column| column.kind != Kind::Binary));
+            values
+        }
         Some(columns) => columns
             .iter()
             .map(|column| (column.name.to_string(), row.value(column.name).clone()))
@@ -102,7 +125,7 @@ pub(super) fn context(select: Option<&[&Column]>, expand: &[Expand]) -> String {
     for expand in expand {
         parts.push(format!(
             "{}({})",
-            expand.lookup.name,
+            expand.name,
             names(expand.select.as_deref()).join(",")
         ));
     }

@@ -9,8 +9,10 @@ use super::store::Row;
 use super::value::{Scalar, time};
 
 mod lexer;
+mod like;
 
 use lexer::{Lexer, Token};
+use like::like;
 
 /// Deep enough for any query, and no deeper than the stack.
 const DEEPEST: usize = 100;
@@ -82,29 +84,6 @@ impl Filter {
             },
         }
     }
-}
-
-/// `%` stands for any text, `_` for one character.
-fn like(text: &str, pattern: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    // Which beginnings of the text the pattern read so far fits.
-    let mut fits = vec![false; text.len() + 1];
-    fits[0] = true;
-    for c in pattern.chars() {
-        if c == '%' {
-            let mut before = false;
-            for fit in &mut fits {
-                before |= *fit;
-                *fit = before;
-            }
-        } else {
-            for at in (0..text.len()).rev() {
-                fits[at + 1] = fits[at] && (c == '_' || c == text[at]);
-            }
-            fits[0] = false;
-        }
-    }
-    fits[text.len()]
 }
 
 /// `deciding` as soon as one part is that; its opposite when all are; unknown otherwise.

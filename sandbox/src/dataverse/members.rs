@@ -3,16 +3,20 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use uuid::Uuid;
 
+use super::path::guid;
 use super::refusal::Refusal;
 use crate::request::Received;
-use crate::{Config, User};
+use crate::{Config, Organization, User};
 
 #[derive(Clone)]
 pub(super) struct Members {
     /// By client id. An application may be registered in Entra ID and have no user here.
     applications: Vec<(String, Option<User>)>,
     people: Vec<User>,
+    organization: Organization,
+    tenant_id: String,
 }
 
 impl Members {
@@ -24,12 +28,42 @@ impl Members {
                 .map(|app| (app.client_id.clone(), app.user.clone()))
                 .collect(),
             people: config.users.clone(),
+            organization: config.organization.clone(),
+            tenant_id: config.tenant_id.clone(),
         }
     }
 
+    /// Everybody, and applications' users with the client id.
+    pub(super) fn with_client_ids(&self) -> impl Iterator<Item = (Option<&str>, &User)> {
+        let applications = self.applications.iter();
+        let applications = applications.filter_map(|(id, user)| Some((Some(id.as_str()), user.as_ref()?)));
+        applications.chain(self.people.iter().map(|user| (None, user)))
+    }
+
     fn all(&self) -> impl Iterator<Item = &User> {
-        let applications = self.applications.iter().filter_map(|(_, user)| user.as_ref());
-        applications.chain(&self.people)
+        self.with_client_ids().map(|(_, user)| user)
+    }
+
+    pub(super) fn user(&self, id: Uuid) -> Option<&User> {
+        self.all().find(|user| guid(&user.user_id) == Some(id))
+    }
+
+    pub(super) fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    pub(super) fn tenant_id(&self) -> &str {
+        &self.tenant_id
+    }
+
+    pub(super) fn set_organization(&mut self, organization: Organization) {
+        self.organization = organization;
+    }
+
+    /// The user of a registered application.
+    pub(super) fn application_mut(&mut self, client_id: &str) -> Option<&mut Option<User>> {
+        let found = self.applications.iter_mut().find(|(id, _)| id == client_id);
+        found.map(|(_, user)| user)
     }
 
     /// The application's user.
@@ -61,6 +95,7 @@ impl Members {
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }
+        // DOC webapi/compose-http: `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
         caller
             .privileges
             .demand_named(&caller.user_id, "prvActOnBehalfOfAnotherUser")?;

@@ -1,5 +1,6 @@
 //! The Web API below `/api/data/v9.x/`.
 
+mod access;
 mod annotations;
 mod batch;
 mod collection;
@@ -10,6 +11,7 @@ mod expand;
 mod fetch;
 mod file;
 mod filter;
+pub mod journal;
 mod link;
 mod members;
 mod optional;
@@ -26,6 +28,7 @@ mod schema;
 pub mod seed;
 pub mod settings;
 mod store;
+mod system;
 mod value;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,22 +67,27 @@ struct Call<'a> {
     request: &'a Received,
     /// Who acts: the caller, or whom the caller acts for.
     user: &'a User,
+    members: &'a Members,
     prefer: Prefer,
     origin: &'a str,
     /// `http://127.0.0.1:PORT/api/data/v9.2`
     root: String,
     now: i64,
     page_size: usize,
+    settings: &'a Settings,
     references: &'a References,
 }
 
 impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
+        let members = Members::new(config);
+        let mut store = Store::seeded();
+        store.set_system(system::rows(&members));
         Dataverse {
             tenant_id: config.tenant_id.clone(),
-            members: Mutex::new(Arc::new(Members::new(config))),
+            members: Mutex::new(Arc::new(members)),
             page_size: config.default_page_size.max(1),
-            store: Mutex::new(Store::seeded()),
+            store: Mutex::new(store),
             uploads: Mutex::default(),
             settings: Mutex::default(),
             remaining: AtomicU32::new(6000),

@@ -6,16 +6,38 @@ use uuid::Uuid;
 use super::file;
 use super::reference::Reference;
 use super::refusal::Refusal;
-use super::schema::{Navigation, OTHER_ENTITY_SETS, Table};
+use super::schema::{ManyToMany, Navigation, OTHER_ENTITY_SETS, Table};
 
 pub(super) enum Target {
     ServiceDocument,
     WhoAmI,
+    CurrentOrganization,
+    UserPrivileges(&'static Table, Uuid),
     Batch,
     Collection(&'static Table),
     Row(&'static Table, Uuid),
+    /// The rows behind a many-to-many navigation property.
+    Related(&'static Table, Uuid, &'static ManyToMany),
     Reference(Reference),
     File(file::Place),
+}
+
+impl Target {
+    /// The entity set that a write to it changes, and the id of the row where the path names one.
+    pub(super) fn row(&self) -> Option<(&'static str, Option<String>)> {
+        let (table, id) = match self {
+            Target::ServiceDocument
+            | Target::WhoAmI
+            | Target::CurrentOrganization
+            | Target::UserPrivileges(..)
+            | Target::Batch => return None,
+            Target::Collection(table) => (table, None),
+            Target::Row(table, id) | Target::Related(table, id, _) => (table, Some(*id)),
+            Target::Reference(reference) => (&reference.table, Some(reference.id)),
+            Target::File(place) => (&place.table, Some(place.id)),
+        };
+        Some((table.entity_set, id.map(|id| id.to_string())))
+    }
 }
 
 /// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
@@ -47,6 +69,10 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         },
         None => (segment, None),
     };
+    // Guess: its one parameter, an enumeration with two members of one meaning here, need not be looked at.
+    if (name, rest) == ("RetrieveCurrentOrganization", None) && key.is_some_and(|key| key.starts_with("AccessType=")) {
+        return Ok(Target::CurrentOrganization);
+    }
     let Some(table) = Table::of(name) else {
         // An unknown name with parentheses is a function; one that other environments have is not the client's fault.
         return Err(match key {
@@ -62,15 +88,27 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
     {
         return reference(table, row_id(key, table)?, navigation).map(Target::Reference);
     }
-    if let (Some(key), Some(rest), Some(column)) = (key, rest, table.file)
-        && let Some(below @ ("" | "/$value")) = rest.strip_prefix(column)
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let column = rest.strip_suffix("/$value").unwrap_or(rest)
+        && let Some(blob) = table.blob(column)
     {
         return Ok(Target::File(file::Place {
             table,
             id: row_id(key, table)?,
-            column,
-            value: !below.is_empty(),
+            blob,
+            value: column != rest,
         }));
+    }
+    if let (Some(key), Some(rest)) = (key, rest)
+        && table.entity_set == "systemusers"
+        && rest.trim_end_matches("()") == "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
+    {
+        return Ok(Target::UserPrivileges(table, row_id(key, table)?));
+    }
+    if let (Some(key), Some(rest)) = (key, rest)
+        && let Some(many) = table.many_to_many(rest)
+    {
+        return Ok(Target::Related(table, row_id(key, table)?, many));
     }
     if let Some(rest) = rest {
         // Properties, navigation, $count, $value, bound functions and actions.

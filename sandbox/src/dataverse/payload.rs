@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Call;
+use super::file::image;
 use super::path::guid;
 use super::refusal::Refusal;
-use super::schema::{Column, Kind, Table};
-use super::store::Store;
+use super::schema::{Blob, Column, Kind, Table};
+use super::store::{File, Store};
 use super::value;
 use http::StatusCode;
 
@@ -15,12 +16,15 @@ pub(super) struct Payload {
     /// The row's id, where the body names one.
     pub(super) id: Option<Uuid>,
     pub(super) values: Map<String, Value>,
+    /// The image column, where the body names it, and the image or none.
+    pub(super) image: Option<(&'static Blob, Option<File>)>,
 }
 
 pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Payload, Refusal> {
     let mut payload = Payload {
         id: None,
         values: Map::new(),
+        image: None,
     };
     for (name, value) in object(call, table)? {
         payload.add(name, value, call, table, store)?;
@@ -87,6 +91,10 @@ impl Payload {
                 table,
                 format_args!("The property '{name}' is read-only."),
             ));
+        }
+        if let Some(blob) = table.blob(&name).filter(|blob| blob.image) {
+            self.image = Some((blob, image::read(&value, blob, call.settings)?));
+            return Ok(());
         }
         check(column, &value, table)?;
         if name == table.primary_id {

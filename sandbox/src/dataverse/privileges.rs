@@ -6,7 +6,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use super::schema::{TABLES, Table};
+use super::schema::Table;
 
 /// What a user does to rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,7 @@ impl Privileges {
 
     /// Every privilege on every table of the sandbox, and none of the others.
     pub fn all() -> Privileges {
-        TABLES.iter().fold(Privileges::none(), |privileges, table| {
+        Table::all().fold(Privileges::none(), |privileges, table| {
             privileges.allow(table.entity_set, &Verb::ALL)
         })
     }
@@ -105,6 +105,23 @@ impl Privileges {
         }
     }
 
+    /// Names, ids and depths. A privilege of no table reaches as far as the organization.
+    pub(super) fn named(&self) -> Vec<(String, Uuid, Depth)> {
+        let tables = self
+            .tables
+            .iter()
+            .filter_map(|(set, verbs)| Some((Table::of(set)?, verbs)));
+        let of_tables = tables.flat_map(|(table, verbs)| {
+            let privilege = |(verb, depth): (&Verb, &Depth)| (name(*verb, table), *depth);
+            verbs.iter().map(privilege).collect::<Vec<_>>()
+        });
+        let others = self.others.iter().map(|name| (name.clone(), Depth::Global));
+        of_tables
+            .chain(others)
+            .map(|(name, depth)| (name.clone(), id(&name), depth))
+            .collect()
+    }
+
     pub(super) fn demand_named(&self, user_id: &str, privilege: &str) -> Result<(), Refusal> {
         if self.others.contains(privilege) {
             return Ok(());
@@ -117,8 +134,12 @@ impl Privileges {
         if self.permits(table.entity_set, verb) {
             return Ok(());
         }
-        Err(missing(user_id, &name(verb, table)))
+        Err(denied(user_id, table, verb))
     }
+}
+
+pub(super) fn denied(user_id: &str, table: &Table, verb: Verb) -> Refusal {
+    missing(user_id, &name(verb, table))
 }
 
 /// As in `prvReadContact`.

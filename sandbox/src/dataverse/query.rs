@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::expand::{self, Expand};
 use super::filter::{self, Filter};
 use super::refusal::Refusal;
-use super::schema::{Column, Table};
+use super::schema::{Column, Kind, Table};
 use super::store::Row;
 use super::value::Scalar;
 
@@ -109,7 +109,8 @@ fn decode(text: &str) -> Result<String, Refusal> {
 /// A comma list of columns.
 pub(super) fn columns(list: &str, table: &'static Table) -> Result<Vec<&'static Column>, Refusal> {
     if list.trim() == "*" {
-        return Ok(table.columns.iter().collect());
+        let shown = table.columns.iter().filter(|column| column.kind != Kind::Binary);
+        return Ok(shown.collect());
     }
     list.split(',').map(|name| column(name.trim(), table)).collect()
 }

@@ -11,20 +11,22 @@ use super::payload::{self, Payload};
 use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
-use super::store::{Row, Store};
+use super::schema::{Blob, Table};
+use super::store::{File, Row, Store};
 use crate::response::{Answer, append, empty};
 
 pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Create)?;
     let query = Query::read(&call.request.query, table, false)?;
-    let Payload { id, values } = payload::read(call, table, store)?;
+    let Payload { id, values, image } = payload::read(call, table, store)?;
     let id = id.unwrap_or_else(Uuid::new_v4);
     if store.row(table, id).is_some() {
         return Err(Refusal::row_exists());
     }
+    refuse_system(table)?;
     optional::refuse_duplicate(call, table, id, &values, store)?;
-    let row = store.insert(table, id, values, call.now);
+    let row = store.insert(table, id, values, Some(&call.user.user_id), call.now);
+    let row = with_image(call, table, row, image, store);
     written(call, table, &row, &query, StatusCode::CREATED, store)
 }
 
@@ -33,6 +35,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let query = Query::read(&call.request.query, table, false)?;
     demand_expanded(call, &query)?;
     let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
+    call.demand_row(table, Verb::Read, Some(row))?;
     if_match(call, Some(row), table, id)?;
     // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is no tag.
     let unchanged = call
@@ -59,12 +62,17 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
             Verb::Create
         },
     )?;
+    call.demand_row(table, Verb::Write, store.row(table, id))?;
     if_match(call, store.row(table, id), table, id)?;
     if exists && call.header("if-none-match").is_some_and(|tags| tags.trim() == "*") {
         return Err(Refusal::row_exists());
     }
     let query = Query::read(&call.request.query, table, false)?;
-    let Payload { id: given, values } = payload::read(call, table, store)?;
+    let Payload {
+        id: given,
+        values,
+        image,
+    } = payload::read(call, table, store)?;
     if given.is_some_and(|given| given != id) {
         // Guess: that an id in the body must be the one in the URL.
         return Err(Refusal::payload(
@@ -72,6 +80,7 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
             format_args!("'{}' cannot be changed.", table.primary_id),
         ));
     }
+    refuse_system(table)?;
     optional::refuse_duplicate(call, table, id, &values, store)?;
     let (row, status) = if exists {
         let row = store
@@ -79,21 +88,49 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
             .ok_or_else(|| Refusal::no_such_row(table, id))?;
         (row, StatusCode::OK)
     } else {
-        (store.insert(table, id, values, call.now), StatusCode::CREATED)
+        (
+            store.insert(table, id, values, Some(&call.user.user_id), call.now),
+            StatusCode::CREATED,
+        )
     };
+    let row = with_image(call, table, row, image, store);
     written(call, table, &row, &query, status, store)
+}
+
+/// DOC image-column-data: an image is set and deleted with the other columns of its row.
+fn with_image(
+    call: &Call<'_>,
+    table: &'static Table,
+    row: Row,
+    image: Option<(&'static Blob, Option<File>)>,
+    store: &mut Store,
+) -> Row {
+    let Some((blob, file)) = image else {
+        return row;
+    };
+    store.set_file(table, row.id, blob, file, call.now);
+    store.row(table, row.id).cloned().unwrap_or(row)
 }
 
 pub(super) fn delete(call: &Call<'_>, table: &'static Table, id: Uuid, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Delete)?;
     Query::read(&call.request.query, table, false)?;
     let row = store.row(table, id);
+    call.demand_row(table, Verb::Delete, row)?;
     if_match(call, row, table, id)?;
     if row.is_none() {
         return Err(Refusal::no_such_row(table, id));
     }
+    refuse_system(table)?;
     store.delete(table, id);
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn refuse_system(table: &Table) -> Result<(), Refusal> {
+    if table.system {
+        return Err(Refusal::unsupported(format_args!("changing '{}'", table.entity_set)));
+    }
+    Ok(())
 }
 
 /// 404 where there is no row, even for `*` (facts: dataverse 1.3); 412 where the row is another version.
@@ -149,7 +186,7 @@ fn represented(
 ) -> Answer {
     let mut body = shown(row, table, query.select.as_deref());
     for expand in &query.expand {
-        body.insert(expand.lookup.name.into(), expand.value(row, store));
+        body.insert(expand.name.into(), expand.value(row, store));
     }
     let selected = context(query.select.as_deref(), &query.expand);
     let set = table.entity_set;
@@ -164,10 +201,6 @@ fn represented(
 }
 
 impl Call<'_> {
-    pub(super) fn demand(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
-        self.user.privileges.demand(&self.user.user_id, table, verb)
-    }
-
     fn header(&self, name: &str) -> Option<&str> {
         self.request.header(name)
     }

@@ -80,6 +80,7 @@ impl Holder {
 
     fn read(&self, call: &Call<'_>, store: &Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Read)?;
+        call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
         let target = self.lookup.table()?;
         let Some(id) = self.linked(target, store)? else {
             // Guess: an empty lookup is no error, as for the lookup itself.
@@ -135,6 +136,13 @@ impl Holder {
     }
 
     fn write(&self, call: &Call<'_>, value: Value, store: &mut Store) -> Result<Answer, Refusal> {
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
+        if self.table.system {
+            return Err(Refusal::unsupported(format_args!(
+                "changing '{}'",
+                self.table.entity_set
+            )));
+        }
         let values = Map::from_iter([(self.lookup.column.to_string(), value)]);
         let row = store.update(self.table, self.id, values, call.now);
         row.map(|_| empty(StatusCode::NO_CONTENT))

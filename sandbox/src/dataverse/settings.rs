@@ -27,6 +27,9 @@ pub struct BatchDialect {
     pub boundary: Option<String>,
     /// Each part says how long it and its body are. The documented answers do not.
     pub content_length: bool,
+    /// The failure of a change set carries the `Content-ID` of the request that failed. OData 4.0, part 1, 11.7.4 has
+    /// one answer in place of the set; whether Dataverse says which request it was is not documented.
+    pub failure_content_id: bool,
     /// A batch that stopped at a failure is answered with that failure alone, as JSON and with its status.
     pub json_failure: bool,
 }
@@ -44,9 +47,29 @@ pub enum ErrorShape {
     Flat,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) batch_failure_status: BatchFailureStatus,
     pub(crate) batch_dialect: BatchDialect,
     pub(crate) error_shape: ErrorShape,
+    /// Of uploads, in bytes.
+    pub(crate) chunk_size: u64,
+    pub(crate) refuse_repeated_chunks: bool,
+    /// In bytes.
+    pub(crate) largest_file: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            batch_failure_status: BatchFailureStatus::default(),
+            batch_dialect: BatchDialect::default(),
+            error_shape: ErrorShape::default(),
+            // facts: dataverse 1.5
+            chunk_size: 4_194_304,
+            refuse_repeated_chunks: false,
+            // Guess: real columns say it in `MaxSizeInKB`.
+            largest_file: 128 * 1024 * 1024,
+        }
+    }
 }

@@ -1,21 +1,31 @@
 //! The rows, in memory.
 
-use std::collections::HashMap;
+mod environment;
+
+use std::collections::{BTreeMap, HashMap};
 
 use hyper::body::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::file::image;
+use super::journal::Journal;
 use super::path::guid;
-use super::schema::{TABLES, Table};
+use super::schema::{Blob, Table};
 use super::seed;
 use crate::clock;
+
+/// 2026-01-05, whatever the clock says: tests compare rows.
+const BEGINNING: i64 = 1_767_571_200;
 
 /// A row: every column of its table has a value here, `null` where there is none.
 #[derive(Clone)]
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) version: u64,
+    /// The user who created it; nobody's are the rows that every sandbox starts with.
+    pub(super) owner: Option<String>,
     pub(super) values: Map<String, Value>,
 }
 
@@ -34,7 +44,7 @@ impl Row {
     }
 }
 
-/// The content of a file column.
+/// The content of a file or image column.
 #[derive(Clone)]
 pub(super) struct File {
     pub(super) name: String,
@@ -50,6 +60,9 @@ pub(super) struct Store {
     version: u64,
     /// Rows that are gone, and the version of that.
     deleted: Vec<(&'static str, Uuid, u64)>,
+    /// Which user has which role.
+    user_roles: Vec<(Uuid, Uuid)>,
+    pub(super) journal: Journal,
 }
 
 impl Store {
@@ -59,20 +72,27 @@ impl Store {
             files: HashMap::new(),
             version: 1_035_540,
             deleted: Vec::new(),
+            user_roles: Vec::new(),
+            journal: Journal::default(),
         };
-        // 2026-01-05, whatever the clock says: tests compare rows.
-        let created = 1_767_571_200;
-        for table in TABLES {
+        for table in Table::all() {
             let rows = match table.entity_set {
                 "accounts" => seed::accounts(),
                 "contacts" => seed::contacts(),
                 "leads" => seed::leads(),
-                _ => seed::opportunities(),
+                "opportunities" => seed::opportunities(),
+                _ => Vec::new(),
             };
             for row in rows {
                 if let Value::Object(values) = row {
                     let id = values.get(table.primary_id).and_then(Value::as_str).unwrap_or_default();
-                    store.insert(table, Uuid::try_parse(id).unwrap_or_default(), values.clone(), created);
+                    store.insert(
+                        table,
+                        Uuid::try_parse(id).unwrap_or_default(),
+                        values.clone(),
+                        None,
+                        BEGINNING,
+                    );
                 }
             }
         }
@@ -99,20 +119,30 @@ impl Store {
         self.deleted.iter().filter(gone).map(|(_, id, version)| (*id, *version))
     }
 
-    pub(super) fn insert(&mut self, table: &'static Table, id: Uuid, given: Map<String, Value>, now: i64) -> Row {
+    pub(super) fn insert(
+        &mut self,
+        table: &'static Table,
+        id: Uuid,
+        given: Map<String, Value>,
+        owner: Option<&str>,
+        now: i64,
+    ) -> Row {
         let mut values: Map<String, Value> = table
             .columns
             .iter()
             .map(|column| (column.name.to_string(), Value::Null))
             .collect();
-        values.insert("statecode".into(), 0.into());
-        values.insert("statuscode".into(), 1.into());
+        if !table.system {
+            values.insert("statecode".into(), 0.into());
+            values.insert("statuscode".into(), 1.into());
+        }
         values.insert("createdon".into(), clock::iso(now).into());
         values.extend(given);
         values.insert(table.primary_id.into(), id.to_string().into());
         let row = Row {
             id,
             version: self.next_version(),
+            owner: owner.map(Into::into),
             values: finished(values, now),
         };
         self.rows.entry(table.entity_set).or_default().push(row.clone());
@@ -134,31 +164,34 @@ impl Store {
         Some(row.clone())
     }
 
-    pub(super) fn file(&self, row: &Row, column: &str) -> Option<&File> {
-        self.files.get(&row.file_id(column)?)
+    pub(super) fn file(&self, row: &Row, blob: &Blob) -> Option<&File> {
+        self.files.get(&row.file_id(blob.id_column)?)
     }
 
     /// Puts the file, or none, in the place of the one that is there.
-    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, column: &str, file: Option<File>, now: i64) {
-        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(column)) {
+    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, blob: &Blob, file: Option<File>, now: i64) {
+        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
             self.files.remove(&old);
         }
-        let (file_id, name) = match file {
-            Some(file) => {
-                let (id, name) = (Uuid::new_v4(), file.name.clone());
-                self.files.insert(id, file);
-                (id.to_string().into(), name.into())
-            }
-            None => (Value::Null, Value::Null),
-        };
-        let values = Map::from_iter([(column.to_string(), file_id), (format!("{column}_name"), name)]);
+        let file_id = file.as_ref().map(|_| Uuid::new_v4().to_string());
+        let mut values = Map::from_iter([(blob.id_column.to_string(), file_id.clone().into())]);
+        if blob.image {
+            values.extend(image::columns(table, blob, file_id.as_deref()));
+        } else {
+            let name = file.as_ref().map(|file| file.name.clone());
+            values.insert(format!("{}_name", blob.column), name.into());
+        }
+        if let (Some(file), Some(id)) = (file, file_id.as_deref().and_then(guid)) {
+            self.files.insert(id, file);
+        }
         self.update(table, id, values, now);
     }
 
     pub(super) fn delete(&mut self, table: &'static Table, id: Uuid) {
-        let file = table.file.and_then(|column| self.row(table, id)?.file_id(column));
-        if let Some(file) = file {
-            self.files.remove(&file);
+        for blob in table.blobs {
+            if let Some(file) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
+                self.files.remove(&file);
+            }
         }
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
             rows.retain(|row| row.id != id);
@@ -167,7 +200,7 @@ impl Store {
         self.deleted.push((table.entity_set, id, version));
         // Guess: lookups to the row are emptied, as the relationships' usual "remove link" does.
         let gone = Value::from(id.to_string());
-        for other in TABLES {
+        for other in Table::all() {
             for lookup in other.lookups.iter().filter(|lookup| lookup.target == table.entity_set) {
                 for row in self.rows.get_mut(other.entity_set).into_iter().flatten() {
                     if row.value(lookup.column) == &gone {
@@ -180,6 +213,43 @@ impl Store {
         }
     }
 
+    /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
+    pub(super) fn snapshot(&self) -> Value {
+        let tables: BTreeMap<&str, BTreeMap<String, Value>> = self
+            .rows
+            .iter()
+            .map(|(set, rows)| {
+                let row = |row: &Row| {
+                    (
+                        row.id.to_string(),
+                        json!({"version": row.version, "values": row.values}),
+                    )
+                };
+                (*set, rows.iter().map(row).collect())
+            })
+            .collect();
+        let files: BTreeMap<String, Value> = self
+            .files
+            .iter()
+            .map(|(id, file)| {
+                let hash: String = Sha256::digest(&file.content)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                (
+                    id.to_string(),
+                    json!({"name": file.name, "size": file.content.len(), "sha256": hash}),
+                )
+            })
+            .collect();
+        let roles: Vec<String> = self
+            .user_roles
+            .iter()
+            .map(|(user, role)| format!("{user} {role}"))
+            .collect();
+        json!({"tables": tables, "files": files, "roles": roles})
+    }
+
     fn next_version(&mut self) -> u64 {
         self.version += 1;
         self.version
@@ -188,7 +258,7 @@ impl Store {
 
 /// What the platform itself fills in.
 fn finished(mut values: Map<String, Value>, now: i64) -> Map<String, Value> {
-    if values.contains_key("fullname") {
+    if values.contains_key("firstname") {
         let part = |name| values.get(name).and_then(Value::as_str);
         let full: Vec<&str> = [part("firstname"), part("lastname")].into_iter().flatten().collect();
         let full = if full.is_empty() {

@@ -44,10 +44,11 @@ pub(super) fn run(
                     written.nested(answers);
                     None
                 }
-                Err(answer) => {
+                Err(Failure { content_id, answer }) => {
                     // facts: dataverse 1.7: one response in place of the set. Guess: without a Content-ID, as in
                     // OData 4.0, part 1, 11.7.4.
-                    written.answer(None, &answer);
+                    let content_id = content_id.filter(|_| dialect.failure_content_id);
+                    written.answer(content_id.as_deref(), &answer);
                     Some(*answer)
                 }
             },
@@ -73,13 +74,19 @@ pub(super) fn run(
     Ok(answer)
 }
 
+/// The request of a change set that failed, and how.
+struct Failure {
+    content_id: Option<String>,
+    answer: Box<Answer>,
+}
+
 /// All or nothing: the answers, or the one that failed, and then the store is as it was.
 fn change_set<'a>(
     visit: &Visit<'a>,
     operations: &[Operation],
     root: &str,
     store: &mut Store,
-) -> Result<Multipart<'a>, Box<Answer>> {
+) -> Result<Multipart<'a>, Failure> {
     let before = store.clone();
     let mut references = References::new();
     let mut written = Multipart::new("changesetresponse", &visit.settings.batch_dialect);
@@ -87,7 +94,10 @@ fn change_set<'a>(
         let answer = perform(visit, operation, root, &references, store);
         if failed(&answer) {
             *store = before;
-            return Err(Box::new(answer));
+            return Err(Failure {
+                content_id: operation.content_id.clone(),
+                answer: Box::new(answer),
+            });
         }
         let url = answer.headers().get("odata-entityid").and_then(|url| url.to_str().ok());
         if let (Some(id), Some(url)) = (&operation.content_id, url) {

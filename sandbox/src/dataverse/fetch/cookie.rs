@@ -27,7 +27,7 @@ pub(super) fn write(page: usize, order: &[&Column], first: &Row, last: &Row, tab
     );
     format!(
         "<cookie pagenumber=\"{}\" pagingcookie=\"{}\" istracking=\"False\" />",
-        page + 1,
+        page.saturating_add(1),
         encode(&encode(&inner))
     )
 }

@@ -175,6 +175,7 @@ fn literal(element: &Element, column: &Column) -> Result<Scalar, Refusal> {
             _ => None,
         },
         Kind::DateTime => time(text).map(Scalar::Time),
+        Kind::Binary => None,
         Kind::Guid => guid(text.trim_matches(['{', '}'])).map(Scalar::Guid),
     };
     literal.ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! The content of a file column (facts: dataverse 1.5; DOC file-column-data).
 
+pub(super) mod image;
 mod range;
 pub(super) mod upload;
 
@@ -11,22 +12,20 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::Call;
+use super::payload;
 use super::privileges::Verb;
 use super::record::if_match;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::schema::{Blob, Table};
 use super::store::{File, Row, Store};
 use crate::response::{Answer, answer, append, empty};
 use upload::Uploads;
-
-/// The largest file in chunks; what one request carries is less. Guess: real columns say it in `MaxSizeInKB`.
-const LARGEST: u64 = 128 * 1024 * 1024;
 
 /// `set(id)/column`, or `set(id)/column/$value`.
 pub(super) struct Place {
     pub(super) table: &'static Table,
     pub(super) id: Uuid,
-    pub(super) column: &'static str,
+    pub(super) blob: &'static Blob,
     pub(super) value: bool,
 }
 
@@ -40,6 +39,7 @@ pub(super) fn respond(
         (&Method::GET, true) => place.download(call, store),
         (&Method::PATCH, false) => place.upload(call, store, uploads),
         (&Method::DELETE, false) => place.delete(call, store),
+        (&Method::PUT, false) if place.blob.image => place.put(call, store),
         (&Method::GET | &Method::PUT, false) => Err(Refusal::unsupported("a file column by itself; see its $value")),
         (method, _) => Err(Refusal::method_not_allowed(method)),
     }
@@ -55,10 +55,10 @@ impl Place {
     fn file<'a>(&self, store: &'a Store) -> Result<&'a File, Refusal> {
         let row = self.row(store)?;
         // Code and text as in reports. Guess: DELETE says it too.
-        store.file(row, self.column).ok_or_else(|| {
+        store.file(row, self.blob).ok_or_else(|| {
             let message = format!(
                 "No file attachment found for attribute: {} EntityId: {}.",
-                self.column, self.id
+                self.blob.column, self.id
             );
             Refusal::new(StatusCode::NOT_FOUND, "0x80040217", message)
         })
@@ -66,49 +66,50 @@ impl Place {
 
     fn download(&self, call: &Call<'_>, store: &Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Read)?;
-        refuse_options(call, &[])?;
-        let file = self.file(store)?;
-        let size = file.content.len();
-        let range = call
-            .request
-            .header("range")
-            .map(|range| range::parse(range, size))
-            .transpose()?;
-        let (status, content) = match &range {
-            None => (StatusCode::OK, file.content.clone()),
-            Some(Some(range)) => (StatusCode::PARTIAL_CONTENT, file.content.slice(range.clone())),
-            // RFC 9110, 15.5.17. Guess: the body.
-            Some(None) => (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new()),
-        };
-        let mut answer = answer(status, "application/octet-stream", content);
-        // Guess: Content-Range, which RFC 9110, 15.3.7 demands; DOC does not print it.
-        match range {
-            None => {}
-            Some(None) => append(&mut answer, "content-range", &format!("bytes */{size}")),
-            Some(Some(range)) => {
-                let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-                append(&mut answer, "content-range", &text);
-            }
+        call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
+        refuse_options(call, &["size"])?;
+        if !self.blob.image {
+            return send(call, self.file(store)?);
         }
-        append(&mut answer, "accept-ranges", "bytes");
-        append(&mut answer, "x-ms-file-size", &size.to_string());
-        // Guess: how a name that is not ASCII is written.
-        let name = utf8_percent_encode(&file.name, CONTROLS).to_string();
-        append(&mut answer, "x-ms-file-name", &name);
-        append(
-            &mut answer,
-            "access-control-expose-headers",
-            "x-ms-file-size; x-ms-file-name",
-        );
-        Ok(answer)
+        let Some(file) = store.file(self.row(store)?, self.blob) else {
+            // Guess: as where there is no full-sized image.
+            return Ok(empty(StatusCode::NO_CONTENT));
+        };
+        // DOC image-column-data: the thumbnail, unless the full size is asked for.
+        match option(call, "size").as_deref() {
+            Some("full") => send(call, file),
+            _ => send(call, &image::thumbnail(file)),
+        }
+    }
+
+    /// DOC image-column-data: `{"value": null}` empties the column. Guess: that it also takes an image.
+    fn put(&self, call: &Call<'_>, store: &mut Store) -> Result<Answer, Refusal> {
+        call.demand(self.table, Verb::Write)?;
+        refuse_options(call, &[])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
+        if_match(call, store.row(self.table, self.id), self.table, self.id)?;
+        self.row(store)?;
+        let mut body = payload::object(call, self.table)?;
+        let file = match body.remove("value") {
+            Some(value) => image::read(&value, self.blob, call.settings)?,
+            None => return Err(Refusal::payload(self.table, "The property 'value' is missing.")),
+        };
+        store.set_file(self.table, self.id, self.blob, file, call.now);
+        Ok(empty(StatusCode::NO_CONTENT))
     }
 
     fn delete(&self, call: &Call<'_>, store: &mut Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
         refuse_options(call, &[])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
         if_match(call, store.row(self.table, self.id), self.table, self.id)?;
-        self.file(store)?;
-        store.set_file(self.table, self.id, self.column, None, call.now);
+        // Guess: an image that is not there may be deleted, as a column may be emptied twice.
+        if self.blob.image {
+            self.row(store)?;
+        } else {
+            self.file(store)?;
+        }
+        store.set_file(self.table, self.id, self.blob, None, call.now);
         Ok(empty(StatusCode::NO_CONTENT))
     }
 
@@ -116,6 +117,7 @@ impl Place {
     fn upload(&self, call: &Call<'_>, store: &mut Store, uploads: &Mutex<Uploads>) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
         refuse_options(call, &["x-ms-file-name", "sessiontoken"])?;
+        call.demand_row(self.table, Verb::Write, store.row(self.table, self.id))?;
         if_match(call, store.row(self.table, self.id), self.table, self.id)?;
         self.row(store)?;
         if let Some(token) = option(call, "sessiontoken") {
@@ -134,9 +136,60 @@ impl Place {
     }
 
     fn store(&self, call: &Call<'_>, file: File, store: &mut Store) -> Result<Answer, Refusal> {
-        store.set_file(self.table, self.id, self.column, Some(file), call.now);
+        self.demand_size(call, file.content.len() as u64)?;
+        if self.blob.image {
+            image::check(&file.content, self.blob)?;
+        }
+        store.set_file(self.table, self.id, self.blob, Some(file), call.now);
         Ok(empty(StatusCode::NO_CONTENT))
     }
+
+    fn demand_size(&self, call: &Call<'_>, size: u64) -> Result<(), Refusal> {
+        if self.blob.image {
+            return image::demand_size(size, call.settings);
+        }
+        if size <= call.settings.largest_file {
+            return Ok(());
+        }
+        Err(too_big())
+    }
+}
+
+/// The file, or the part of it that the request asks for.
+fn send(call: &Call<'_>, file: &File) -> Result<Answer, Refusal> {
+    let size = file.content.len();
+    let range = call
+        .request
+        .header("range")
+        .map(|range| range::parse(range, size))
+        .transpose()?;
+    let (status, content) = match &range {
+        None => (StatusCode::OK, file.content.clone()),
+        Some(Some(range)) => (StatusCode::PARTIAL_CONTENT, file.content.slice(range.clone())),
+        // RFC 9110, 15.5.17. Guess: the body.
+        Some(None) => (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new()),
+    };
+    let mut answer = answer(status, "application/octet-stream", content);
+    // Guess: Content-Range, which RFC 9110, 15.3.7 demands; DOC does not print it.
+    match range {
+        None => {}
+        Some(None) => append(&mut answer, "content-range", &format!("bytes */{size}")),
+        Some(Some(range)) => {
+            let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            append(&mut answer, "content-range", &text);
+        }
+    }
+    append(&mut answer, "accept-ranges", "bytes");
+    append(&mut answer, "x-ms-file-size", &size.to_string());
+    // Guess: how a name that is not ASCII is written.
+    let name = utf8_percent_encode(&file.name, CONTROLS).to_string();
+    append(&mut answer, "x-ms-file-name", &name);
+    append(
+        &mut answer,
+        "access-control-expose-headers",
+        "x-ms-file-size; x-ms-file-name",
+    );
+    Ok(answer)
 }
 
 /// The header wins over the query and is ASCII only (DOC file-column-data). Guess: how other names are refused.

@@ -5,14 +5,12 @@ use std::sync::Mutex;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{LARGEST, Place, demand_bytes, refused, too_big};
+use super::{Place, demand_bytes, refused};
 use crate::dataverse::Call;
 use crate::dataverse::refusal::Refusal;
 use crate::dataverse::store::{File, Store};
 use crate::response::{Answer, append, empty, lock};
 
-/// facts: dataverse 1.5
-const CHUNK: usize = 4_194_304;
 /// Uploads that nobody ends must not fill the memory.
 const OPEN: usize = 16;
 
@@ -24,6 +22,7 @@ struct Upload {
     token: String,
     user: String,
     row: Uuid,
+    column: &'static str,
     name: String,
     total: Option<u64>,
     content: Vec<u8>,
@@ -40,9 +39,9 @@ pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mute
     append(
         &mut answer,
         "location",
-        &format!("{url}/{}?sessiontoken={token}", place.column),
+        &format!("{url}/{}?sessiontoken={token}", place.blob.column),
     );
-    append(&mut answer, "x-ms-chunk-size", &CHUNK.to_string());
+    append(&mut answer, "x-ms-chunk-size", &call.settings.chunk_size.to_string());
     append(&mut answer, "accept-ranges", "bytes");
     append(&mut answer, "access-control-expose-headers", "x-ms-chunk-size");
     let mut uploads = lock(uploads);
@@ -53,6 +52,7 @@ pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mute
         token,
         user: call.user.user_id.clone(),
         row: place.id,
+        column: place.blob.column,
         name,
         total: None,
         content: Vec::new(),
@@ -69,7 +69,12 @@ pub(super) fn chunk(
 ) -> Result<Answer, Refusal> {
     demand_bytes(call)?;
     let mut uploads = lock(uploads);
-    let ours = |upload: &Upload| upload.token == token && upload.user == call.user.user_id && upload.row == place.id;
+    let ours = |upload: &Upload| {
+        upload.token == token
+            && upload.user == call.user.user_id
+            && upload.row == place.id
+            && upload.column == place.blob.column
+    };
     let at = uploads
         .0
         .iter()
@@ -78,7 +83,7 @@ pub(super) fn chunk(
     let Some(upload) = uploads.0.get_mut(at) else {
         return Err(refused("The session token is not valid."));
     };
-    if !upload.add(call)? {
+    if !upload.add(call, place)? {
         return Ok(empty(StatusCode::PARTIAL_CONTENT));
     }
     let upload = uploads.0.remove(at);
@@ -90,25 +95,32 @@ pub(super) fn chunk(
 }
 
 impl Upload {
-    /// Whether it is whole now. Guess: chunks come in order, once, and no larger than asked for.
-    fn add(&mut self, call: &Call<'_>) -> Result<bool, Refusal> {
+    /// Whether it is whole now. Guess: chunks come in order, and are no larger than asked for.
+    fn add(&mut self, call: &Call<'_>, place: &Place) -> Result<bool, Refusal> {
         let header = call.request.header("content-range").unwrap_or_default();
         let (first, last, total) =
             content_range(header).ok_or_else(|| refused(format!("The Content-Range '{header}' is not valid.")))?;
-        if total > LARGEST {
-            return Err(too_big());
-        }
+        place.demand_size(call, total)?;
         let body = &call.request.body;
-        let fits = first == self.content.len() as u64
+        let there = self.content.len() as u64;
+        let chunk = call.settings.chunk_size;
+        // Guess: a chunk that is there already may come again, as after an answer that was lost.
+        let again = last < there && !call.settings.refuse_repeated_chunks;
+        let fits = (first == there || again)
             && last - first + 1 == body.len() as u64
-            && body.len() <= CHUNK
+            && body.len() as u64 <= chunk
             && self.total.is_none_or(|earlier| earlier == total);
         if !fits {
             return Err(refused(format!(
-                "The Content-Range '{header}' does not fit: {} bytes came, {} were there, and a chunk has at most {CHUNK}.",
+                "The Content-Range '{header}' does not fit: {} bytes came, {there} were there, and a chunk has at most \
+                 {chunk}.",
                 body.len(),
-                self.content.len()
             )));
+        }
+        if again {
+            let at = usize::try_from(first).unwrap_or_default();
+            self.content.splice(at..at + body.len(), body.iter().copied());
+            return Ok(false);
         }
         self.total = Some(total);
         self.content.extend_from_slice(body);

@@ -16,6 +16,7 @@ fn row() -> Row {
     Row {
         id: Uuid::nil(),
         version: 1,
+        owner: None,
         values: values.as_object().unwrap().clone(),
     }
 }
