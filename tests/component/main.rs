@@ -6,6 +6,7 @@ mod contract;
 mod credentials;
 mod failures;
 mod fetch_xml;
+mod files;
 mod gateway;
 mod pages;
 mod requests;
