@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
 
 use super::{CHUNK, VALUE, column};
 use crate::answered::{Answered, Headers, ask, header, patch, refuse_headers};
@@ -15,6 +14,9 @@ use crate::odata::url;
 
 /// Dataverse may ask for larger chunks; memory is bounded all the same.
 const LARGEST_CHUNK: u32 = 16 << 20;
+
+/// What a state begins with.
+const STATE: &str = "dynamics365-upload-1";
 
 /// Set by the upload itself.
 const OURS: [&str; 4] = ["content-range", "content-type", "x-ms-file-name", "x-ms-transfer-mode"];
@@ -29,9 +31,7 @@ pub struct Upload {
     finished: bool,
 }
 
-/// What another instance needs to go on, as the caller keeps it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What another instance needs to go on.
 struct Session {
     /// The URL for the chunks, or, of an empty file, for the one request that writes it.
     location: String,
@@ -106,7 +106,14 @@ impl Upload {
 
     /// What `resume` goes on from.
     pub fn state(&self) -> String {
-        serde_json::to_string(&self.session).unwrap_or_default()
+        let Session {
+            location,
+            name,
+            size,
+            chunk,
+            sent,
+        } = &self.session;
+        format!("{STATE} {sent} {size} {chunk} {location} {name}")
     }
 
     /// Takes the next bytes, and sends each chunk that is full and not the last one.
@@ -203,7 +210,7 @@ impl Session {
     /// Reads what a caller kept, who may have kept it where others can write.
     fn parse(state: &str, connection: &Connection) -> Result<Self, String> {
         let none = "is not the state of an upload";
-        let session: Self = serde_json::from_str(state).map_err(|_| none.to_owned())?;
+        let session = Self::split(state).ok_or(none)?;
         url::check_link(connection.environment(), &session.location)
             .map_err(|reason| format!("has a URL that {reason}"))?;
         let fits = check_name(&session.name).is_ok()
@@ -211,6 +218,18 @@ impl Session {
             && (session.sent < session.size || session.size == 0)
             && session.sent.is_multiple_of(u64::from(session.chunk));
         if fits { Ok(session) } else { Err(none.to_owned()) }
+    }
+
+    /// Its words, of which only the name, the last one, may hold spaces.
+    fn split(state: &str) -> Option<Self> {
+        let mut words = state.strip_prefix(STATE)?.strip_prefix(' ')?.splitn(5, ' ');
+        Some(Self {
+            sent: words.next()?.parse().ok()?,
+            size: words.next()?.parse().ok()?,
+            chunk: words.next()?.parse().ok()?,
+            location: words.next()?.to_owned(),
+            name: words.next()?.to_owned(),
+        })
     }
 }
 
