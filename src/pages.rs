@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use crate::answered::{Answered, Headers, ask, get};
+use crate::answered::{Answered, ask, get};
 use crate::connection::Connection;
 use crate::contract::types::{Error, FetchQuery, Method, Request, Response};
 use crate::error::Faults;
@@ -16,8 +16,8 @@ use crate::odata::url;
 /// The pages of a query.
 pub struct Pages {
     connection: Rc<Connection>,
-    /// Every page gets the same: Dataverse does not remember the page size.
-    headers: Headers,
+    /// All but the path, which is each page's own. Dataverse does not remember the page size, or anything else.
+    request: Request,
     next: Next,
     /// Of all links and cookies so far: their texts may be long, and there may be many.
     seen: BTreeSet<u64>,
@@ -41,7 +41,7 @@ impl Pages {
     ///
     /// # Errors
     /// As `odata-pages` in `wit/dataverse.wit`.
-    pub fn of_request(connection: Rc<Connection>, request: Request) -> Result<Self, Error> {
+    pub fn of_request(connection: Rc<Connection>, mut request: Request) -> Result<Self, Error> {
         let mut faults = Faults::default();
         if request.method != Method::Get {
             faults.add("method", "is not get, and only that has pages");
@@ -54,8 +54,8 @@ impl Pages {
         }
         // As the service would write it, should its link lead back to where it began.
         let first = url::target(connection.environment(), &request.path).map(|uri| uri.to_string());
-        let next = Next::Link(request.path);
-        let mut pages = Self::new(connection, request.headers, next);
+        let next = Next::Link(std::mem::take(&mut request.path));
+        let mut pages = Self::new(connection, request, next);
         if let Ok(first) = first {
             pages.is_new(&first);
         }
@@ -70,13 +70,14 @@ impl Pages {
         let mut headers = std::mem::take(&mut query.headers);
         annotations::ask_for_paging(&mut headers);
         let fetch = FetchXml::parse(&query)?;
-        Ok(Self::new(connection, headers, Next::Fetch(Box::new(fetch))))
+        let request = get(String::new(), headers);
+        Ok(Self::new(connection, request, Next::Fetch(Box::new(fetch))))
     }
 
-    fn new(connection: Rc<Connection>, headers: Headers, next: Next) -> Self {
+    fn new(connection: Rc<Connection>, request: Request, next: Next) -> Self {
         Self {
             connection,
-            headers,
+            request,
             next,
             seen: BTreeSet::new(),
             delta_link: None,
@@ -94,7 +95,11 @@ impl Pages {
             Next::End => return Ok(None),
             Next::Broken(error) => return Err(Error::clone(error)),
         };
-        let sent = ask(&self.connection, host, get(path, self.headers.clone())).await;
+        let request = Request {
+            path,
+            ..self.request.clone()
+        };
+        let sent = ask(&self.connection, host, request).await;
         let (page, answered) = sent.map_err(|error| self.in_the_callers_words(error))?;
         self.next = self.after(&page, &answered);
         self.delta_link.clone_from(&page.delta_link);

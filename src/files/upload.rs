@@ -139,7 +139,10 @@ impl Upload {
             let is_full = self.held.len().saturating_add(now.len()) >= chunk;
             let is_last = later.is_empty() && bytes.len() as u64 == left;
             if !is_full || is_last {
-                self.held.reserve_exact(now.len());
+                if self.held.is_empty() {
+                    self.held
+                        .reserve_exact(chunk.min(usize::try_from(left).unwrap_or(chunk)));
+                }
                 self.held.extend_from_slice(now);
                 return Ok(());
             }
