@@ -116,10 +116,8 @@ impl Pages {
         if let Next::Fetch(fetch) = &self.next {
             let mut fetch = fetch.clone();
             match fetch.advance(&page.body) {
-                Ok(true) => match fetch.cookie().is_none_or(|cookie| self.is_new(cookie)) {
-                    true => return Next::Fetch(fetch),
-                    false => return broken("the paging cookie is one that an earlier page had".to_owned()),
-                },
+                Ok(true) if fetch.cookie().is_none_or(|cookie| self.is_new(cookie)) => return Next::Fetch(fetch),
+                Ok(true) => return broken("the paging cookie is one that an earlier page had".to_owned()),
                 Ok(false) => {}
                 Err(reason) => return broken(reason),
             }

@@ -247,6 +247,17 @@ fn what_is_no_query_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_query_too_long_for_any_url_is_named() {
+    let (mut client, requests) = answering(vec![more(None)]);
+    let long = format!("<fetch><!--{}--></fetch>", "x".repeat(70_000));
+    let pages = client.fetch(&query(&long)).unwrap();
+    let faults = request_faults(client.next(pages).unwrap_err());
+    assert_eq!(faults[0].0, "fetch");
+    assert!(faults[0].1.contains("too long"), "{faults:?}");
+    assert!(requests.lock().unwrap().is_empty());
+}
+
+#[test]
 fn a_refusal_is_the_services_own() {
     let tenant = Tenant::start();
     let mut client = tenant.client();
