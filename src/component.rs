@@ -1,6 +1,6 @@
 //! The exports: each call finds its connection and waits for the room that does the work.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -8,11 +8,15 @@ use wasip2::exports::http::incoming_handler;
 use wasip2::http::types::{IncomingRequest, ResponseOutparam};
 use wstd::runtime::block_on;
 
+use crate::answered::Headers;
 use crate::connection::Connection;
-use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection};
+use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, GuestDownload, GuestPages, GuestUpload};
 use crate::contract::types::{AccessToken, Error, Identity};
 use crate::contract::{dataverse, export, types};
+use crate::files::download::Download;
+use crate::files::upload::Upload;
 use crate::gateway::{self, Gateway};
+use crate::pages::Pages;
 use crate::settings::Settings;
 use crate::token::Tokens;
 use crate::wasi::{WasiHost, incoming};
@@ -23,39 +27,126 @@ export!(Component with_types_in crate::contract);
 wasip2::http::proxy::export!(Component);
 
 impl Guest for Component {
-    type Connection = Connection;
+    type Connection = Rc<Connection>;
+    type Pages = RefCell<Pages>;
+    type Download = RefCell<Download>;
+    type Upload = RefCell<Upload>;
 
     fn acquire_token(connection: Option<ConnectionBorrow<'_>>) -> Result<AccessToken, Error> {
-        let connection = Chosen::from(connection)?;
-        block_on(connection.get().acquire_token(&WasiHost))
+        block_on(chosen(connection)?.acquire_token(&WasiHost))
     }
 
     fn whoami(connection: Option<ConnectionBorrow<'_>>) -> Result<Identity, Error> {
-        let connection = Chosen::from(connection)?;
-        block_on(connection.get().whoami(&WasiHost))
+        block_on(chosen(connection)?.whoami(&WasiHost))
     }
 
     fn odata_request(
         connection: Option<ConnectionBorrow<'_>>,
         request: types::Request,
     ) -> Result<types::Response, Error> {
-        let connection = Chosen::from(connection)?;
-        block_on(connection.get().odata_request(&WasiHost, request))
+        block_on(chosen(connection)?.odata_request(&WasiHost, request))
+    }
+
+    fn odata_pages(
+        connection: Option<ConnectionBorrow<'_>>,
+        request: types::Request,
+    ) -> Result<dataverse::Pages, Error> {
+        let pages = Pages::of_request(chosen(connection)?, request)?;
+        Ok(dataverse::Pages::new(RefCell::new(pages)))
+    }
+
+    fn fetch_xml(
+        connection: Option<ConnectionBorrow<'_>>,
+        query: types::FetchQuery,
+    ) -> Result<dataverse::Pages, Error> {
+        let pages = Pages::of_fetch(chosen(connection)?, query)?;
+        Ok(dataverse::Pages::new(RefCell::new(pages)))
+    }
+
+    fn download_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::DownloadRequest,
+    ) -> Result<dataverse::Download, Error> {
+        let download = block_on(Download::begin(chosen(connection)?, &WasiHost, file))?;
+        Ok(dataverse::Download::new(RefCell::new(download)))
+    }
+
+    fn upload_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::UploadRequest,
+    ) -> Result<dataverse::Upload, Error> {
+        let upload = block_on(Upload::begin(chosen(connection)?, &WasiHost, file))?;
+        Ok(dataverse::Upload::new(RefCell::new(upload)))
+    }
+
+    fn resume_upload(
+        connection: Option<ConnectionBorrow<'_>>,
+        state: String,
+        headers: Headers,
+    ) -> Result<dataverse::Upload, Error> {
+        let upload = Upload::resume(chosen(connection)?, &state, headers)?;
+        Ok(dataverse::Upload::new(RefCell::new(upload)))
     }
 
     fn odata_batch(
         connection: Option<ConnectionBorrow<'_>>,
         batch: types::Batch,
     ) -> Result<Vec<types::BatchResult>, Error> {
-        let connection = Chosen::from(connection)?;
-        block_on(connection.get().odata_batch(&WasiHost, batch))
+        block_on(chosen(connection)?.odata_batch(&WasiHost, batch))
     }
 }
 
-impl GuestConnection for Connection {
+impl GuestConnection for Rc<Connection> {
     fn open(settings: types::Settings) -> Result<dataverse::Connection, Error> {
         let settings = Settings::from_record(settings)?;
-        Ok(dataverse::Connection::new(Self::new(settings, instance_tokens())))
+        let connection = Connection::new(settings, instance_tokens());
+        Ok(dataverse::Connection::new(Rc::new(connection)))
+    }
+}
+
+impl GuestPages for RefCell<Pages> {
+    fn next(&self) -> Result<Option<types::Response>, Error> {
+        block_on(self.borrow_mut().next(&WasiHost))
+    }
+
+    fn delta_link(&self) -> Option<String> {
+        self.borrow().delta_link()
+    }
+}
+
+impl GuestDownload for RefCell<Download> {
+    fn info(&self) -> types::FileInfo {
+        self.borrow().info()
+    }
+
+    fn position(&self) -> u64 {
+        self.borrow().position()
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, Error> {
+        block_on(self.borrow_mut().read(&WasiHost))
+    }
+}
+
+impl GuestUpload for RefCell<Upload> {
+    fn chunk_size(&self) -> u32 {
+        self.borrow().chunk_size()
+    }
+
+    fn position(&self) -> u64 {
+        self.borrow().position()
+    }
+
+    fn write(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        block_on(self.borrow_mut().write(&WasiHost, bytes))
+    }
+
+    fn finish(&self) -> Result<(), Error> {
+        block_on(self.borrow_mut().finish(&WasiHost))
+    }
+
+    fn state(&self) -> String {
+        self.borrow().state()
     }
 }
 
@@ -78,25 +169,11 @@ thread_local! {
     static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
 }
 
-/// The connection of a call: the caller's, or the environment's.
-enum Chosen<'a> {
-    Callers(ConnectionBorrow<'a>),
-    Environments(Rc<Connection>),
-}
-
-impl<'a> Chosen<'a> {
-    fn from(connection: Option<ConnectionBorrow<'a>>) -> Result<Self, Error> {
-        match connection {
-            Some(connection) => Ok(Self::Callers(connection)),
-            None => from_environment().map(Self::Environments),
-        }
-    }
-
-    fn get(&self) -> &Connection {
-        match self {
-            Self::Callers(connection) => connection.get(),
-            Self::Environments(connection) => connection,
-        }
+/// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
+fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
+    match connection {
+        Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),
+        None => from_environment(),
     }
 }
 

@@ -104,6 +104,16 @@ impl Connection {
         Budget::start(host, self.settings.retry_budget)
     }
 
+    /// The largest request body that is sent, in bytes.
+    pub fn max_request_bytes(&self) -> u32 {
+        self.settings.max_request_bytes
+    }
+
+    /// The largest answer that is read, in bytes.
+    pub fn max_answer_bytes(&self) -> u32 {
+        self.settings.max_answer_bytes
+    }
+
     /// A token, kept or new.
     ///
     /// # Errors

@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod answered;
 pub mod assertion;
 pub mod attempts;
 pub mod batch;
@@ -24,10 +25,13 @@ pub mod connection;
 pub mod contract;
 pub mod credential;
 pub mod error;
+pub mod fetch_xml;
+pub mod files;
 pub mod gateway;
 pub mod host;
 pub mod odata;
 pub mod origin;
+pub mod pages;
 pub mod retry;
 pub mod settings;
 pub mod token;

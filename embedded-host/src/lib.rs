@@ -5,8 +5,10 @@
 
 mod bindings;
 mod clock;
+mod files;
 mod invoke;
 mod network;
+mod pages;
 mod server;
 mod spin;
 
@@ -23,7 +25,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 pub use bindings::types;
 use bindings::{Service, ServicePre};
 pub use clock::Clock;
+pub use files::{Download, Upload};
 pub use network::{Network, Reply};
+pub use pages::Pages;
 use server::PeakMemory;
 pub use server::{Server, ServerOptions};
 pub use spin::environment_of;
@@ -140,6 +144,7 @@ impl Component {
             peak_memory: PeakMemory::default(),
         };
         let mut store = Store::new(self.compiled.engine(), state);
+        store.limiter(|state| &mut state.peak_memory);
         let instance = self.pre.instance_pre().instantiate(&mut store)?;
         let service = Service::new(&mut store, &instance)?;
         Ok(Instance {
@@ -242,6 +247,11 @@ impl Instance {
     /// When the line does not fit an export, or the component traps.
     pub fn invoke(&mut self, call: &str) -> Result<String> {
         invoke::invoke(&mut self.store, &self.instance, call)
+    }
+
+    /// The most linear memory that the instance has had, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        self.store.data().peak_memory.bytes()
     }
 
     /// All that the instance has printed so far, on standard output and standard error.

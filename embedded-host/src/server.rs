@@ -231,6 +231,12 @@ impl Shared {
 #[derive(Default)]
 pub struct PeakMemory(Arc<AtomicUsize>);
 
+impl PeakMemory {
+    pub fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl ResourceLimiter for PeakMemory {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         self.0.fetch_max(desired, Ordering::Relaxed);

@@ -100,7 +100,9 @@ pub fn is_multipart(headers: &HeaderMap) -> bool {
 }
 
 fn done(head: &Parts, body: Vec<u8>) -> Result<types::Response, String> {
-    let control = if is_json(&head.headers) && !body.is_empty() {
+    // A part of a file of JSON is none by itself.
+    let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
+    let control = if is_json(&head.headers) && is_whole && !body.is_empty() {
         Control::read(&body).map_err(|_| {
             format!(
                 "Dataverse answered {} with JSON that cannot be read",

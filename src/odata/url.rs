@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::Uri;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::origin::Origin;
 
@@ -54,6 +54,20 @@ fn is_absolute(path: &str) -> bool {
     path.split(['?', '\'', '('])
         .next()
         .is_some_and(|start| start.contains("://"))
+}
+
+/// A value for a query: all is encoded but what RFC 3986 calls unreserved.
+pub fn encode_value(value: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, ENCODED).to_string()
+}
+
+/// Whether a text is an absolute link below the Web API's root in the environment.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_link(environment: &Origin, link: &str) -> Result<(), String> {
+    of_link(environment, link).map(drop)
 }
 
 /// Links are opaque: paging cookies are encoded twice, and any change would spoil them.

@@ -1,0 +1,205 @@
+//! As much of XML 1.0 as it takes to know that a text is well-formed, and to change the attributes of its root element.
+//! Document types are refused: they could define what is read here otherwise than Dataverse reads it.
+
+mod reference;
+mod scanner;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use reference::{escape, unescape};
+use scanner::{Scanner, is_char};
+
+/// The root element of a document. What stands before it (a declaration, comments) is left out.
+#[derive(Clone, Debug)]
+pub struct Root {
+    name: String,
+    /// Names and values; the values as they are written, without their quotes.
+    attributes: Vec<Attribute>,
+    /// All that follows the attributes: `/>`, or `>` and the content and the end tag.
+    rest: String,
+}
+
+#[derive(Clone, Debug)]
+struct Attribute {
+    name: String,
+    escaped: String,
+    quote: char,
+}
+
+impl Root {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if let Some(c) = text.chars().find(|c| !is_char(*c)) {
+            return Err(format!("holds {}, which XML cannot", c.escape_default()));
+        }
+        let mut scanner = Scanner { rest: text };
+        scanner.skip_misc()?;
+        let tag = scanner.start_tag()?;
+        let behind_tag = scanner.rest;
+        scanner.read_to_end_of(&tag)?;
+        let length = behind_tag.len().saturating_sub(scanner.rest.len());
+        let content = behind_tag.get(..length).unwrap_or_default();
+        scanner.skip_misc()?;
+        if !scanner.rest.is_empty() {
+            return Err("has something after its root element".to_owned());
+        }
+        Ok(Self {
+            name: tag.name.to_owned(),
+            attributes: tag.attributes,
+            rest: format!("{}{content}", if tag.is_empty { "/>" } else { ">" }),
+        })
+    }
+
+    /// The element's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+        let attribute = self.attributes.iter().find(|attribute| attribute.name == name)?;
+        Some(unescape(&attribute.escaped))
+    }
+
+    /// Sets an attribute, which comes last then.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.remove(name);
+        self.attributes.push(Attribute {
+            name: name.to_owned(),
+            escaped: escape(value),
+            quote: '"',
+        });
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) {
+        self.attributes.retain(|attribute| attribute.name != name);
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}", self.name)?;
+        for Attribute { name, escaped, quote } in &self.attributes {
+            write!(f, " {name}={quote}{escaped}{quote}")?;
+        }
+        f.write_str(&self.rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_element_is_kept_as_it_is() {
+        for text in [
+            "<a/>",
+            "<a b='1' c=\"2&amp;'\"/>",
+            "<a><b/>text<c d='>'>x &lt; y</c><!-- <a> --><?x <a> ?><![CDATA[</a> & ]]></a>",
+            "<ä:x ö='ü'></ä:x >",
+            "<a>\n\t</a>",
+        ] {
+            assert_eq!(Root::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "\u{feff}<?xml version='1.0' encoding='utf-8'?>\r\n<!-- c --><a/>\n<!-- d -->",
+            "<a />",
+        ] {
+            assert_eq!(Root::parse(text).unwrap().to_string(), "<a/>");
+        }
+        assert_eq!(
+            Root::parse("<a\n b = 'c'\td='e' >x</a>").unwrap().to_string(),
+            "<a b='c' d='e'>x</a>"
+        );
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_refused() {
+        for text in [
+            "",
+            " ",
+            "text",
+            "<",
+            "<>",
+            "< a/>",
+            "<a",
+            "<a b",
+            "<a b>",
+            "<a b=1/>",
+            "<a b='1/>",
+            "<a b='1'c='2'/>",
+            "<a b='1' b='2'/>",
+            "<a b='<'/>",
+            "<a b='&'/>",
+            "<a b='&x;'/>",
+            "<a b='&#0;'/>",
+            "<a b='&#x+41;'/>",
+            "<a b='&#xd800;'/>",
+            "<1/>",
+            "<a>",
+            "<a></b>",
+            "<a><b></a></b>",
+            "<a></a",
+            "<a></a x>",
+            "<a>& </a>",
+            "<a>]]></a>",
+            "<a><![CDATA[</a>",
+            "<a><!-- </a>",
+            "<a><!-- -- --></a>",
+            "<a><!-- ---></a>",
+            "<a><? x?></a>",
+            "<a><!ELEMENT x></a>",
+            "<a/><b/>",
+            "<a/>x",
+            "x<a/>",
+            "<!DOCTYPE a><a/>",
+            "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>",
+            "<a>\u{1}</a>",
+            "<a>\u{ffff}</a>",
+        ] {
+            assert!(Root::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_read_and_set() {
+        let mut root = Root::parse("<a b='&lt;&#65;&#x42;&quot;&apos;&gt;&amp;lt;' c='d'>x</a>").unwrap();
+        assert_eq!(root.attribute("b").unwrap(), "<AB\"'>&lt;");
+        assert_eq!(root.attribute("x"), None);
+        root.set("b", "<&\">'");
+        root.set("e", "1");
+        root.remove("c");
+        assert_eq!(root.to_string(), "<a b=\"&lt;&amp;&quot;&gt;'\" e=\"1\">x</a>");
+        assert_eq!(
+            Root::parse(&root.to_string()).unwrap().attribute("b").unwrap(),
+            "<&\">'"
+        );
+    }
+
+    #[test]
+    fn whatever_is_broken_is_refused_or_read_as_it_will_be_sent() {
+        let text = "<?x y?><!-- c --><a b='&lt;1' c=\"2\"><d/><e f='g'>h &#38; <![CDATA[<i>]]></e><!-- j --></a> ";
+        for (at, _) in text.char_indices() {
+            for piece in [
+                "", "<", ">", "/", "&", "'", "\"", "=", "!", "?", "-", "]", ";", " ", "a", "\u{0}", "ö",
+            ] {
+                for broken in [
+                    format!("{}{piece}{}", &text[..at], &text[at + 1..]),
+                    format!("{}{piece}{}", &text[..at], &text[at..]),
+                    format!("{}{piece}", &text[..at]),
+                ] {
+                    if let Ok(root) = Root::parse(&broken) {
+                        let sent = root.to_string();
+                        assert_eq!(Root::parse(&sent).unwrap().to_string(), sent, "{broken}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The grammar of XML 1.0, but for document types.
+
+use super::Attribute;
+use super::reference::check_references;
+
+/// A start tag.
+pub struct Tag<'a> {
+    pub name: &'a str,
+    pub attributes: Vec<Attribute>,
+    /// Whether it is the whole element: `<a/>`.
+    pub is_empty: bool,
+}
+
+/// Reads a document from its beginning to its end.
+pub struct Scanner<'a> {
+    /// What has not been read.
+    pub rest: &'a str,
+}
+
+impl<'a> Scanner<'a> {
+    fn take(&mut self, prefix: &str) -> bool {
+        let rest = self.rest.strip_prefix(prefix);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn take_until(&mut self, end: &str) -> Result<&'a str, String> {
+        let (before, after) = self
+            .rest
+            .split_once(end)
+            .ok_or_else(|| format!("ends where {end} is expected"))?;
+        self.rest = after;
+        Ok(before)
+    }
+
+    fn skip_space(&mut self) -> bool {
+        let rest = self.rest.trim_start_matches(is_space);
+        let skipped = rest.len() < self.rest.len();
+        self.rest = rest;
+        skipped
+    }
+
+    /// Comments, processing instructions and white space, around the root element.
+    pub fn skip_misc(&mut self) -> Result<(), String> {
+        loop {
+            self.skip_space();
+            if self.rest.starts_with("<!DOCTYPE") {
+                return Err("has a document type declaration".to_owned());
+            }
+            if !self.skip_comment_or_instruction()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip_comment_or_instruction(&mut self) -> Result<bool, String> {
+        if self.take("<!--") {
+            self.take_until("--")?;
+            if !self.take(">") {
+                return Err("has -- within a comment".to_owned());
+            }
+            return Ok(true);
+        }
+        if self.take("<?") {
+            self.name()?;
+            self.take_until("?>")?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn name(&mut self) -> Result<&'a str, String> {
+        let end = self.rest.find(|c| !is_name_char(c)).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at(end);
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.')) {
+            let found: String = self.rest.chars().take(10).collect();
+            return Err(format!("has no name where one is expected, before {found:?}"));
+        }
+        self.rest = rest;
+        Ok(name)
+    }
+
+    /// A start tag.
+    pub fn start_tag(&mut self) -> Result<Tag<'a>, String> {
+        if !self.take("<") {
+            return Err("is not XML: an element is expected".to_owned());
+        }
+        let name = self.name()?;
+        let mut attributes: Vec<Attribute> = Vec::new();
+        loop {
+            let spaced = self.skip_space();
+            let is_empty = self.take("/>");
+            if is_empty || self.take(">") {
+                return Ok(Tag {
+                    name,
+                    attributes,
+                    is_empty,
+                });
+            }
+            if !spaced {
+                return Err(format!("has a start tag {name} that is not well-formed"));
+            }
+            let attribute = self.attribute()?;
+            if attributes.iter().any(|other| other.name == attribute.name) {
+                return Err(format!("has the attribute {} twice", attribute.name));
+            }
+            attributes.push(attribute);
+        }
+    }
+
+    fn attribute(&mut self) -> Result<Attribute, String> {
+        let name = self.name()?;
+        self.skip_space();
+        let equals = self.take("=");
+        self.skip_space();
+        let quote = match self.rest.chars().next() {
+            Some(quote @ ('"' | '\'')) if equals => quote,
+            _ => return Err(format!("has an attribute {name} without a quoted value")),
+        };
+        self.take(quote.encode_utf8(&mut [0; 4]));
+        let escaped = self.take_until(quote.encode_utf8(&mut [0; 4]))?;
+        if escaped.contains('<') {
+            return Err(format!("has a < in the attribute {name}"));
+        }
+        check_references(escaped)?;
+        Ok(Attribute {
+            name: name.to_owned(),
+            escaped: escaped.to_owned(),
+            quote,
+        })
+    }
+
+    /// Reads on behind the end tag that belongs to a start tag.
+    pub fn read_to_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
+        let mut open = if tag.is_empty { Vec::new() } else { vec![tag.name] };
+        while let Some(innermost) = open.last() {
+            let end = self
+                .rest
+                .find('<')
+                .ok_or_else(|| format!("ends before </{innermost}>"))?;
+            let (text, rest) = self.rest.split_at(end);
+            if text.contains("]]>") {
+                return Err("has ]]> outside a CDATA section".to_owned());
+            }
+            check_references(text)?;
+            self.rest = rest;
+            if self.take("<![CDATA[") {
+                self.take_until("]]>")?;
+            } else if self.take("</") {
+                let name = self.name()?;
+                self.skip_space();
+                if name != *innermost || !self.take(">") {
+                    return Err(format!("has </{name} where </{innermost}> is expected"));
+                }
+                open.pop();
+            } else if !self.skip_comment_or_instruction()? {
+                let tag = self.start_tag()?;
+                if !tag.is_empty {
+                    open.push(tag.name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// Whether XML can hold a character.
+pub fn is_char(c: char) -> bool {
+    is_space(c) || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
+/// Wider than XML's, beyond ASCII.
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '.') || !c.is_ascii()
+}
