@@ -18,7 +18,7 @@ use crate::contract::types::AssertionAlgorithm;
 pub struct Certificate {
     /// The private key.
     pub key: KeyPair,
-    /// The certificates in DER, the signing one first.
+    /// The certificates in DER from the signing one to its root, as far as they were given.
     chain: Vec<Vec<u8>>,
     validity: Validity,
     /// How assertions are signed.
@@ -64,7 +64,7 @@ impl Certificate {
         self.chain.first().map_or(&[], Vec::as_slice)
     }
 
-    /// All certificates in DER, the signing one first.
+    /// The certificates in DER from the signing one to its root, as far as they were given.
     pub fn chain(&self) -> &[Vec<u8>] {
         &self.chain
     }
@@ -90,22 +90,31 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// The certificates, the one that belongs to `key` first: its issuers may stand before it, and Entra ID takes the first of
-/// `x5c` for the signing one.
+/// The certificates that lead from the one that belongs to `key` to its root, each followed by the one that signed it (RFC 7515,
+/// 4.1.6), and when the first is valid. They may come in any order, with others among them.
 fn chain_of(key: &KeyPair, contents: Contents) -> Result<(Vec<Vec<u8>>, Validity), String> {
-    let mut chain = contents.certificates;
-    if chain.is_empty() {
+    if contents.certificates.is_empty() {
         return Err("holds no certificate: expected the private key together with its certificate".to_owned());
     }
-    let mut signing = None;
-    for (index, der) in chain.iter().enumerate() {
+    let mut rest = Vec::new();
+    for der in &contents.certificates {
         let read = X509::read(der).map_err(|_| "holds a certificate that is not valid X.509".to_owned())?;
-        if read.public_key == key.public().as_ref() {
-            signing.get_or_insert((index, read.validity));
-        }
+        rest.push((der, read));
     }
-    let (index, validity) = signing.ok_or("holds no certificate that belongs to the private key")?;
-    let first = chain.remove(index);
-    chain.insert(0, first);
+    let signing = rest
+        .iter()
+        .position(|(_, certificate)| certificate.public_key == key.public().as_ref())
+        .ok_or("holds no certificate that belongs to the private key")?;
+    let (der, mut last) = rest.swap_remove(signing);
+    let validity = last.validity;
+    let mut chain = vec![der.clone()];
+    while let Some(issuer) = rest
+        .iter()
+        .position(|(_, certificate)| certificate.subject == last.issuer)
+    {
+        let (der, certificate) = rest.swap_remove(issuer);
+        chain.push(der.clone());
+        last = certificate;
+    }
     Ok((chain, validity))
 }

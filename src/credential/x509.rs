@@ -8,6 +8,9 @@ use super::asn1::{Fields, constructed};
 
 /// What a certificate says.
 pub struct X509<'a> {
+    /// The content of the name of who signed it, and of its own. Two that are alike are the same to whoever made them.
+    pub issuer: &'a [u8],
+    pub subject: &'a [u8],
     /// For RSA, an `RSAPublicKey` of PKCS#1.
     pub public_key: &'a [u8],
     pub validity: Validity,
@@ -32,22 +35,27 @@ impl<'a> X509<'a> {
 
         // The version.
         to_be_signed.optional(constructed(TagNumber::N0))?;
-        // Serial number, signature algorithm, issuer.
-        to_be_signed.skip(3)?;
+        // Serial number, signature algorithm.
+        to_be_signed.skip(2)?;
+        let issuer = to_be_signed.any()?.value();
         let mut validity = to_be_signed.sequence()?;
         let validity = Validity {
             not_before: seconds(validity.any()?)?,
             not_after: seconds(validity.any()?)?,
         };
-        // The subject.
-        to_be_signed.skip(1)?;
+        let subject = to_be_signed.any()?.value();
         let mut key = to_be_signed.sequence()?;
         key.skip(1)?;
         let public_key = BitStringRef::try_from(key.any()?)?.raw_bytes();
         while !to_be_signed.is_finished() {
             to_be_signed.skip(1)?;
         }
-        Ok(Self { public_key, validity })
+        Ok(Self {
+            issuer,
+            subject,
+            public_key,
+            validity,
+        })
     }
 }
 

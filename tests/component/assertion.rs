@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use embedded_host::types::{AssertionAlgorithm, Options, Settings};
-use embedded_host::{DEFAULT_OPTIONS, Reply};
+use embedded_host::{DEFAULT_OPTIONS, Network, Reply};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use sandbox::certificate::Identity;
 use serde_json::Value;
 
-use crate::support::{CLIENT, STRANGER, TENANT, answered, contoso_settings, token_answer};
+use crate::support::{
+    CLIENT, Client, NO_RETRIES, STRANGER, TENANT, Tenant, answered, contoso_settings, entra_error, token_answer,
+    with_options,
+};
 
 /// The assertion of a token request with these options and certificates.
 fn assertion(pem: String, options: Options) -> String {
@@ -119,18 +121,49 @@ fn rs256_names_the_certificate_by_its_sha1_thumbprint() {
 }
 
 #[test]
-fn x5c_holds_the_certificates_and_the_signing_one_first() {
-    let other = sandbox::certificate::generate("issuer").unwrap();
+fn x5c_leads_from_the_signing_certificate_to_its_root() {
+    let chain = sandbox::certificate::generate_chain("of this test").unwrap();
     let options = Options {
         send_certificate_chain: Some(true),
         ..DEFAULT_OPTIONS
     };
-    let assertion = assertion(format!("{}{}", other.certificate_pem, pem(&STRANGER)), options);
+    // In the wrong order, and with one that does not belong there.
+    let certificates = [&chain.root, &*STRANGER, &chain.leaf, &chain.intermediate];
+    let certificates: String = certificates.map(|identity| identity.certificate_pem.as_str()).concat();
+    let assertion = assertion(format!("{}{certificates}", chain.leaf.key_pkcs8_pem), options);
     let header = header(&assertion);
     assert_eq!(names(&header), BTreeSet::from(["alg", "typ", "x5c", "x5t#S256"]));
-    let chain = [&STRANGER.certificate_der, &other.certificate_der].map(|der| STANDARD.encode(der));
-    assert_eq!(header["x5c"], serde_json::json!(chain));
-    verified(&assertion, &STRANGER, Algorithm::PS256);
+    assert_eq!(header["x5c"], serde_json::json!(chain.x5c()));
+    verified(&assertion, &chain.leaf, Algorithm::PS256);
+}
+
+#[test]
+fn trust_in_subject_name_and_issuer_needs_x5c() {
+    let chain = sandbox::certificate::generate_chain("trusted by name").unwrap();
+    let tenant = Tenant::start();
+    tenant
+        .sandbox
+        .trust_subject_name(
+            &tenant.demo.client_id,
+            "CN=trusted by name",
+            &chain.root.certificate_der,
+        )
+        .unwrap();
+    let pem = format!("{}{}", chain.leaf.key_pkcs8_pem, chain.certificates_pem());
+    let settings = |send_certificate_chain| {
+        let settings = tenant.settings_with([embedded_host::certificate(pem.clone())]);
+        with_options(
+            settings,
+            Options {
+                send_certificate_chain,
+                ..NO_RETRIES
+            },
+        )
+    };
+    Client::open(&settings(Some(true)), Network::Machine).whoami().unwrap();
+    let refusal = entra_error(Client::open(&settings(None), Network::Machine).token().unwrap_err());
+    assert_eq!(refusal.error_codes, [700_027]);
+    assert!(refusal.advice.unwrap().contains("options.send-certificate-chain"));
 }
 
 #[test]
