@@ -48,6 +48,10 @@ impl Attempts {
     pub fn conclude(self, error: Error) -> Error {
         match (is_of_dataverse(&error), self.unsure) {
             (true, unsure) => counted(told(error, unsure.is_some()), self.made),
+            (false, Some(Error::Unavailable(mut outage))) => {
+                outage.detail = joined(&outage.detail, Some("for another attempt there was no token"));
+                counted(Error::Unavailable(outage), self.made)
+            }
             (false, Some(unsure)) => counted(unsure, self.made),
             (false, None) => error,
         }

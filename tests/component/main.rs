@@ -13,6 +13,7 @@ mod requests;
 mod rows;
 mod secrets;
 mod settings;
+mod soak;
 mod spin;
 mod support;
 mod token;
