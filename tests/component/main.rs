@@ -24,6 +24,7 @@ mod rotation;
 mod rows;
 mod secrets;
 mod settings;
+mod soak;
 mod spin;
 mod support;
 mod tenant;

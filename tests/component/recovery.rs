@@ -1,5 +1,6 @@
 //! What is sent again, what is not, and that the caller is told when a write may have happened.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,8 +9,8 @@ use embedded_host::{DEFAULT_OPTIONS, HttpError, NO_REQUEST_OPTIONS, Network, Rep
 use sandbox::{Fault, FaultKind, seed};
 
 use crate::support::{
-    Client, Tenant, answer, answered, dataverse_error, json, json_answer, outage, request, settings_for, throttling,
-    token_answer, with_body, with_header, with_options, with_request_options,
+    Client, Server, Tenant, answer, answered, dataverse_error, json, json_answer, outage, read_body, request,
+    settings_for, throttling, token_answer, with_body, with_header, with_options, with_request_options,
 };
 
 const ROW: &str = r#"{"lastname":"Once"}"#;
@@ -400,4 +401,44 @@ fn an_answer_says_what_is_left_of_the_limits() {
     assert!(Tenant::start().client().get("contacts").unwrap().rate_limit.is_some());
     let (mut silent, _) = crate::support::contoso(|| Reply::Answer(json_answer(200, "{}")));
     assert!(silent.get("contacts").unwrap().rate_limit.is_none());
+}
+
+#[test]
+fn a_server_that_never_relents_is_given_up_within_the_budget() {
+    for (answer, cause) in [
+        ("429 Too Many Requests\r\nretry-after: 0", None),
+        ("429 Too Many Requests\r\nretry-after: soon", None),
+        (
+            "503 Service Unavailable\r\nretry-after: 1",
+            Some(OutageCause::ServiceUnavailable),
+        ),
+        ("200 OK\r\ncontent-length: 9", Some(OutageCause::CutOff)),
+    ] {
+        let server = Server::start(move |head, stream| {
+            read_body(head, stream);
+            let length = if answer.contains("length") {
+                ""
+            } else {
+                "content-length: 3\r\n"
+            };
+            let _ = write!(stream, "HTTP/1.1 {answer}\r\n{length}connection: close\r\n\r\ncut");
+        });
+        let options = Options {
+            retry_budget_ms: Some(2_000),
+            ..DEFAULT_OPTIONS
+        };
+        let settings = with_options(settings_for(&server.origin()), options);
+        let mut client = Client::open(&settings, Network::Machine);
+        let start = Instant::now();
+        match client.get("contacts").unwrap_err() {
+            Error::Throttled(throttling) => assert_eq!((cause, throttling.may_have_taken_effect), (None, false)),
+            Error::Unavailable(outage) => assert_eq!((cause, outage.attempts > 1), (Some(outage.cause), true)),
+            other => panic!("{other:?}"),
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(4),
+            "{answer}: {:?}",
+            start.elapsed()
+        );
+    }
 }

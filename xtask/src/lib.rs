@@ -1,7 +1,8 @@
-//! What the chores and the tests share: setting up and building.
+//! What the chores and the tests share: setting up, building, and the soak.
 
 pub mod build;
 pub mod setup;
+pub mod soak;
 
 use std::path::PathBuf;
 use std::process::Command;

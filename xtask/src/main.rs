@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use embedded_host::Component;
+use xtask::soak::{self, Plan};
 use xtask::{build, setup};
 
 /// The project's chores. Each installs what it needs and is missing.
@@ -51,6 +53,15 @@ enum Task {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Read and write for long while the sandbox misbehaves, and check that every write happened as its caller was told.
+    Soak {
+        /// Calls altogether.
+        #[arg(long, default_value_t = 10_000)]
+        calls: u32,
+        /// Where the random numbers begin.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Run every check: format, lints, documentation, tests.
     Test,
 }
@@ -69,7 +80,7 @@ fn run(task: &Task) -> Result<()> {
     match task {
         Task::Sandbox { listen } => return sandbox::serve(*listen),
         Task::Fuzz { seconds, target } => return fuzz::run(*seconds, target.as_deref()),
-        Task::Build | Task::Demo | Task::Up { .. } | Task::Bench | Task::Test => setup::install()?,
+        Task::Build | Task::Demo | Task::Up { .. } | Task::Bench | Task::Soak { .. } | Task::Test => setup::install()?,
     }
     match task {
         Task::Test => {
@@ -79,6 +90,16 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo => demo::run(&build::component(build::Output::Shown)?),
         Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
         Task::Bench => bench::run(&build::component(build::Output::Shown)?),
+        Task::Soak { calls, seed } => {
+            let component = Component::load(&build::component(build::Output::Shown)?)?;
+            let plan = Plan {
+                calls: *calls,
+                instances: 8,
+                seed: *seed,
+            };
+            print!("{}", soak::run(&component, plan)?);
+            Ok(())
+        }
         Task::Build | Task::Sandbox { .. } | Task::Fuzz { .. } => {
             build::component(build::Output::Shown)?;
             build::spin_variables(build::Output::Shown).map(drop)

@@ -1,0 +1,99 @@
+//! What callers were told of their writes, against what the sandbox did.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, ensure};
+use sandbox::CommittedWrite;
+
+/// What a caller was told of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was answered.
+    Done,
+    /// It had no effect.
+    NotDone,
+    /// It may have taken effect.
+    Uncertain,
+}
+
+/// A write, as its caller knows it.
+pub struct Entry {
+    /// Its `x-ms-client-request-id`.
+    pub id: String,
+    /// What it was, for people.
+    pub what: &'static str,
+    /// Whether it may be carried out by each of several attempts.
+    pub may_repeat: bool,
+    pub told: Told,
+    /// How often it was sent.
+    pub attempts: u32,
+}
+
+/// How many of what.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Reads that were answered.
+    pub reads_answered: u32,
+    /// Reads that were not.
+    pub reads_failed: u32,
+    /// Writes told as done.
+    pub done: u32,
+    /// Those that were sent more than once.
+    pub done_again: u32,
+    /// Those that were carried out more than once.
+    pub done_twice: u32,
+    /// Writes told as not done.
+    pub not_done: u32,
+    /// Writes told as uncertain.
+    pub uncertain: u32,
+    /// Those that were carried out.
+    pub uncertain_done: u32,
+}
+
+impl Counts {
+    pub(super) fn add_reads(&mut self, (answered, failed): (u32, u32)) {
+        self.reads_answered += answered;
+        self.reads_failed += failed;
+    }
+
+    /// Counts, and checks that each write was carried out as often as its caller was told.
+    pub(super) fn compare(&mut self, ledger: &[Entry], writes: &[CommittedWrite]) -> Result<()> {
+        let mut carried_out: HashMap<&str, u32> = HashMap::new();
+        for write in writes {
+            *carried_out
+                .entry(write.client_request_id.as_deref().unwrap_or_default())
+                .or_default() += 1;
+        }
+        for entry in ledger {
+            let times = carried_out.remove(entry.id.as_str()).unwrap_or(0);
+            let most = if entry.may_repeat { entry.attempts } else { 1 };
+            let fits = match entry.told {
+                Told::Done => (1..=most).contains(&times),
+                Told::NotDone => times == 0,
+                Told::Uncertain => times <= most,
+            };
+            ensure!(
+                fits,
+                "{} ({}), sent {} times and told as {:?}, was carried out {times} times",
+                entry.id,
+                entry.what,
+                entry.attempts,
+                entry.told
+            );
+            match entry.told {
+                Told::Done => {
+                    self.done += 1;
+                    self.done_again += u32::from(entry.attempts > 1);
+                    self.done_twice += u32::from(times > 1);
+                }
+                Told::NotDone => self.not_done += 1,
+                Told::Uncertain => {
+                    self.uncertain += 1;
+                    self.uncertain_done += u32::from(times > 0);
+                }
+            }
+        }
+        ensure!(carried_out.is_empty(), "writes that nobody sent: {carried_out:?}");
+        Ok(())
+    }
+}
