@@ -247,6 +247,21 @@ fn what_is_no_query_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_query_too_long_for_a_url_of_its_own_goes_in_a_batch() {
+    let tenant = Tenant::start();
+    let mut client = tenant.client();
+    let short = client.fetch(&query(&sorted("count='2'"))).unwrap();
+    let short = client.all(short);
+    tenant.sandbox.clear_requests();
+    let long = sorted("count='2'").replace("</entity>", &format!("<!--{}--></entity>", "x".repeat(40_000)));
+    let long = client.fetch(&query(&long)).unwrap();
+    assert_eq!(client.all(long), short);
+    let requests = tenant.sandbox.requests();
+    assert!(requests.len() > 1);
+    assert!(requests.iter().all(|request| request.path_and_query.ends_with("/$batch")));
+}
+
+#[test]
 fn a_query_too_long_for_any_url_is_named() {
     let (mut client, requests) = answering(vec![more(None)]);
     let long = format!("<fetch><!--{}--></fetch>", "x".repeat(70_000));
