@@ -155,7 +155,7 @@ impl Tokens {
         let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
         *slot.refusal.borrow_mut() = match &outcome {
             Ok(_) => None,
-            Err(error) => remembered_for(error).map(|wait| (error.clone(), host.elapsed().saturating_add(wait))),
+            Err(error) => left_alone_for(error).map(|wait| (error.clone(), host.elapsed().saturating_add(wait))),
         };
         outcome.map(|token| Acquired {
             token,
@@ -182,8 +182,8 @@ impl Tokens {
                 slot: Rc::clone(slot),
             },
             Err(error) => {
-                slot.no_renewal_before
-                    .set(host.elapsed().saturating_add(AFTER_FAILED_RENEWAL));
+                let wait = left_alone_for(&error).unwrap_or_default().max(AFTER_FAILED_RENEWAL);
+                slot.no_renewal_before.set(host.elapsed().saturating_add(wait));
                 eprintln!(
                     "dynamics365: no new token yet, the old one serves on for {} s: {}",
                     kept.expires_at.saturating_sub(host.now()),
@@ -292,17 +292,17 @@ impl Slot {
     }
 }
 
-/// How long an error is answered out of memory. An outage is not: it may be over at any time.
-fn remembered_for(error: &Error) -> Option<Duration> {
+/// How long Entra ID is left alone after an error, which is answered out of memory until then: as long as it asks, an hour at
+/// most. An outage without such a wish is not remembered, as it may be over at any time.
+fn left_alone_for(error: &Error) -> Option<Duration> {
     const LONGEST: u32 = 3600;
-    match error {
-        Error::EntraId(_) => Some(AFTER_REFUSAL),
-        Error::Throttled(throttling) => {
-            let seconds = throttling.retry_after_seconds?.min(LONGEST);
-            Some(Duration::from_secs(seconds.into()))
-        }
+    let seconds = match error {
+        Error::EntraId(_) => return Some(AFTER_REFUSAL),
+        Error::Throttled(throttling) => throttling.retry_after_seconds,
+        Error::Unavailable(outage) => outage.retry_after_seconds,
         _ => None,
-    }
+    }?;
+    Some(Duration::from_secs(seconds.min(LONGEST).into()))
 }
 
 #[cfg(test)]

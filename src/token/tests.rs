@@ -185,6 +185,42 @@ fn throttling_is_remembered_for_as_long_as_was_asked_and_an_outage_is_not() {
 }
 
 #[test]
+fn an_early_renewal_keeps_to_a_wait_that_was_asked_for() {
+    let host = FakeHost::new([(429, [].as_slice()), ONE]).with_header("retry-after", "600");
+    let tokens = Tokens::default();
+    let slot = tokens.slot(&host, &contoso(), "11111111-1111-4111-8111-111111111111");
+    let now = host.now();
+    *slot.token.borrow_mut() = Some(Rc::new(Token {
+        text: Zeroizing::new("old".to_owned()),
+        obtained_at: now,
+        renew_at: now,
+        expires_at: now + 3600,
+        tenant: String::new(),
+        credential: contoso().credentials[0].used(),
+    }));
+    for seconds in [0, 31, 599] {
+        host.slept.set(Duration::from_secs(seconds));
+        assert_eq!(token(&tokens, &host), "old");
+    }
+    assert_eq!(host.sent.borrow().len(), 1);
+    host.slept.set(Duration::from_secs(600));
+    assert_eq!(token(&tokens, &host), "one");
+}
+
+#[test]
+fn an_outage_that_asks_for_a_wait_gets_it() {
+    let host = FakeHost::new([(503, [].as_slice()), ONE]).with_header("retry-after", "120");
+    let tokens = Tokens::default();
+    for seconds in [0, 119] {
+        host.slept.set(Duration::from_secs(seconds));
+        assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+    }
+    assert_eq!(host.sent.borrow().len(), 1);
+    host.slept.set(Duration::from_secs(120));
+    assert_eq!(token(&tokens, &host), "one");
+}
+
+#[test]
 fn entra_id_is_not_asked_twice_at_once() {
     let host = FakeHost::new([ONE, TWO]);
     let tokens = Tokens::default();

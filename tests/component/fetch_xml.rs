@@ -258,7 +258,11 @@ fn a_query_too_long_for_a_url_of_its_own_goes_in_a_batch() {
     assert_eq!(client.all(long), short);
     let requests = tenant.sandbox.requests();
     assert!(requests.len() > 1);
-    assert!(requests.iter().all(|request| request.path_and_query.ends_with("/$batch")));
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.path_and_query.ends_with("/$batch"))
+    );
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! No secret appears in anything that is printed or returned.
 
-use embedded_host::types::Settings;
+use std::time::{Duration, SystemTime};
+
+use embedded_host::types::{Certificate, Credential, Settings};
 use embedded_host::{Connection, Instance, Network};
 use embedded_host::{certificate, secret};
+use sandbox::federation::{AUDIENCE, Issuer};
 use sandbox::{Fault, Service};
 
+use crate::openssl;
 use crate::support::{COMPONENT, STRANGER, Tenant, request, with_header};
 
 /// Everything an instance says in a run through every kind of outcome, but the token that is asked for by name.
@@ -84,7 +88,6 @@ impl Run {
 #[test]
 fn no_secret_is_printed_or_returned() {
     let tenant = Tenant::start();
-    let good = tenant.settings();
     let key = &tenant.demo.identity.key_pkcs8_pem;
     let stranger = format!("{}{}", STRANGER.certificate_pem, STRANGER.key_pkcs8_pem);
     let mut secrets = vec![
@@ -100,6 +103,27 @@ fn no_secret_is_printed_or_returned() {
         );
     }
 
+    let foreign = {
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+        let issuer = Issuer::new("https://issuer.example/").unwrap();
+        issuer.issue("a subject", AUDIENCE, now - hour, now + hour).unwrap()
+    };
+    secrets.extend(["another-wrong-secret".to_owned(), foreign.clone()]);
+    let forms = openssl::forms(&tenant.demo.identity, &STRANGER.certificate_pem);
+    let encrypted = forms.into_iter().filter_map(|form| {
+        let password = form.password.filter(|password| !password.is_empty())?;
+        secrets.push(password.to_owned());
+        secrets.push("a-wrong-password".to_owned());
+        let with = |password: &str| {
+            Credential::Certificate(Certificate {
+                text: form.text.clone(),
+                password: Some(password.to_owned()),
+            })
+        };
+        Some([with(password), with("a-wrong-password")])
+    });
+    let encrypted: Vec<Credential> = encrypted.flatten().collect();
+
     let mut run = Run {
         instance: COMPONENT.instance(&[], Network::Machine).unwrap(),
         said: String::new(),
@@ -112,11 +136,13 @@ fn no_secret_is_printed_or_returned() {
         certificate(stranger),
         certificate(key.clone()),
         certificate(key.replace("-----END PRIVATE KEY-----", "")),
-    ] {
-        let settings = Settings {
-            credentials: vec![credential],
-            ..good.clone()
-        };
+        Credential::Assertion(foreign.clone()),
+        Credential::Assertion(format!("{foreign}.x")),
+    ]
+    .into_iter()
+    .chain(encrypted)
+    {
+        let settings = tenant.settings_with([credential, secret("another-wrong-secret")]);
         let tokens = run.through(&tenant, &settings);
         secrets.extend(tokens);
     }
@@ -142,7 +168,7 @@ fn no_secret_is_printed_or_returned() {
         assert!(
             !said.contains(secret.as_str()),
             "a secret was given away: {}...",
-            &secret[..8]
+            secret.chars().take(4).collect::<String>()
         );
     }
 }
