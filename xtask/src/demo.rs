@@ -58,6 +58,11 @@ impl Client {
         let token = self.instance.acquire_token(Some(self.connection))?.map_err(explained)?;
         row("lifetime", &format!("{} s", token.expires_in));
         row("audience", &token.audience);
+        let credential = &token.credential;
+        row(
+            "credential",
+            credential.thumbprint.as_deref().unwrap_or(&credential.name),
+        );
 
         title("WhoAmI");
         let identity = self.instance.whoami(Some(self.connection))?.map_err(explained)?;
