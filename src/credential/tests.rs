@@ -87,7 +87,7 @@ fn the_certificate_of_the_key_is_found() {
     assert_eq!(certificate.signing(), IDENTITY.certificate_der);
     assert_eq!(
         certificate.chain(),
-        [IDENTITY.certificate_der.clone()],
+        std::slice::from_ref(&IDENTITY.certificate_der),
         "the other has signed nothing here"
     );
     assert_eq!(certificate.thumbprint(), IDENTITY.thumbprint_sha1);
