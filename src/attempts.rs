@@ -47,6 +47,8 @@ impl Attempts {
     /// attempt before that may have been carried out tells more than it.
     pub fn conclude(self, error: Error) -> Error {
         match (is_of_dataverse(&error), self.unsure) {
+            // Of the request that asks for the tenant, which counts its own.
+            (true, _) if self.made == 0 => error,
             (true, unsure) => counted(told(error, unsure.is_some()), self.made),
             (false, Some(Error::Unavailable(mut outage))) => {
                 outage.detail = joined(&outage.detail, Some("for another attempt there was no token"));

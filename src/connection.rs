@@ -124,8 +124,8 @@ impl Connection {
 
     /// Forgets a token that the environment did not accept; `headers` are those of its 401. Says whether another token may do
     /// better: one that was new and lacked no claim would be refused again.
-    pub fn refuse(&self, refused: &Acquired, headers: &HeaderMap) -> bool {
-        self.tokens.refuse(refused, headers)
+    pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
+        self.tokens.refuse(host, refused, headers)
     }
 
     async fn send_alone(&self, host: &impl Host, request: &Prepared) -> Result<types::Response, Error> {
@@ -165,7 +165,7 @@ impl Connection {
             if let Ok(answer) = &answer
                 && answer.status() == StatusCode::UNAUTHORIZED
                 && !answer::is_multipart(answer.headers())
-                && self.refuse(&acquired, answer.headers())
+                && self.refuse(host, &acquired, answer.headers())
                 && !is_renewed
             {
                 // Refused before anything was done, so that even a write may be sent again.
@@ -208,7 +208,7 @@ impl Connection {
 
 /// Adds the token to the headers of a request for the environment's origin.
 pub fn authorise(headers: &mut HeaderMap, token: &Token) {
-    // `token.rs` lets only visible ASCII be a token, which fits a header.
+    // `token/answer.rs` lets only visible ASCII be a token, which fits a header.
     if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.reveal())) {
         bearer.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, bearer);

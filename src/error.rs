@@ -94,11 +94,17 @@ pub fn summary(error: &Error) -> String {
                 .collect();
             faults.join("; ")
         }
-        Error::EntraId(error) => format!("Entra ID answered {}: {}", error.status, error.description),
+        Error::EntraId(error) => format!("Entra ID answered {}: {}", error.status, one_line(&error.description)),
         Error::Dataverse(error) => format!("Dataverse answered {} {}: {}", error.status, error.code, error.message),
         Error::Throttled(throttling) => throttling.message.clone(),
         Error::Unavailable(outage) => outage.detail.clone(),
     }
+}
+
+/// The first line of what a service says, without the ids that Entra ID puts behind it.
+pub fn one_line(text: &str) -> &str {
+    let line = text.split(char::is_control).next().unwrap_or_default();
+    line.split(" Trace ID").next().unwrap_or_default().trim_end()
 }
 
 /// A time in seconds since 1970, for people: `Sun, 07 Jan 2024 21:10:42 GMT`.

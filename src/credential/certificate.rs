@@ -101,16 +101,20 @@ fn chain_of(key: &KeyPair, contents: Contents) -> Result<(Vec<Vec<u8>>, Validity
         let read = X509::read(der).map_err(|_| "holds a certificate that is not valid X.509".to_owned())?;
         rest.push((der, read));
     }
-    let signing = rest
+    // Of several for one key, the one that lasts longest.
+    let (signing, _) = rest
         .iter()
-        .position(|(_, certificate)| certificate.public_key == key.public().as_ref())
+        .enumerate()
+        .filter(|(_, (_, certificate))| certificate.public_key == key.public().as_ref())
+        .max_by_key(|(_, (_, certificate))| certificate.validity.not_after)
         .ok_or("holds no certificate that belongs to the private key")?;
     let (der, mut last) = rest.swap_remove(signing);
     let validity = last.validity;
     let mut chain = vec![der.clone()];
-    while let Some(issuer) = rest
-        .iter()
-        .position(|(_, certificate)| certificate.subject == last.issuer)
+    while last.issuer != last.subject
+        && let Some(issuer) = rest
+            .iter()
+            .position(|(_, certificate)| certificate.subject == last.issuer)
     {
         let (der, certificate) = rest.swap_remove(issuer);
         chain.push(der.clone());

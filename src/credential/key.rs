@@ -36,8 +36,14 @@ impl PrivateKey {
 fn why_rejected(reason: &str) -> String {
     match reason {
         "WrongAlgorithm" => "holds a key that is not RSA: Entra ID takes RSA keys of 2048 bits and more".to_owned(),
-        "TooSmall" => "holds an RSA key that is too short: expected 2048 to 4096 bits".to_owned(),
-        "TooLarge" => "holds an RSA key that is too long: expected 2048 to 4096 bits".to_owned(),
+        "TooSmall" => {
+            "holds an RSA key that is too short, or whose public exponent is below 65537: expected 2048, 3072 or 4096 bits"
+                .to_owned()
+        }
+        "TooLarge" => "holds an RSA key that is too long: expected 2048, 3072 or 4096 bits".to_owned(),
+        "PrivateModulusLenNotMultipleOf512Bits" => {
+            "holds an RSA key of an unusual length: expected 2048, 3072 or 4096 bits".to_owned()
+        }
         _ => format!("holds a private key that is not valid ({reason})"),
     }
 }

@@ -49,7 +49,10 @@ impl Credential {
             Self::Certificate(certificate) => {
                 hash.update(b"certificate");
                 hash.update(&[certificate.algorithm as u8, u8::from(certificate.send_chain)]);
-                hash.update(certificate.signing());
+                let sent = if certificate.send_chain { usize::MAX } else { 1 };
+                for der in certificate.chain().iter().take(sent) {
+                    hash.update(der);
+                }
             }
             Self::Assertion(assertion) => {
                 hash.update(b"assertion");

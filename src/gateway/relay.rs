@@ -213,6 +213,7 @@ impl<H: Host> Sending<'_, H> {
         let budget = self.connection.budget(self.host);
         let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
         let mut attempts: u32 = 0;
+        let mut is_renewed = false;
         loop {
             attempts = attempts.saturating_add(1);
             let start = self.host.elapsed();
@@ -230,8 +231,8 @@ impl<H: Host> Sending<'_, H> {
             let has_body_left = upload.is_some();
             match outcome {
                 Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_multipart(answer.headers()) => {
-                    let may_do_better = self.connection.refuse(&acquired, answer.headers());
-                    if !(may_do_better && has_body_left) {
+                    let may_do_better = self.connection.refuse(self.host, &acquired, answer.headers());
+                    if !(may_do_better && has_body_left) || std::mem::replace(&mut is_renewed, true) {
                         return Err(Refusal::from_error(refused_token(self.id, attempts)));
                     }
                 }

@@ -66,6 +66,10 @@ fn sentence(code: u32, settings: &Settings, tenant: &str, credential: &UsedCrede
             "the assertion of {name} is not valid at this time: check the host's clock, or, if another identity provider made it, \
              get a new one"
         ),
+        700_021 => format!(
+            "the assertion of {name} is for another application than {client_id}: check {}",
+            names.client_id
+        ),
         700_023 => format!(
             "the assertion is for another address than Entra ID takes for its own: leave {} out, so that it follows from the \
              environment",

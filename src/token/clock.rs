@@ -31,6 +31,11 @@ impl Clock {
         if self.now(host).abs_diff(date) < NOTICED {
             return false;
         }
+        if host.now().abs_diff(date) < NOTICED {
+            // It has been set right, and what was told before holds no more: the other clock stood still for a while.
+            self.told.set(None);
+            return true;
+        }
         self.told.set(Some((date, host.elapsed())));
         let direction = if date > host.now() { "behind" } else { "ahead of" };
         eprintln!(

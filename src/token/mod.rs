@@ -20,17 +20,17 @@ use zeroize::Zeroizing;
 
 use crate::contract::types::{Error, UsedCredential};
 use crate::host::{Host, Timeouts};
-use crate::retry::Budget;
+use crate::retry::{Budget, retry_after_of};
 use crate::settings::Settings;
 use endpoint::Granted;
-use rotation::{Experience, Wanted};
+use rotation::{Rotation, Wanted};
 
 /// An early renewal that failed is not tried again for so long.
 const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
 /// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
 /// them there wants to see it soon.
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
-/// While there is a token that still serves, a call does not wait longer than this for its successor.
+/// While there is a token that still serves, a call does not wait longer than this for any one step of getting its successor.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A token, wiped when dropped.
@@ -77,11 +77,13 @@ pub struct Tokens {
     slots: RefCell<Vec<(Identity, Rc<Slot>)>>,
     /// The tenants that environments named, by environment and authority.
     tenants: RefCell<Vec<(String, String)>>,
-    experience: Experience,
+    rotation: Rotation,
 }
 
 #[derive(PartialEq, Eq)]
 struct Identity {
+    /// Errors and tokens name credentials as their settings do.
+    names: &'static str,
     token_url: String,
     client_id: String,
     scope: String,
@@ -96,6 +98,8 @@ struct Slot {
     token: RefCell<Option<Rc<Token>>>,
     /// Until when, by the clock that is never set, a failed early renewal is not tried again.
     no_renewal_before: Cell<Duration>,
+    /// Until when no other token is asked for, since a new one was not accepted.
+    no_other_before: Cell<Duration>,
     /// What was refused, and until when that is believed.
     refusal: RefCell<Option<(Error, Duration)>>,
     /// Claims that the environment demands of the next token.
@@ -126,17 +130,23 @@ impl Tokens {
     }
 
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again.
-    pub fn refuse(&self, refused: &Acquired, headers: &HeaderMap) -> bool {
+    /// better: one that was new and lacked no claim would be refused again. It is kept then, so that a loop over wrong settings
+    /// does not ask Entra ID for another each time.
+    pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let slot = &refused.slot;
+        let claims = challenge::demanded_claims(headers);
+        if claims.is_none() {
+            if !refused.was_kept && slot.holds(&refused.token) {
+                slot.no_other_before.set(host.elapsed().saturating_add(AFTER_REFUSAL));
+            }
+            if host.elapsed() < slot.no_other_before.get() {
+                return false;
+            }
+        }
         // Not one that has taken its place since.
         slot.token.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &refused.token));
-        let claims = challenge::demanded_claims(headers);
-        let may_do_better = refused.was_kept || claims.is_some();
-        if claims.is_some() {
-            *slot.claims.borrow_mut() = claims;
-        }
-        may_do_better
+        *slot.claims.borrow_mut() = claims;
+        true
     }
 
     /// A new token, as there is none.
@@ -148,15 +158,10 @@ impl Tokens {
         slot: &Rc<Slot>,
         budget: &Budget,
     ) -> Result<Acquired, Error> {
-        let refusal = slot.refusal.borrow().clone();
-        if let Some((error, _)) = refusal.filter(|(_, until)| host.elapsed() < *until) {
+        if let Some(error) = slot.remembered(host) {
             return Err(error);
         }
         let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
-        *slot.refusal.borrow_mut() = match &outcome {
-            Ok(_) => None,
-            Err(error) => left_alone_for(error).map(|wait| (error.clone(), host.elapsed().saturating_add(wait))),
-        };
         outcome.map(|token| Acquired {
             token,
             was_kept: false,
@@ -203,7 +208,8 @@ impl Tokens {
         timeouts: &Timeouts,
         budget: &Budget,
     ) -> Result<Rc<Token>, Error> {
-        let claims = slot.claims.borrow().clone();
+        // For this request only: should they be demanded still, the next 401 says so.
+        let claims = slot.claims.borrow_mut().take();
         let wanted = Wanted {
             settings,
             tenant,
@@ -212,7 +218,9 @@ impl Tokens {
             accepted: &slot.accepted,
         };
         let asked_at = host.now();
-        let (granted, credential) = self.experience.obtain(host, &wanted, budget).await?;
+        let outcome = self.rotation.obtain(host, &wanted, budget).await;
+        slot.remember(host, outcome.as_ref().err());
+        let (granted, credential) = outcome?;
         let Granted {
             text,
             expires_in,
@@ -227,7 +235,6 @@ impl Tokens {
             tenant: tenant.to_owned(),
             credential,
         });
-        *slot.claims.borrow_mut() = None;
         *slot.token.borrow_mut() = Some(Rc::clone(&token));
         Ok(token)
     }
@@ -251,6 +258,7 @@ impl Tokens {
 
     fn slot(&self, host: &impl Host, settings: &Settings, tenant: &str) -> Rc<Slot> {
         let identity = Identity {
+            names: settings.names.credentials,
             token_url: settings.token_url(tenant),
             client_id: settings.client_id.clone(),
             scope: settings.scope.clone(),
@@ -283,6 +291,37 @@ impl Acquired {
 }
 
 impl Slot {
+    fn holds(&self, token: &Rc<Token>) -> bool {
+        self.token.borrow().as_ref().is_some_and(|kept| Rc::ptr_eq(kept, token))
+    }
+
+    /// Notes the outcome of a request for a token.
+    fn remember(&self, host: &impl Host, error: Option<&Error>) {
+        let refusal = error.and_then(|error| {
+            let wait = left_alone_for(error)?;
+            Some((error.clone(), host.elapsed().saturating_add(wait)))
+        });
+        *self.refusal.borrow_mut() = refusal;
+    }
+
+    /// The error that still holds, with what is left of the wait.
+    fn remembered(&self, host: &impl Host) -> Option<Error> {
+        let (mut error, until) = self.refusal.borrow().clone()?;
+        let left = until.checked_sub(host.elapsed()).filter(|left| !left.is_zero())?;
+        let seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+        let seconds = if left.subsec_nanos() > 0 {
+            seconds.saturating_add(1)
+        } else {
+            seconds
+        };
+        match &mut error {
+            Error::Throttled(throttling) => throttling.retry_after_seconds = Some(seconds),
+            Error::Unavailable(outage) => outage.retry_after_seconds = Some(seconds),
+            _ => {}
+        }
+        Some(error)
+    }
+
     fn is_idle(&self, host: &impl Host) -> bool {
         let now = host.now();
         let lives = self.token.borrow().as_ref().is_some_and(|token| token.lives(now));
@@ -296,13 +335,10 @@ impl Slot {
 /// most. An outage without such a wish is not remembered, as it may be over at any time.
 fn left_alone_for(error: &Error) -> Option<Duration> {
     const LONGEST: u32 = 3600;
-    let seconds = match error {
-        Error::EntraId(_) => return Some(AFTER_REFUSAL),
-        Error::Throttled(throttling) => throttling.retry_after_seconds,
-        Error::Unavailable(outage) => outage.retry_after_seconds,
-        _ => None,
-    }?;
-    Some(Duration::from_secs(seconds.min(LONGEST).into()))
+    match error {
+        Error::EntraId(_) | Error::InvalidSettings(_) => Some(AFTER_REFUSAL),
+        _ => Some(Duration::from_secs(retry_after_of(error)?.min(LONGEST).into())),
+    }
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ use super::{advice, endpoint};
 use crate::attempts::counted;
 use crate::contract::types::{EntraError, Error, UsedCredential};
 use crate::credential::{Credential, Named, ends_soon};
-use crate::error::{Faults, date};
+use crate::error::{Faults, date, one_line};
 use crate::host::{Host, Timeouts};
 use crate::retry::{Budget, may_pass, retry_after_of};
 use crate::settings::Settings;
 
-/// What has been learned about the credentials of an instance's settings.
+/// Tries the credentials of settings, by what has been learned in the life of the instance.
 #[derive(Default)]
-pub struct Experience {
+pub struct Rotation {
     /// Entra ID's time.
     pub clock: Clock,
     /// The thumbprints of the certificates that were warned about.
@@ -36,8 +36,9 @@ pub struct Wanted<'a> {
     pub accepted: &'a Cell<usize>,
 }
 
-impl Experience {
-    /// Asks with one credential after the other until one is accepted.
+impl Rotation {
+    /// Asks with one credential after the other until one is accepted: the one that worked last, then the others in their order,
+    /// and those that are out of time by the clock at hand only in the end, as the clock may be wrong.
     ///
     /// # Errors
     /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used at this time.
@@ -50,27 +51,32 @@ impl Experience {
         let credentials = &wanted.settings.credentials;
         let first = wanted.accepted.get();
         let others = (0..credentials.len()).filter(|index| *index != first);
-        let mut untimely = Faults::default();
-        let mut refusals = Refusals::default();
-        for index in std::iter::once(first).chain(others) {
-            let Some(named) = credentials.get(index) else { continue };
-            if let Err(reason) = named.check_time(self.clock.now(host)) {
-                untimely.add(&named.name, reason);
-                continue;
-            }
+        let in_order = std::iter::once(first)
+            .chain(others)
+            .filter_map(|index| Some((index, credentials.get(index)?)));
+        let now = self.clock.now(host);
+        let (timely, untimely): (Vec<_>, Vec<_>) = in_order.partition(|(_, named)| named.check_time(now).is_ok());
+        let mut refused = Refused::default();
+        for (index, named) in timely.into_iter().chain(untimely.iter().copied()) {
             match self.ask_with(host, wanted, named, budget).await {
                 Ok(granted) => {
                     let used = named.used();
-                    refusals.tell(&untimely, &used);
+                    refused.tell(&untimely, &used, self.clock.now(host));
                     self.warn_of_end(host, &used);
                     wanted.accepted.set(index);
                     return Ok((granted, used));
                 }
-                Err(Error::EntraId(error)) if is_the_credentials(&error) => refusals.0.push(error),
+                Err(Error::EntraId(error)) if is_the_credentials(&error) => {
+                    // By Entra ID's clock, which is known by now if the host's is wrong.
+                    match named.check_time(self.clock.now(host)) {
+                        Ok(()) => refused.by_entra_id.push(error),
+                        Err(reason) => refused.untimely.add(&named.name, reason),
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
-        Err(refusals.into_error().unwrap_or_else(|| untimely.into_settings_error()))
+        Err(refused.into_error())
     }
 
     /// Asks with one credential; again by Entra ID's clock where the host's is wrong, and again where Entra ID is out of reach,
@@ -159,39 +165,50 @@ fn is_the_credentials(error: &EntraError) -> bool {
     error.error_codes.iter().any(|code| CODES.contains(code))
 }
 
-/// The credentials that were refused before one was accepted.
+/// The credentials that were refused.
 #[derive(Default)]
-struct Refusals(Vec<EntraError>);
+struct Refused {
+    by_entra_id: Vec<EntraError>,
+    /// Those that are out of time, which says more than Entra ID's words.
+    untimely: Faults,
+}
 
-impl Refusals {
+impl Refused {
     /// Says which credentials did not serve, now that another does.
-    fn tell(&self, untimely: &Faults, used: &UsedCredential) {
-        for refusal in &self.0 {
-            let description = refusal.description.split(" Trace ID").next().unwrap_or_default();
+    fn tell(&self, untimely: &[(usize, &Named)], used: &UsedCredential, now: u64) {
+        for refusal in &self.by_entra_id {
             eprintln!(
-                "dynamics365: {} was refused, {} is used: {description}",
-                refusal.credential, used.name
+                "dynamics365: {} was refused, {} is used: {}",
+                refusal.credential,
+                used.name,
+                one_line(&refusal.description)
             );
         }
-        for fault in untimely.iter() {
-            eprintln!("dynamics365: {} {}; {} is used", fault.field, fault.reason, used.name);
+        for (_, named) in untimely {
+            if let Err(reason) = named.check_time(now) {
+                eprintln!("dynamics365: {} {reason}; {} is used", named.name, used.name);
+            }
         }
     }
 
     /// The first refusal, whose advice also names the others.
-    fn into_error(self) -> Option<Error> {
-        let mut refusals = self.0.into_iter();
-        let mut first = refusals.next()?;
-        let others: Vec<String> = refusals
-            .map(|refusal| {
-                let codes: Vec<String> = refusal.error_codes.iter().map(|code| format!("AADSTS{code}")).collect();
-                format!("{} ({})", refusal.credential, codes.join(", "))
-            })
-            .collect();
-        if !others.is_empty() {
-            let advice = first.advice.unwrap_or_default();
-            first.advice = Some(format!("{advice}. Also refused: {}", others.join(", ")));
+    fn into_error(self) -> Error {
+        let mut refusals = self.by_entra_id.into_iter();
+        let Some(mut first) = refusals.next() else {
+            return self.untimely.into_settings_error();
+        };
+        let refused = refusals.map(|refusal| {
+            let codes: Vec<String> = refusal.error_codes.iter().map(|code| format!("AADSTS{code}")).collect();
+            format!("{} was also refused ({})", refusal.credential, codes.join(", "))
+        });
+        let untimely = self
+            .untimely
+            .iter()
+            .map(|fault| format!("{} {}", fault.field, fault.reason));
+        let sentences: Vec<String> = first.advice.take().into_iter().chain(refused).chain(untimely).collect();
+        if !sentences.is_empty() {
+            first.advice = Some(sentences.join("; "));
         }
-        Some(Error::EntraId(first))
+        Error::EntraId(first)
     }
 }

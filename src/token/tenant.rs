@@ -4,13 +4,15 @@
 use http::{Request, StatusCode, Uri, header};
 
 use super::challenge;
+use crate::attempts::counted;
 use crate::cloud;
 use crate::contract::types::{Error, OutageCause, Service};
 use crate::error::{Asked, Faults};
 use crate::host::{Failure, Host, exchange, new_guid};
+use crate::odata;
 use crate::odata::headers::CLIENT_REQUEST_ID;
 use crate::origin::Origin;
-use crate::retry::{Budget, may_pass, retry_after_of};
+use crate::retry::{Budget, may_pass, retry_after, retry_after_of};
 use crate::settings::{Settings, parse_tenant};
 
 /// Asks the environment, without a token.
@@ -33,7 +35,7 @@ pub async fn discover(host: &impl Host, settings: &Settings, budget: &Budget) ->
         };
         failed = u32::saturating_add(failed, 1);
         if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
-            return Err(error);
+            return Err(counted(error, failed));
         }
     }
 }
@@ -59,9 +61,15 @@ async fn ask(host: &impl Host, settings: &Settings) -> Result<Result<String, Str
         .await
         .map_err(|failure| asked.outage(failure))?;
     let status = answer.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        // Without a token there is none to leave out.
+        odata::answer::read(answer, &asked, "", host.now())?;
+        return Ok(Err("its 429 is no answer".to_owned()));
+    }
+    if status.is_server_error() {
         return Err(asked.outage(Failure {
             status: Some(status.as_u16()),
+            retry_after_seconds: retry_after(answer.headers(), host.now()),
             ..Failure::new(
                 OutageCause::ServiceUnavailable,
                 "it cannot say which tenant it belongs to now",

@@ -105,15 +105,27 @@ fn a_refused_token_is_asked_for_again() {
     let kept = block_on(acquire(&tokens, &host)).unwrap();
     assert!(kept.was_kept);
     let nothing = HeaderMap::new();
-    assert!(tokens.refuse(&kept, &nothing));
+    assert!(tokens.refuse(&host, &kept, &nothing));
     let second = block_on(acquire(&tokens, &host)).unwrap();
     assert_eq!((second.token.reveal(), second.was_kept), ("two", false));
-    assert!(!tokens.refuse(&first, &nothing), "a new one would be refused again");
-    assert_eq!(
-        token(&tokens, &host),
-        "two",
-        "what has taken its place since is not forgotten"
-    );
+    assert!(tokens.refuse(&host, &first, &nothing), "another has taken its place");
+    assert_eq!(token(&tokens, &host), "two", "which is not forgotten");
+}
+
+#[test]
+fn a_new_token_that_is_refused_is_not_replaced_at_once() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    let new = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(!tokens.refuse(&host, &new, &HeaderMap::new()));
+    host.slept.set(Duration::from_secs(29));
+    let kept = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(!tokens.refuse(&host, &kept, &HeaderMap::new()));
+    assert_eq!(host.sent.borrow().len(), 1);
+    host.slept.set(Duration::from_secs(30));
+    let kept = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(tokens.refuse(&host, &kept, &HeaderMap::new()));
+    assert_eq!(token(&tokens, &host), "two");
 }
 
 #[test]
@@ -125,9 +137,13 @@ fn demanded_claims_are_asked_for_once() {
     let challenge =
         r#"Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ==""#;
     headers.insert("www-authenticate", challenge.parse().unwrap());
-    assert!(tokens.refuse(&first, &headers), "even a new token that lacks them");
+    assert!(
+        tokens.refuse(&host, &first, &headers),
+        "even a new token that lacks them"
+    );
     let second = block_on(acquire(&tokens, &host)).unwrap();
     assert!(tokens.refuse(
+        &host,
         &Acquired {
             was_kept: true,
             ..second
@@ -274,7 +290,10 @@ fn when_all_credentials_are_refused_all_are_named() {
                 (vec![7_000_215], "credentials[0]")
             );
             let advice = error.advice.unwrap();
-            assert!(advice.contains("credentials[1] (AADSTS7000222)"), "{advice}");
+            assert!(
+                advice.contains("credentials[1] was also refused (AADSTS7000222)"),
+                "{advice}"
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -64,8 +64,6 @@ fn one_that_has_expired_says_so() {
         faults[0].1.contains("has expired") && faults[0].1.contains("new one from its issuer"),
         "{faults:?}"
     );
-    assert_eq!(tenant.counts().0, 0);
-
     let both = tenant.settings_with([
         Credential::Assertion(expired.clone()),
         secret(&tenant.demo.client_secret),
@@ -74,6 +72,7 @@ fn one_that_has_expired_says_so() {
     assert_eq!(token.credential.kind, CredentialKind::Secret);
 
     // Where only Entra ID knows that it has expired.
+    tenant.sandbox.clear_requests();
     let clock = Clock::default();
     clock.set_wrong(-4 * 3600);
     let error = entra_error(
@@ -83,7 +82,7 @@ fn one_that_has_expired_says_so() {
     );
     assert_eq!(error.error_codes, [700_024]);
     assert!(error.advice.unwrap().contains("get a new one"));
-    assert_eq!(tenant.counts().0, 2, "it is not sent again by another clock");
+    assert_eq!(tenant.counts().0, 1, "it is not sent again by another clock");
 }
 
 #[test]
