@@ -2,6 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use http::{HeaderMap, HeaderValue};
+
 use crate::contract::types::{Error, Fault, Outage, Service};
 use crate::host::Failure;
 
@@ -119,6 +121,16 @@ pub fn redact(text: &str, secrets: &[&str]) -> String {
     secrets
         .iter()
         .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+}
+
+/// The same for the headers of an answer, of which some go into errors.
+pub fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
+    for value in headers.values_mut() {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if secrets.iter().any(|secret| text.contains(secret)) {
+            *value = HeaderValue::from_static("***");
+        }
+    }
 }
 
 #[cfg(test)]

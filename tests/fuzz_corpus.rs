@@ -1,6 +1,6 @@
 //! Every input that the fuzz targets began with, or stumbled over, once more.
 
-#[path = "../fuzz/src/targets.rs"]
+#[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 
 use std::collections::BTreeSet;

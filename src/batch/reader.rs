@@ -11,6 +11,9 @@ use super::{Item, MAX_REQUESTS};
 /// In one head. Dataverse sends some ten; each takes far more memory than its text.
 const MAX_HEADERS: usize = 100;
 
+/// What may stand before a delimiter: usually the line end that belongs to it.
+const LINE_ENDS: [&[u8]; 5] = [b"\r\n", b"\n", b"", b"\r\n\r\n", b"\n\n"];
+
 /// What may stand between a delimiter and the end of its line.
 const MAX_PADDING: usize = 100;
 
@@ -105,6 +108,14 @@ impl Delimiter {
             .is_empty()
             .then(|| (found, text.len().saturating_sub(behind)))
     }
+
+    /// Whether a text is the beginning of a delimiter, of the line end before it, or of the last delimiter.
+    fn breaks_off(&self, text: &[u8]) -> bool {
+        LINE_ENDS.iter().any(|line_end| {
+            let whole = [line_end, self.text.as_slice(), b"--"].concat();
+            whole.starts_with(text)
+        })
+    }
 }
 
 struct Reader<'a> {
@@ -195,7 +206,6 @@ impl<'a> Reader<'a> {
     /// What stands before the delimiter: up to `end`, if the delimiter is there, and else up to the first one. The line end
     /// before a delimiter belongs to it.
     fn body(&mut self, end: Option<usize>, delimiter: &Delimiter) -> Result<(&'a [u8], Found), Unreadable> {
-        const LINE_ENDS: [&[u8]; 5] = [b"\r\n", b"\n", b"", b"\r\n\r\n", b"\n\n"];
         let announced = end.and_then(|end| {
             let body = self.text.get(self.at..end)?;
             let rest = self.text.get(end..)?;
@@ -208,6 +218,13 @@ impl<'a> Reader<'a> {
                 self.at = end;
                 let (_line_ends, found) = self.until(delimiter)?;
                 Ok((body, found))
+            }
+            // A delimiter within the body would be taken for the one that has not come.
+            None if end
+                .and_then(|end| self.text.get(end..))
+                .is_some_and(|rest| delimiter.breaks_off(rest)) =>
+            {
+                Err(Unreadable::CutOff)
             }
             None => self.until(delimiter),
         }

@@ -7,7 +7,7 @@ use super::boundary::boundary_of;
 use super::reader::{self, Part, Unreadable};
 use super::{Batch, Item, Sent};
 use crate::contract::types::{self, BatchResult, DataverseError, Error, OutageCause, Service};
-use crate::error::Asked;
+use crate::error::{Asked, redact};
 use crate::host::Failure;
 use crate::odata::answer;
 use crate::retry::retry_after;
@@ -174,7 +174,7 @@ impl Reading<'_> {
         self.asked.outage(Failure {
             status: Some(answer.status().as_u16()),
             retry_after_seconds: retry_after(answer.headers(), self.now),
-            request_id: answer::request_id(answer.headers()),
+            request_id: answer::request_id(answer.headers()).map(|id| redact(&id, &[self.token])),
             ..Failure::new(cause, format!("the answer to the batch cannot be used: {detail}"))
         })
     }

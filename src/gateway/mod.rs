@@ -6,10 +6,10 @@ pub mod access;
 pub mod allow;
 mod headers;
 pub mod links;
-mod multipart;
+pub mod multipart;
 mod relay;
 mod reply;
-mod rewrite;
+pub mod rewrite;
 
 use std::rc::Rc;
 

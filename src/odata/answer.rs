@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::advice::advice;
 use super::refusal::Refusal;
 use crate::contract::types::{self, DataverseError, Error, OutageCause, RateLimit, Service, Throttling};
-use crate::error::Asked;
+use crate::error::{Asked, redact_headers};
 use crate::host::{Failure, is_guid};
 use crate::retry::retry_after;
 
@@ -18,7 +18,8 @@ use crate::retry::retry_after;
 /// # Errors
 /// `dataverse`, `throttled`, `unavailable`.
 pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64) -> Result<types::Response, Error> {
-    let (head, body) = answer.into_parts();
+    let (mut head, body) = answer.into_parts();
+    redact_headers(&mut head.headers, &[token]);
     let status = head.status;
     let failed = |cause, detail: String| {
         asked.outage(Failure {
@@ -67,7 +68,8 @@ pub fn read(answer: Response<Vec<u8>>, asked: &Asked<'_>, token: &str, now: u64)
 
 /// Reads the error within a batch: whatever the status, it is this one request's. Otherwise as [`read`].
 pub fn read_refusal(answer: Response<&[u8]>, asked: &Asked<'_>, token: &str, now: u64) -> DataverseError {
-    let (head, body) = answer.into_parts();
+    let (mut head, body) = answer.into_parts();
+    redact_headers(&mut head.headers, &[token]);
     let refusal = Refusal::read(&head.headers, body, token);
     refused(&head, refusal, asked, now)
 }
@@ -306,5 +308,27 @@ mod tests {
         ] {
             assert_eq!(whole_number(text), number, "{text}");
         }
+    }
+
+    #[test]
+    fn a_token_in_the_headers_is_not_passed_on() {
+        let answer = |status: u16| {
+            let builder = Response::builder()
+                .status(status)
+                .header("content-type", "text/x; the.token");
+            builder.header("req_id", "the.token").body(Vec::new()).unwrap()
+        };
+        let asked = Asked {
+            service: Service::Dataverse,
+            origin: "https://contoso.example",
+            writes: false,
+            client_request_id: "id",
+        };
+        for status in [200, 302, 400, 429, 503] {
+            let read = read(answer(status), &asked, "the.token", 0);
+            assert!(!format!("{read:?}").contains("the.token"), "{read:?}");
+        }
+        let refused = read_refusal(answer(400).map(|_| &b"x"[..]), &asked, "the.token", 0);
+        assert!(!format!("{refused:?}").contains("the.token"), "{refused:?}");
     }
 }

@@ -105,6 +105,10 @@ fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, 
         let reason = "holds a line break, a control character or one that is not ASCII";
         return Err((field(), reason.to_owned()));
     }
+    if parsed_name == "prefer" && !value.matches('"').count().is_multiple_of(2) {
+        let reason = "has a quote that is not closed, which would take in the preferences after it";
+        return Err((field(), reason.to_owned()));
+    }
     match HeaderValue::from_str(value.trim()) {
         Ok(value) => Ok((parsed_name, value)),
         Err(_) => Err((field(), "is no header value".to_owned())),
@@ -176,6 +180,7 @@ mod tests {
             ("Prefer", "a\nb", "headers.prefer"),
             ("Prefer", "a\0b", "headers.prefer"),
             ("Prefer", "é", "headers.prefer"),
+            ("Prefer", "a=\"b", "headers.prefer"),
             ("X-Evil: 1\r\nY", "a", "headers"),
             ("", "a", "headers"),
             ("with space", "a", "headers"),

@@ -6,6 +6,8 @@ pub mod answer;
 pub mod headers;
 pub mod options;
 mod prefer;
+#[cfg(test)]
+mod properties;
 mod refusal;
 pub mod url;
 

@@ -67,16 +67,25 @@ impl Refusal {
         const SHOWN: usize = 300;
         let content_type = text_of(headers, http::header::CONTENT_TYPE.as_str());
         // Enough that a token which begins in what is shown is there whole, and so is found.
-        let read = body.len().min(token.len().saturating_add(4 * SHOWN));
-        let text = String::from_utf8_lossy(body.get(..read).unwrap_or_default());
-        let text = redact(&text, &[token]);
-        let shown: String = text
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .take(SHOWN)
-            .collect();
+        let enough = token.len().saturating_add(4 * SHOWN);
+        let mut begun = Vec::new();
+        for word in body.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+            if begun.len() >= enough {
+                break;
+            }
+            if !begun.is_empty() {
+                begun.push(b' ');
+            }
+            begun.extend_from_slice(word.get(..enough).unwrap_or(word));
+        }
+        let text = redact(&String::from_utf8_lossy(&begun), &[token]);
+        // One that is cut off at the end is not found: where several were, that end may be among what is shown.
+        let whole = if begun.len() < enough {
+            SHOWN
+        } else {
+            text.chars().count().saturating_sub(token.len())
+        };
+        let shown: String = text.chars().take(SHOWN.min(whole)).collect();
         let message = format!(
             "the answer is not Dataverse's JSON ({}, {} bytes){}{shown}",
             content_type.as_deref().unwrap_or("no content type"),
@@ -155,5 +164,27 @@ mod tests {
                 .inner_message
                 .is_none()
         );
+    }
+
+    #[test]
+    fn no_part_of_the_token_is_shown_of_a_text() {
+        let shown = |body: &str| {
+            let message = Refusal::read(&HeaderMap::new(), body.as_bytes(), &"secret".repeat(300)).message;
+            let (_, shown) = message.split_once("bytes)").unwrap();
+            shown.to_owned()
+        };
+        let token = "secret".repeat(300);
+        assert_eq!(shown(&format!("<p>  Bearer\n{token} </p>")), ": <p> Bearer *** </p>");
+        for begun in [1, 299, 300, 1195, 1200, 1210, 3000] {
+            for body in [
+                format!("<p>{}{token}", " ".repeat(begun)),
+                format!("{}{token}", "x".repeat(begun)),
+                format!("{} {token}", "é ".repeat(begun)),
+                token.repeat(begun.min(30)),
+            ] {
+                assert!(!shown(&body).contains("sec"), "{begun}: {}", shown(&body));
+            }
+        }
+        assert_eq!(shown(&"x ".repeat(2000)).chars().count(), 302);
     }
 }

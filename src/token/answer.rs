@@ -7,7 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::contract::types::{EntraError, Error, OutageCause, Service, Throttling};
-use crate::error::{Asked, redact};
+use crate::error::{Asked, redact, redact_headers};
 use crate::host::Failure;
 use crate::retry::retry_after;
 
@@ -17,8 +17,12 @@ use crate::retry::retry_after;
 /// # Errors
 /// `entra-id`, `throttled`, `unavailable`.
 pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str) -> Result<Granted, Error> {
-    let (head, body) = answer.into_parts();
+    let (mut head, body) = answer.into_parts();
     let body = Zeroizing::new(body);
+    let encoded: String = form_urlencoded::byte_serialize(proof.as_bytes()).collect();
+    let encoded = Zeroizing::new(encoded);
+    let secrets = [proof, &encoded];
+    redact_headers(&mut head.headers, &secrets);
     let status = head.status;
     let failed = |cause, detail: String| {
         Err(asked.outage(Failure {
@@ -39,7 +43,7 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, asked: &Asked<'_>, proof: &str)
             ),
         };
     }
-    let refused = Refused::read(&body, proof).unwrap_or_else(|| Refused::without_json(&head.headers, body.len()));
+    let refused = Refused::read(&body, &secrets).unwrap_or_else(|| Refused::without_json(&head.headers, body.len()));
     // Throttled answers for client credentials are plain text, so this goes by the status alone.
     if status == StatusCode::TOO_MANY_REQUESTS || refused.is(&[TENANT_THROTTLED]) {
         return Err(Error::Throttled(Throttling {
@@ -143,14 +147,12 @@ struct Refused {
 
 impl Refused {
     /// Nothing, for a body that is not Entra ID's JSON.
-    fn read(body: &[u8], proof: &str) -> Option<Self> {
+    fn read(body: &[u8], secrets: &[&str]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
-        let encoded: String = form_urlencoded::byte_serialize(proof.as_bytes()).collect();
-        let encoded = Zeroizing::new(encoded);
         let text = |name: &str| match body.get(name)? {
             Value::Null => None,
-            Value::String(text) => Some(redact(text, &[proof, &encoded])),
-            other => Some(redact(&other.to_string(), &[proof, &encoded])),
+            Value::String(text) => Some(redact(text, secrets)),
+            other => Some(redact(&other.to_string(), secrets)),
         };
         let code = |code: &Value| {
             let number = code.as_u64().or_else(|| code.as_str()?.parse().ok());
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn odd_fields_do_not_lose_the_others() {
         let odd = br#"{"error":"invalid_client","error_codes":["7000215",7,-1,{}],"error_description":null,"claims":{"a":1}}"#;
-        let refused = Refused::read(odd, "hunter2").unwrap();
+        let refused = Refused::read(odd, &["hunter2"]).unwrap();
         assert_eq!(
             (refused.error.as_str(), refused.codes.as_slice()),
             ("invalid_client", [7_000_215, 7].as_slice())
@@ -232,14 +234,37 @@ mod tests {
             ("", Some("{\"a\":1}"))
         );
         for body in ["", "{}", "[]", "null", "\"error\"", "{\"error\":null}"] {
-            assert!(Refused::read(body.as_bytes(), "hunter2").is_none(), "{body}");
+            assert!(Refused::read(body.as_bytes(), &["hunter2"]).is_none(), "{body}");
         }
     }
 
     #[test]
     fn a_proof_that_is_repeated_is_not_passed_on() {
-        let echo = br#"{"error":"invalid_client","error_description":"client_secret=a%2Bb%2Bc+d, that is a+b+c d"}"#;
-        let refused = Refused::read(echo, "a+b+c d").unwrap();
-        assert_eq!(refused.description, "client_secret=***, that is ***");
+        let echo = |status: u16, content_type: &str, body: &str| {
+            let answer = Response::builder()
+                .status(status)
+                .header("content-type", content_type)
+                .header("x-ms-request-id", "a%2Bb%2Bc+d")
+                .body(body.as_bytes().to_vec())
+                .unwrap();
+            let asked = Asked {
+                service: Service::EntraId,
+                origin: "https://login.example",
+                writes: false,
+                client_request_id: "id",
+            };
+            match read(answer, 0, &asked, "a+b+c d").err().unwrap() {
+                Error::EntraId(error) => error.description,
+                Error::Unavailable(outage) => format!("{} {:?}", outage.detail, outage.request_id),
+                other => panic!("{other:?}"),
+            }
+        };
+        let json = r#"{"error":"invalid_client","error_description":"client_secret=a%2Bb%2Bc+d, that is a+b+c d"}"#;
+        assert_eq!(echo(401, "application/json", json), "client_secret=***, that is ***");
+        let by_headers = echo(502, "a+b+c d", "");
+        assert!(
+            by_headers.contains("(***, 0 bytes)") && by_headers.ends_with("Some(\"***\")"),
+            "{by_headers}"
+        );
     }
 }

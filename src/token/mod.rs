@@ -7,7 +7,7 @@ mod clock;
 mod endpoint;
 mod renewal;
 mod rotation;
-mod tenant;
+pub mod tenant;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

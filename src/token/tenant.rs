@@ -87,7 +87,10 @@ async fn ask(host: &impl Host, settings: &Settings) -> Result<Result<String, Str
 
 /// The tenant in `https://login.microsoftonline.com/{tenant}/oauth2/authorize`. An answer that names another host than the
 /// authority's cloud may come from anybody.
-fn tenant_in(uri: &str, authority: &Origin) -> Result<String, String> {
+///
+/// # Errors
+/// Why none can be told, for people.
+pub fn tenant_in(uri: &str, authority: &Origin) -> Result<String, String> {
     let uri: Uri = uri.parse().map_err(|_| "its authorization_uri is no URL".to_owned())?;
     let named = Origin::of(&uri).map_err(|reason| format!("its authorization_uri {reason}"))?;
     if named != *authority && !cloud::is_same_cloud(&named, authority) {

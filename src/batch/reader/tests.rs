@@ -191,6 +191,25 @@ fn a_length_that_is_not_true_is_passed_over() {
 }
 
 #[test]
+fn a_text_that_ends_in_the_delimiter_behind_a_body_is_cut() {
+    let body = "1\r\n--b--\r\n2";
+    let text = ended(&part(&format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )));
+    let whole = text.trim_end();
+    assert_eq!(seen(whole).unwrap(), one(200, body));
+    for end in 0..whole.len() {
+        assert_eq!(
+            seen(&whole[..end]).unwrap_err(),
+            Unreadable::CutOff,
+            "{}",
+            &whole[..end]
+        );
+    }
+}
+
+#[test]
 fn a_text_shorter_than_a_part_announces_is_cut() {
     let text = |length: &str| {
         ended(&part(&format!(

@@ -1,0 +1,169 @@
+//! What comes of a batch.
+
+use std::cell::LazyCell;
+
+use dynamics365::batch::boundary::boundary_of;
+use dynamics365::batch::{Batch, Reading};
+use dynamics365::contract::types::{self, BatchItem, BatchRequest, BatchResult, Method, Request, Service};
+use dynamics365::settings::Settings;
+use http::Response;
+
+use super::support::{Alone, NOW, TOKEN, answer, asked, contains, first_line, settings};
+
+thread_local! {
+    static SETTINGS: LazyCell<Settings> = const { LazyCell::new(settings) };
+}
+
+/// Longer texts are cut in fewer places.
+const CUTS: usize = 50;
+
+/// The batch, and the answer to it as `support::answer` reads it. The batch is a line such as `R(WW)W+`: reads, writes, change
+/// sets in parentheses, and a plus sign for going on after an error.
+pub fn batch_answer(input: &[u8]) {
+    let (line, rest) = first_line(input);
+    let Some(given) = batch(line) else {
+        return;
+    };
+    let shape = shape(&given);
+    let goes_on = given.continue_on_error;
+    let Ok(batch) = SETTINGS.with(|settings| Batch::new(&Alone, settings, given)) else {
+        return;
+    };
+    let answer = answer(rest);
+    let asked = asked(Service::Dataverse, true);
+    let reading = Reading {
+        asked: &asked,
+        token: TOKEN,
+        now: NOW,
+    };
+    let read = |answer: Response<Vec<u8>>| reading.results(&batch, answer);
+    match read(answer.clone()) {
+        Ok(results) => {
+            fit(&results, &shape, goes_on);
+            for result in &results {
+                come_from(result, answer.body());
+            }
+            is_not_cut(&answer, &results, read);
+        }
+        Err(error) => assert!(!format!("{error:?}").contains(TOKEN), "{error:?}"),
+    }
+    if let Err(error) = reading.only(answer) {
+        assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
+    }
+}
+
+fn batch(line: &[u8]) -> Option<types::Batch> {
+    let mut items = Vec::new();
+    let mut set: Option<Vec<BatchRequest>> = None;
+    let mut continue_on_error = false;
+    for byte in line.iter().take(16) {
+        let method = match byte {
+            b'R' => Method::Get,
+            b'W' => Method::Post,
+            b'(' if set.is_none() => {
+                set = Some(Vec::new());
+                continue;
+            }
+            b')' => {
+                items.push(BatchItem::ChangeSet(set.take()?));
+                continue;
+            }
+            b'+' => {
+                continue_on_error = true;
+                continue;
+            }
+            _ => return None,
+        };
+        let request = BatchRequest {
+            request: Request::new(method, "contacts"),
+            content_id: None,
+        };
+        match &mut set {
+            Some(set) => set.push(request),
+            None => items.push(BatchItem::Request(request)),
+        }
+    }
+    Some(types::Batch {
+        items,
+        continue_on_error,
+    })
+}
+
+/// How many requests each item has.
+fn shape(batch: &types::Batch) -> Vec<usize> {
+    let lengths = batch.items.iter().map(|item| match item {
+        BatchItem::Request(_) => 1,
+        BatchItem::ChangeSet(set) => set.len(),
+    });
+    lengths.collect()
+}
+
+/// One result for each request, those of a change set all alike, and none that was not run without one that was refused.
+fn fit(results: &[BatchResult], shape: &[usize], goes_on: bool) {
+    assert_eq!(results.len(), shape.iter().sum::<usize>());
+    let mut rest = results;
+    for length in shape {
+        let (set, later) = rest.split_at(*length);
+        rest = later;
+        assert!(set.windows(2).all(|pair| kind(&pair[0]) == kind(&pair[1])), "{set:?}");
+    }
+    let first_not_run = results.iter().position(|result| kind(result) == NOT_RUN);
+    if let Some(first) = first_not_run {
+        assert!(!goes_on && first > 0 && kind(&results[first - 1]) == REFUSED);
+        assert!(results[first..].iter().all(|result| kind(result) == NOT_RUN));
+    }
+}
+
+const REFUSED: &str = "refused";
+const NOT_RUN: &str = "not run";
+
+fn kind(result: &BatchResult) -> &'static str {
+    match result {
+        BatchResult::Done(_) => "done",
+        BatchResult::Refused(_) => REFUSED,
+        BatchResult::NotRun => NOT_RUN,
+    }
+}
+
+/// What is done was answered, and with no error.
+fn come_from(result: &BatchResult, text: &[u8]) {
+    match result {
+        BatchResult::Done(response) => {
+            assert!((200..300).contains(&response.status) || response.status == 304);
+            let is_there = response.body.is_empty() || memchr::memmem::find(text, &response.body).is_some();
+            assert!(is_there && contains(text, &response.status.to_string()));
+        }
+        BatchResult::Refused(error) => {
+            assert!((400..600).contains(&error.status) || error.status >= 600);
+            assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
+        }
+        BatchResult::NotRun => {}
+    }
+}
+
+/// A text that breaks off says the same or nothing: what is left out is behind its last delimiter, or it is no answer.
+fn is_not_cut(
+    answer: &Response<Vec<u8>>,
+    results: &[BatchResult],
+    read: impl Fn(Response<Vec<u8>>) -> Result<Vec<BatchResult>, types::Error>,
+) {
+    let content_type = answer
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
+    let in_parts = content_type.is_some_and(|content_type| boundary_of(content_type).is_some());
+    let text = answer.body();
+    if !in_parts || text.len() > 8 << 10 {
+        return;
+    }
+    let whole = format!("{results:?}");
+    for end in (0..text.len()).rev().step_by(text.len() / CUTS + 1) {
+        // A line that begins as the last delimiter, and breaks off right there, is taken for it.
+        if text[..end].ends_with(b"--") {
+            continue;
+        }
+        if let Ok(results) = read(answer.clone().map(|text| text[..end].to_vec())) {
+            assert_eq!(format!("{results:?}"), whole, "cut after {end} of {} bytes", text.len());
+        }
+    }
+}

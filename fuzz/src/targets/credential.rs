@@ -1,0 +1,61 @@
+//! What an application proves itself with.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use dynamics365::contract::types::AssertionAlgorithm;
+use dynamics365::credential::{Certificate, FederatedAssertion};
+use serde_json::Value;
+
+use super::support::first_line;
+
+/// A certificate: the first line is the password, the rest the text, or a PFX that is not in base64 yet, lest the fuzzer
+/// mutates base64. The keys in the corpus were made for it and have no other use.
+pub fn credential(input: &[u8]) {
+    let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(0);
+    let (password, text) = input.split_at(end);
+    let text = text.strip_prefix(b"\n").unwrap_or(text);
+    let password = String::from_utf8_lossy(password);
+    let text = if text.starts_with(b"0") {
+        STANDARD.encode(text)
+    } else {
+        String::from_utf8_lossy(text).into_owned()
+    };
+    let read = Certificate::parse(&text, Some(&password), AssertionAlgorithm::Ps256, false);
+    if let Ok(certificate) = read {
+        assert_eq!(certificate.thumbprint().len(), 40);
+        assert!(certificate.chain().iter().any(|der| der == certificate.signing()));
+    }
+}
+
+/// An assertion made elsewhere: as it is, or, where it begins with a brace, its header, its claims and its signature on lines
+/// of their own, lest the fuzzer mutates base64.
+pub fn federated(input: &[u8]) {
+    if !input.starts_with(b"{") {
+        let text = String::from_utf8_lossy(input);
+        if let Ok(assertion) = FederatedAssertion::parse(&text) {
+            assert_eq!(assertion.reveal(), text.trim());
+            assert!(
+                text.trim().bytes().all(|byte| byte.is_ascii_graphic()),
+                "it goes into a form"
+            );
+            assert!(!format!("{assertion:?}").contains(assertion.reveal()));
+        }
+        return;
+    }
+    let (header, rest) = first_line(input);
+    let (claims, signature) = first_line(rest);
+    let text = [header, claims, signature]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".");
+    let object = |part: &[u8]| serde_json::from_slice::<Value>(part).ok().filter(Value::is_object);
+    match (FederatedAssertion::parse(&text), object(header), object(claims)) {
+        (Ok(assertion), Some(_), Some(claims)) => {
+            assert!(!signature.is_empty());
+            let end = claims.get("exp").and_then(Value::as_u64);
+            assert!(end.is_none() || assertion.expires_at == end);
+        }
+        (Ok(_), ..) => panic!("what is not JSON is no assertion"),
+        (Err(reason), Some(_), Some(_)) => assert!(signature.is_empty() || text.len() > 32 << 10, "{reason}"),
+        (Err(_), ..) => {}
+    }
+}

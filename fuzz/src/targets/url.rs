@@ -1,0 +1,64 @@
+//! Where requests go.
+
+use dynamics365::odata::url::{self as urls, MAX_URL};
+use percent_encoding::percent_decode;
+
+use super::support::{ENVIRONMENT, environment};
+
+/// A path or a link, as a caller writes it.
+pub fn url(input: &[u8]) {
+    let path = String::from_utf8_lossy(input);
+    let environment = environment();
+    let Ok(uri) = urls::target(&environment, &path, MAX_URL) else {
+        assert!(urls::check_link(&environment, &path).is_err() || path.len() > MAX_URL - 100);
+        return;
+    };
+    let text = uri.to_string();
+    assert!(text.len() <= MAX_URL);
+    assert!(
+        text.bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\'),
+        "{text}"
+    );
+    let below = text.strip_prefix(ENVIRONMENT).expect("it leads to the environment");
+    assert!(below.starts_with("/api/data/"), "{text}");
+    assert!(!climbs(uri.path()), "{text}");
+
+    // It is a link now, which means the same.
+    assert_eq!(
+        urls::target(&environment, &text, MAX_URL)
+            .map(|uri| uri.to_string())
+            .as_ref(),
+        Ok(&text)
+    );
+    let is_link = urls::check_link(&environment, &path).is_ok();
+    if !is_link {
+        let relative = below
+            .strip_prefix(urls::ROOT)
+            .expect("what is relative, is so to the root");
+        let again = urls::target(&environment, relative, MAX_URL).map(|uri| uri.to_string());
+        assert_eq!(again.as_ref(), Ok(&text), "what is encoded is not encoded twice");
+        let meant = |text: &[u8]| percent_decode(text).collect::<Vec<_>>();
+        assert_eq!(
+            meant(relative.as_bytes()),
+            meant(path.as_bytes()),
+            "and nothing is lost"
+        );
+    }
+}
+
+/// Whether a server may take a path for one that leads upwards, however often it decodes it.
+fn climbs(path: &str) -> bool {
+    let mut decoded = path.as_bytes().to_vec();
+    loop {
+        let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
+        if segments.any(|segment| segment == b"." || segment == b"..") {
+            return true;
+        }
+        let next: Vec<u8> = percent_decode(&decoded).collect();
+        if next == decoded {
+            return false;
+        }
+        decoded = next;
+    }
+}
