@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::rewrite::Rewritten;
-use crate::contract::types::{CredentialKind, Error, Identity, OutageCause, Service, UsedCredential};
-use crate::credential::days_left;
+use crate::contract::types::{Error, Identity, OutageCause, Service, UsedCredential};
+use crate::credential::{days_left, kind_name};
 use crate::host::{Body, Failure, Host};
 
 /// An answer to a caller.
@@ -56,11 +56,7 @@ pub fn ready<B>(credential: &UsedCredential, now: u64) -> Response<ReplyBody<B>>
     let ready = Ready {
         status: "ready",
         credential: Used {
-            kind: match credential.kind {
-                CredentialKind::Certificate => "certificate",
-                CredentialKind::Assertion => "assertion",
-                CredentialKind::Secret => "secret",
-            },
+            kind: kind_name(credential.kind),
             name: &credential.name,
             thumbprint: credential.thumbprint.as_deref(),
             expires_at: credential.expires_at,

@@ -28,3 +28,4 @@ mod spin;
 mod support;
 mod tenant;
 mod token;
+mod validation;
