@@ -129,5 +129,6 @@ fn no_options() -> types::Options {
         retry_budget_ms: None,
         max_request_bytes: None,
         max_answer_bytes: None,
+        organization_id: None,
     }
 }

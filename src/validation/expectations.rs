@@ -4,6 +4,7 @@ use crate::contract::types::Error;
 use crate::contract::validation::{Expectation, Verb};
 use crate::error::Faults;
 
+/// All of them.
 pub const VERBS: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
 
 /// The tables that are looked at where nothing is expected.

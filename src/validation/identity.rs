@@ -157,9 +157,9 @@ fn listed(answer: &Value) -> Option<Vec<(String, bool)>> {
         return None;
     }
     let role = |role: &Value| {
-        let template = role.get("_roletemplateid_value")?;
-        let is = |powerful: &&str| template.as_str().is_some_and(|id| id.eq_ignore_ascii_case(powerful));
-        Some((text(role, "name")?, POWERFUL.iter().any(|powerful| is(&powerful))))
+        let template = role.get("_roletemplateid_value")?.as_str().unwrap_or_default();
+        let is_powerful = POWERFUL.iter().any(|id| id.eq_ignore_ascii_case(template));
+        Some((text(role, "name")?, is_powerful))
     };
     roles.iter().map(role).collect()
 }

@@ -19,7 +19,7 @@ use expectations::Wanted;
 use lines::Lines;
 use privileges::Privileges;
 
-pub use expectations::verb_name;
+pub use expectations::{VERBS, verb_name};
 
 /// Checks a connection.
 ///
