@@ -6,8 +6,7 @@
 //! change set is done as a whole or not at all, in order ("Execute batch operations using the Web API"). None of it was verified
 //! against a live environment.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::asking::{Asking, Unanswered, answered};
 use crate::answered::{get, patch};
@@ -189,10 +188,6 @@ pub fn verb_word(verb: Verb) -> &'static str {
 
 /// Whether it is an answer to a query, of which nothing is kept.
 fn holds_rows(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Rows {
-        #[serde(rename = "value")]
-        _rows: Vec<IgnoredAny>,
-    }
-    serde_json::from_slice::<Rows>(body).is_ok()
+    let answer: serde_json::Result<Value> = serde_json::from_slice(body);
+    answer.is_ok_and(|answer| answer.get("value").is_some_and(Value::is_array))
 }

@@ -71,6 +71,17 @@ fn a_shell_can_call_it() {
         answer.starts_with("ok([refused({status: 4") && answer.ends_with("}), not-run])"),
         "{answer}"
     );
+    let validate = "validate(none, [{entity-set: \"contacts\", verb: read, allowed: true}, {entity-set: \"leads\", \
+                    verb: delete, allowed: false}])";
+    let answer = instance.invoke(validate).unwrap();
+    assert!(
+        answer.starts_with("ok({verdict: passed, lines: [{check: \"token\""),
+        "{answer}"
+    );
+    assert!(
+        answer.ends_with("{entity-set: \"leads\", verb: delete, allowed: false}], gateway-allow: \"contacts:GET\"})"),
+        "{answer}"
+    );
     assert!(
         instance
             .invoke("acquire-token(none)")

@@ -1,5 +1,7 @@
 //! The checks before production.
 
+mod hostile;
+
 use embedded_host::types::{CredentialKind, Error, Options, Settings};
 use embedded_host::validation::{Expectation, Line, Outcome, Report, Verb, Verdict};
 use embedded_host::{DEFAULT_OPTIONS, Network};
