@@ -107,7 +107,8 @@ fn is_of_dataverse(error: &Error) -> bool {
     }
 }
 
-fn may_have_taken_effect(error: &Error) -> bool {
+/// Whether a request that ended so may have been carried out.
+pub fn may_have_taken_effect(error: &Error) -> bool {
     match error {
         Error::Dataverse(error) => error.may_have_taken_effect,
         Error::Throttled(throttling) => throttling.may_have_taken_effect,

@@ -12,7 +12,7 @@ use crate::answered::Headers;
 use crate::connection::Connection;
 use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, GuestDownload, GuestPages, GuestUpload};
 use crate::contract::types::{AccessToken, Error, Identity};
-use crate::contract::{dataverse, export, types};
+use crate::contract::{dataverse, export, types, validation};
 use crate::files::download::Download;
 use crate::files::upload::Upload;
 use crate::gateway::{self, Gateway};
@@ -93,6 +93,19 @@ impl Guest for Component {
         batch: types::Batch,
     ) -> Result<Vec<types::BatchResult>, Error> {
         block_on(chosen(connection)?.odata_batch(&WasiHost, batch))
+    }
+}
+
+impl validation::Guest for Component {
+    fn validate(
+        connection: Option<ConnectionBorrow<'_>>,
+        expectations: Vec<validation::Expectation>,
+    ) -> Result<validation::Report, Error> {
+        block_on(crate::validation::validate(
+            &*chosen(connection)?,
+            &WasiHost,
+            expectations,
+        ))
     }
 }
 

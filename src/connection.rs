@@ -18,14 +18,29 @@ use crate::token::{Acquired, Token, Tokens};
 
 /// One environment, reached as one application.
 pub struct Connection {
-    settings: Settings,
+    settings: Rc<Settings>,
     tokens: Rc<Tokens>,
+    /// `None`: each call has its own.
+    budget: Option<Budget>,
 }
 
 impl Connection {
     /// Sends nothing. `tokens` are those of the instance, so that connections with the same identity share them.
     pub fn new(settings: Settings, tokens: Rc<Tokens>) -> Self {
-        Self { settings, tokens }
+        Self {
+            settings: Rc::new(settings),
+            tokens,
+            budget: None,
+        }
+    }
+
+    /// The same connection, all of whose calls share one budget that begins now.
+    pub fn as_one_call(&self, host: &impl Host) -> Self {
+        Self {
+            settings: Rc::clone(&self.settings),
+            tokens: Rc::clone(&self.tokens),
+            budget: Some(self.budget(host)),
+        }
     }
 
     /// A token for the environment.
@@ -94,6 +109,11 @@ impl Connection {
         &self.settings.environment
     }
 
+    /// Who calls and which environment is called.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// How long to wait.
     pub fn timeouts(&self) -> &Timeouts {
         &self.settings.timeouts
@@ -101,7 +121,8 @@ impl Connection {
 
     /// What one call may spend on trying, from now on.
     pub fn budget(&self, host: &impl Host) -> Budget {
-        Budget::start(host, self.settings.retry_budget)
+        self.budget
+            .unwrap_or_else(|| Budget::start(host, self.settings.retry_budget))
     }
 
     /// The largest request body that is sent, in bytes.

@@ -7,4 +7,4 @@
 
 wit_bindgen::generate!({ path: "wit", world: "service", default_bindings_module: "dynamics365::contract" });
 
-pub use exports::raia::dynamics365::{dataverse, types};
+pub use exports::raia::dynamics365::{dataverse, types, validation};

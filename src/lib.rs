@@ -35,6 +35,7 @@ pub mod pages;
 pub mod retry;
 pub mod settings;
 pub mod token;
+pub mod validation;
 
 #[cfg(target_family = "wasm")]
 mod component;

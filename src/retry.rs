@@ -12,6 +12,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
 /// How long one call may go on trying. All its attempts, at Entra ID and at Dataverse, share one.
+#[derive(Clone, Copy)]
 pub struct Budget {
     end: Duration,
 }

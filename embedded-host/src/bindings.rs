@@ -2,4 +2,4 @@
 
 wasmtime::component::bindgen!({ path: "../wit", world: "service" });
 
-pub use exports::raia::dynamics365::types;
+pub use exports::raia::dynamics365::{types, validation};

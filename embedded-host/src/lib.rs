@@ -22,8 +22,8 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-pub use bindings::types;
 use bindings::{Service, ServicePre};
+pub use bindings::{types, validation};
 pub use clock::Clock;
 pub use files::{Download, Upload};
 pub use network::{Network, Reply};
@@ -47,6 +47,7 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     retry_budget_ms: None,
     max_request_bytes: None,
     max_answer_bytes: None,
+    organization_id: None,
 };
 
 /// A certificate with its key, as PEM, without a password.
@@ -238,6 +239,21 @@ impl Instance {
             .service
             .raia_dynamics365_dataverse()
             .call_odata_batch(&mut self.store, connection, batch)?)
+    }
+
+    /// `validate`.
+    ///
+    /// # Errors
+    /// When the component traps.
+    pub fn validate(
+        &mut self,
+        connection: Option<Connection>,
+        expectations: &[validation::Expectation],
+    ) -> Result<Result<validation::Report, types::Error>> {
+        Ok(self
+            .service
+            .raia_dynamics365_validation()
+            .call_validate(&mut self.store, connection, expectations)?)
     }
 
     /// Calls an export by a line of text, and returns its result as text, as `wasmtime run --invoke` does: both are in

@@ -26,7 +26,7 @@ use ring::digest;
 
 pub use certificate::Certificate;
 pub use federated::FederatedAssertion;
-pub use named::{Named, days_left, ends_soon};
+pub use named::{Named, days_left, ends_soon, kind_name};
 pub use secret::Secret;
 pub use x509::Validity;
 

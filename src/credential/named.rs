@@ -19,6 +19,15 @@ pub fn days_left(used: &UsedCredential, now: u64) -> Option<u64> {
     used.expires_at?.saturating_sub(now).checked_div(DAY)
 }
 
+/// What kind it is, in a word.
+pub fn kind_name(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Certificate => "certificate",
+        CredentialKind::Assertion => "assertion",
+        CredentialKind::Secret => "secret",
+    }
+}
+
 /// A credential and what the settings call it.
 #[derive(Debug)]
 pub struct Named {

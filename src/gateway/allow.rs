@@ -13,6 +13,9 @@
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::contract::validation::{Expectation, Verb};
+use crate::validation::VERBS;
+
 /// Tables and the methods that each may be reached with.
 pub struct AllowList(Vec<(String, Vec<Method>)>);
 
@@ -39,6 +42,33 @@ impl AllowList {
         } else {
             Ok(Self(tables))
         }
+    }
+
+    /// What the application user should be allowed, and nothing more, so that it can do what is listed: for each table each
+    /// verb.
+    pub fn expectations(&self) -> Vec<Expectation> {
+        let mut tables: Vec<&str> = Vec::new();
+        for (table, _) in &self.0 {
+            if !NO_TABLES.contains(&table.as_str()) && !tables.contains(&table.as_str()) {
+                tables.push(table);
+            }
+        }
+        let lists = |table: &str, verb| {
+            let methods = self
+                .0
+                .iter()
+                .filter(|(name, _)| name == table)
+                .flat_map(|(_, methods)| methods);
+            methods.into_iter().any(|method| verb_of(method) == Some(verb))
+        };
+        let of_table = |table: &str| {
+            VERBS.map(|verb| Expectation {
+                entity_set: table.to_owned(),
+                verb,
+                allowed: lists(table, verb),
+            })
+        };
+        tables.into_iter().flat_map(of_table).collect()
     }
 
     /// Whether a request may pass. `uri` has a path that `relay::is_web_api` knows.
@@ -69,12 +99,25 @@ fn parse_method(name: &str) -> Result<Method, String> {
     }
 }
 
+fn verb_of(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET => Some(Verb::Read),
+        Method::POST => Some(Verb::Create),
+        Method::PATCH | Method::PUT => Some(Verb::Write),
+        Method::DELETE => Some(Verb::Delete),
+        _ => None,
+    }
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// What a client reads to know the tables; it stands for the list of them at the root too.
 const METADATA: &str = "$metadata";
+
+/// What may be listed without being a table of rows: a document, a function, the definitions of tables.
+const NO_TABLES: [&str; 3] = [METADATA, "WhoAmI", "EntityDefinitions"];
 
 /// The table of `/api/data/v9.2/contacts` or `/api/data/v9.2/contacts(…)`.
 fn table_of(path: &str) -> Result<&str, String> {

@@ -10,6 +10,7 @@ pub mod multipart;
 mod relay;
 mod reply;
 pub mod rewrite;
+mod validate;
 
 use std::rc::Rc;
 
@@ -113,6 +114,14 @@ async fn route<H: Host, B: Body>(
                 .map(|identity| reply::identity(&identity))
                 .map_err(Refusal::from_error)
         }
+        "/validate" => {
+            if request.method() != Method::POST {
+                return Err(Refusal::not_allowed("POST"));
+            }
+            let connection = connection().map_err(Refusal::from_error)?;
+            let (head, body) = request.into_parts();
+            validate::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body).await
+        }
         _ if relay::is_web_api(path) => {
             if let Some(allow) = &gateway.allow {
                 allow
@@ -130,7 +139,7 @@ fn only_reads(method: &Method) -> Result<(), Refusal> {
     if method == Method::GET || method == Method::HEAD {
         Ok(())
     } else {
-        Err(Refusal::not_allowed())
+        Err(Refusal::not_allowed("GET, HEAD"))
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn relay<H: Host, B: Body>(
     let (head, body) = request.into_parts();
     // TRACE answers with the request itself, the token in it.
     if head.method == Method::TRACE || head.method == Method::CONNECT {
-        return Err(Refusal::not_allowed());
+        return Err(Refusal::not_allowed("GET, HEAD, POST, PATCH, PUT, DELETE"));
     }
     refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
     let callers = origin_of(&head.uri, &head.headers)?;
@@ -68,7 +68,7 @@ pub async fn relay<H: Host, B: Body>(
     check_size(&headers).map_err(Refusal::headers_too_large)?;
     let upload = Upload::prepare(body, &head.method, &head.headers, &inwards, &mut headers)
         .await
-        .map_err(|_| Refusal::bad_request("the request's body broke off".to_owned()))?;
+        .map_err(|_| Refusal::broken_off())?;
 
     let sending = Sending {
         host,

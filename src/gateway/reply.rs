@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::rewrite::Rewritten;
-use crate::contract::types::{CredentialKind, Error, Identity, OutageCause, Service, UsedCredential};
-use crate::credential::days_left;
+use crate::contract::types::{Error, Identity, OutageCause, Service, UsedCredential};
+use crate::credential::{days_left, kind_name};
 use crate::host::{Body, Failure, Host};
 
 /// An answer to a caller.
@@ -56,11 +56,7 @@ pub fn ready<B>(credential: &UsedCredential, now: u64) -> Response<ReplyBody<B>>
     let ready = Ready {
         status: "ready",
         credential: Used {
-            kind: match credential.kind {
-                CredentialKind::Certificate => "certificate",
-                CredentialKind::Assertion => "assertion",
-                CredentialKind::Secret => "secret",
-            },
+            kind: kind_name(credential.kind),
             name: &credential.name,
             thumbprint: credential.thumbprint.as_deref(),
             expires_at: credential.expires_at,
@@ -87,7 +83,8 @@ pub fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
     json(StatusCode::OK, &identity)
 }
 
-fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>> {
+/// A value as JSON.
+pub fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>> {
     // Serializing strings and numbers into memory does not fail.
     own(
         status,
@@ -96,7 +93,8 @@ fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>>
     )
 }
 
-fn own<B>(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<ReplyBody<B>> {
+/// These bytes, of this type.
+pub fn own<B>(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<ReplyBody<B>> {
     let mut reply = Response::new(ReplyBody::Own(None));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
@@ -156,22 +154,30 @@ impl Refusal {
     pub fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "there is /api/data/v9.2/, /whoami, /healthz and /readyz",
+            "there is /api/data/v9.2/, /whoami, /validate, /healthz and /readyz",
         )
     }
 
-    /// A method that the route does not take.
-    pub fn not_allowed() -> Self {
+    /// A method that the route does not take; `allowed` are those it does.
+    pub fn not_allowed(allowed: &'static str) -> Self {
         let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method");
-        refusal
-            .headers
-            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refusal.headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         refusal
     }
 
     /// A request that cannot be meant.
     pub fn bad_request(reason: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
+    }
+
+    /// A body that ended before it was whole.
+    pub fn broken_off() -> Self {
+        Self::bad_request("the request's body broke off".to_owned())
+    }
+
+    /// A body that is longer than the route takes.
+    pub fn too_large(reason: &'static str) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
     /// Headers that the host would not take.

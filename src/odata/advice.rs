@@ -2,7 +2,7 @@
 //! privilege goes into one.
 
 /// Where roles and application users are looked after.
-const ADMIN: &str = "Power Platform admin center, the environment, Settings, Users + permissions";
+pub const ADMIN: &str = "Power Platform admin center, the environment, Settings, Users + permissions";
 
 /// The sentence for an error of Dataverse, if there is one. `code` is in hexadecimal.
 pub fn advice(status: u16, code: &str, message: &str) -> Option<String> {
@@ -64,7 +64,7 @@ fn missing_privilege(message: &str) -> String {
 }
 
 /// The first word that can be the name of a privilege, such as `prvReadContact` or `prvWritenew_Project`.
-fn privilege_in(message: &str) -> Option<&str> {
+pub fn privilege_in(message: &str) -> Option<&str> {
     const LONGEST: usize = 100;
     message
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -73,7 +73,7 @@ fn privilege_in(message: &str) -> Option<&str> {
 
 /// What a role's editor calls the privilege, and of which table. Privileges of no table have other names, such as
 /// `prvActOnBehalfOfAnotherUser`.
-fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
+pub fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
     const VERBS: [(&str, &str); 8] = [
         ("prvCreate", "Create"),
         ("prvRead", "Read"),

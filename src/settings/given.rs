@@ -24,6 +24,7 @@ pub struct Given {
     pub retry_budget_ms: Option<u32>,
     pub max_request_bytes: Option<u32>,
     pub max_answer_bytes: Option<u32>,
+    pub organization_id: Option<String>,
 }
 
 /// A credential as it was given.
@@ -77,6 +78,7 @@ impl Given {
             retry_budget_ms: options.retry_budget_ms,
             max_request_bytes: options.max_request_bytes,
             max_answer_bytes: options.max_answer_bytes,
+            organization_id: options.organization_id,
             ..given
         }
     }
@@ -113,6 +115,7 @@ impl Given {
             retry_budget_ms: number(VARIABLES.retry_budget_ms),
             max_request_bytes: number(VARIABLES.max_request_bytes),
             max_answer_bytes: number(VARIABLES.max_answer_bytes),
+            organization_id: text(VARIABLES.organization_id),
         }
     }
 

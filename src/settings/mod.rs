@@ -17,7 +17,7 @@ use crate::host::Timeouts;
 use crate::origin::Origin;
 use given::{Given, GivenCredential, GivenText};
 use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
-use parse::{parse_authority, parse_client_id, parse_scope};
+use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope};
 
 pub use parse::parse_tenant;
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub max_request_bytes: u32,
     /// The largest answer body, in bytes.
     pub max_answer_bytes: u32,
+    /// The organization that the environment should be.
+    pub organization_id: Option<String>,
     /// What the settings are called where they come from.
     pub names: &'static Names,
 }
@@ -91,6 +93,9 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
     let max_request_bytes = at_least_one(given.max_request_bytes, 128 << 20, names.max_request_bytes, &mut faults);
     let max_answer_bytes = at_least_one(given.max_answer_bytes, 64 << 20, names.max_answer_bytes, &mut faults);
 
+    let organization_id = given
+        .organization_id
+        .and_then(|id| faults.keep(names.organization_id, parse_organization_id(id.trim())));
     let environment = required(given.environment_url, names.environment_url, &mut faults)
         .and_then(|url| faults.keep(names.environment_url, Origin::parse(url.trim())));
     let tenant = given
@@ -127,6 +132,7 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
             retry_budget,
             max_request_bytes,
             max_answer_bytes,
+            organization_id,
             names,
         }),
         _ => Err(faults.into_settings_error()),

@@ -18,6 +18,7 @@ pub struct Names {
     pub retry_budget_ms: &'static str,
     pub max_request_bytes: &'static str,
     pub max_answer_bytes: &'static str,
+    pub organization_id: &'static str,
 }
 
 /// In the record `settings` of `wit/types.wit`.
@@ -36,6 +37,7 @@ pub const FIELDS: Names = Names {
     retry_budget_ms: "options.retry-budget-ms",
     max_request_bytes: "options.max-request-bytes",
     max_answer_bytes: "options.max-answer-bytes",
+    organization_id: "options.organization-id",
 };
 
 /// In the environment. `AZURE_*` are the names that the Azure SDKs use, as far as they have one.
@@ -54,6 +56,7 @@ pub const VARIABLES: Names = Names {
     retry_budget_ms: "DATAVERSE_RETRY_BUDGET_MS",
     max_request_bytes: "DATAVERSE_MAX_REQUEST_BYTES",
     max_answer_bytes: "DATAVERSE_MAX_ANSWER_BYTES",
+    organization_id: "DATAVERSE_ORGANIZATION_ID",
 };
 
 /// A certificate's variable and that of its password.

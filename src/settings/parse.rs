@@ -37,6 +37,14 @@ pub fn parse_client_id(id: &str) -> Result<String, String> {
     }
 }
 
+pub fn parse_organization_id(id: &str) -> Result<String, String> {
+    if is_guid(id) {
+        Ok(id.to_ascii_lowercase())
+    } else {
+        Err("is not a GUID: expected the environment's organization id, as whoami tells it".to_owned())
+    }
+}
+
 /// The Azure SDKs accept the variable without a scheme, so people write it so.
 pub fn parse_authority(authority: &str) -> Result<Origin, String> {
     let authority = if authority.contains("://") {

@@ -25,6 +25,7 @@ fn names() -> Vec<&'static str> {
         VARIABLES.retry_budget_ms,
         VARIABLES.max_request_bytes,
         VARIABLES.max_answer_bytes,
+        VARIABLES.organization_id,
         ASSERTION,
     ];
     names.extend(CERTIFICATES.iter().flat_map(|(name, password)| [name, password]));
@@ -128,5 +129,6 @@ fn no_options() -> types::Options {
         retry_budget_ms: None,
         max_request_bytes: None,
         max_answer_bytes: None,
+        organization_id: None,
     }
 }

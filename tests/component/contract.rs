@@ -24,11 +24,15 @@ fn it_imports_neither_files_nor_sockets() {
 fn it_exports_the_contract_and_an_http_handler() {
     let exports = COMPONENT.exports();
     assert_eq!(
-        exports[..2],
-        ["raia:dynamics365/types@0.1.0", "raia:dynamics365/dataverse@0.1.0"]
+        exports[..3],
+        [
+            "raia:dynamics365/types@0.1.0",
+            "raia:dynamics365/dataverse@0.1.0",
+            "raia:dynamics365/validation@0.1.0"
+        ]
     );
-    assert!(exports[2].starts_with("wasi:http/incoming-handler@0.2."), "{exports:?}");
-    assert_eq!(exports.len(), 3);
+    assert!(exports[3].starts_with("wasi:http/incoming-handler@0.2."), "{exports:?}");
+    assert_eq!(exports.len(), 4);
 }
 
 #[test]
@@ -65,6 +69,17 @@ fn a_shell_can_call_it() {
     let answer = instance.invoke(batch).unwrap();
     assert!(
         answer.starts_with("ok([refused({status: 4") && answer.ends_with("}), not-run])"),
+        "{answer}"
+    );
+    let validate = "validate(none, [{entity-set: \"contacts\", verb: read, allowed: true}, {entity-set: \"leads\", \
+                    verb: delete, allowed: false}])";
+    let answer = instance.invoke(validate).unwrap();
+    assert!(
+        answer.starts_with("ok({verdict: passed, lines: [{check: \"token\""),
+        "{answer}"
+    );
+    assert!(
+        answer.ends_with("{entity-set: \"leads\", verb: delete, allowed: false}], gateway-allow: \"contacts:GET\"})"),
         "{answer}"
     );
     assert!(

@@ -29,3 +29,4 @@ mod spin;
 mod support;
 mod tenant;
 mod token;
+mod validation;

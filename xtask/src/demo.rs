@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use embedded_host::types::{Error, Fault, Method, Options, Request, Response, Settings};
+use embedded_host::validation::{Expectation, Outcome, Verb, Verdict};
 use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, Network, certificate, secret};
 use sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
@@ -35,6 +36,7 @@ pub fn run(component: &Path) -> Result<()> {
     client.one_row()?;
     client.a_closed_table()?;
     a_wrong_secret(&component, &settings(secret("not-the-secret")))?;
+    client.before_production()?;
     println!();
     println!("Done. Your own environment is next: README.md, \"Against your tenant\".");
     Ok(())
@@ -130,6 +132,39 @@ impl Client {
         title("A table that this application may not read");
         let closed = self.try_call(Method::Get, "opportunities?$top=1", &[], None)?;
         row("opportunities", &refused(closed, 403)?);
+        Ok(())
+    }
+
+    /// What the application should be allowed is what the calls before this took, and the rest should be closed.
+    fn before_production(&mut self) -> Result<()> {
+        title("The checks before production");
+        let expected = [
+            ("contacts", Verb::Create, true),
+            ("contacts", Verb::Read, true),
+            ("contacts", Verb::Write, true),
+            ("contacts", Verb::Delete, true),
+            ("leads", Verb::Create, false),
+            ("accounts", Verb::Write, false),
+            ("opportunities", Verb::Read, false),
+            ("opportunities", Verb::Delete, false),
+        ];
+        let expectations = expected.map(|(set, verb, allowed)| Expectation {
+            entity_set: set.to_owned(),
+            verb,
+            allowed,
+        });
+        let outcome = self.instance.validate(Some(self.connection), &expectations)?;
+        let report = outcome.map_err(explained)?;
+        for line in &report.lines {
+            let outcome = match line.outcome {
+                Outcome::Passed => "passed",
+                Outcome::Failed => "FAILED",
+                Outcome::Unknown => "UNKNOWN",
+                Outcome::Note => "note",
+            };
+            row(outcome, &format!("{}: {}", line.check, line.found));
+        }
+        ensure!(report.verdict == Verdict::Passed, "the checks did not pass");
         Ok(())
     }
 

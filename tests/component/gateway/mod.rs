@@ -7,6 +7,7 @@ mod http_client;
 mod links;
 mod relay;
 mod routes;
+mod validate;
 
 use embedded_host::{Network, Server, ServerOptions};
 

@@ -1,0 +1,174 @@
+//! Who calls: the token, the credential, and the application user with its roles.
+
+use serde_json::Value;
+
+use super::asking::Asking;
+use super::lines::{Finding, Lines};
+use crate::connection::Connection;
+use crate::contract::types::{AccessToken, CredentialKind, UsedCredential};
+use crate::contract::validation::Facts;
+use crate::credential::{days_left, ends_soon, kind_name};
+use crate::error::date;
+use crate::host::Host;
+use crate::odata::advice::ADMIN;
+
+/// Roles with power over the whole environment, by the template that they are made from, which is the same in every
+/// environment (Microsoft's page "Security roles and templates").
+const POWERFUL: [&str; 2] = [
+    "627090ff-40a3-4053-8790-584edc5be201",
+    "119f245c-3cc8-4b62-b31c-d1a046ced15d",
+];
+
+/// Notes which token there is, and which credential got it. `now` is in seconds since 1970.
+pub fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut Lines) -> Facts {
+    let settings = connection.settings();
+    let found = format!(
+        "of tenant {} for application {}, for {} s more",
+        token.tenant, settings.client_id, token.expires_in
+    );
+    let expected = format!("one for {}", settings.environment);
+    lines.add("token", Some(expected), Finding::of(true, found, ""));
+    credential(&token.credential, now, lines);
+    Facts {
+        tenant: token.tenant,
+        client_id: settings.client_id.clone(),
+        audience: token.audience,
+        token_expires_in: token.expires_in,
+        credential_days_left: days_left(&token.credential, now),
+        credential: token.credential,
+        user_id: None,
+        user_name: None,
+        enabled: None,
+        business_unit_id: None,
+        business_unit_name: None,
+        roles: None,
+        organization_id: None,
+        organization_name: None,
+        organization_kind: None,
+    }
+}
+
+fn credential(used: &UsedCredential, now: u64, lines: &mut Lines) {
+    let thumbprint = used
+        .thumbprint
+        .as_ref()
+        .map(|print| format!(" {print}"))
+        .unwrap_or_default();
+    let what = format!("{}{thumbprint} ({})", kind_name(used.kind), used.name);
+    let ends = used.expires_at.map(date).unwrap_or_default();
+    let left = days_left(used, now).unwrap_or_default();
+    let (expected, finding) = match used.kind {
+        CredentialKind::Certificate => (
+            Some("ends in 30 days or later".to_owned()),
+            Finding::of(
+                !ends_soon(used, now),
+                format!("{what} ends {ends}, in {left} days"),
+                "register its successor with the application, and set it beside this one",
+            ),
+        ),
+        CredentialKind::Assertion => (None, Finding::note(format!("{what} ends {ends}"), None)),
+        CredentialKind::Secret => {
+            let advice = "a certificate's end would be checked, and its key would not travel";
+            let found = format!("{what}, whose end only Entra ID knows");
+            (None, Finding::note(found, Some(advice.to_owned())))
+        }
+    };
+    lines.add("credential", expected, finding);
+}
+
+/// Notes what the environment says of the application user.
+pub async fn user<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
+    const SELECT: &str = "$select=fullname,isdisabled,applicationid";
+    let client_id = asking.connection().settings().client_id.clone();
+    let expected = format!("enabled, and of application {client_id}");
+    let finding = match asking.json(format!("systemusers({id})?{SELECT}")).await {
+        Ok(user) => details(&user, &client_id, facts),
+        Err(reason) => Finding::unknown(reason, Some(READ_USERS)),
+    };
+    lines.add("user-details", Some(expected), finding);
+
+    if let Some(unit) = &facts.business_unit_id {
+        let unit = asking.json(format!("businessunits({unit})?$select=name")).await;
+        facts.business_unit_name = unit.ok().and_then(|unit| text(&unit, "name"));
+    }
+    roles(asking, id, facts, lines).await;
+}
+
+const READ_USERS: &str =
+    "have somebody look who may, or give the application user the privilege to read users and security roles";
+
+fn details(user: &Value, client_id: &str, facts: &mut Facts) -> Finding {
+    facts.user_name = text(user, "fullname");
+    facts.enabled = user
+        .get("isdisabled")
+        .and_then(Value::as_bool)
+        .map(|disabled| !disabled);
+    let name = facts.user_name.as_deref().unwrap_or("without a name");
+    match (facts.enabled, text(user, "applicationid")) {
+        (Some(enabled), Some(application)) => {
+            let state = if enabled { "enabled" } else { "disabled" };
+            Finding::of(
+                enabled && application.eq_ignore_ascii_case(client_id),
+                format!("{name}, {state}, of application {application}"),
+                format!("look at the application user ({ADMIN}, Application users)"),
+            )
+        }
+        _ => Finding::unknown("the answer does not tell", None),
+    }
+}
+
+/// The roles that the user has itself (Microsoft's reference of the table User: `systemuserroles_association`).
+async fn roles<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
+    let path = format!("systemusers({id})/systemuserroles_association?$select=name,_roletemplateid_value");
+    let answer = asking.json(path).await;
+    let listed = answer.and_then(|answer| listed(&answer).ok_or_else(|| "the answer does not tell".to_owned()));
+    let finding = match listed {
+        Ok(roles) => {
+            let names = |powerful: bool| {
+                let roles = roles.iter().filter(|(_, is_powerful)| *is_powerful || !powerful);
+                roles.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+            };
+            let (all, powerful) = (names(false), names(true));
+            let found = if all.is_empty() {
+                "none".to_owned()
+            } else {
+                all.join(", ")
+            };
+            facts.roles = Some(all);
+            Finding::of(
+                powerful.is_empty(),
+                found,
+                format!(
+                    "{} may change the environment itself: replace it by a role made for the purpose ({ADMIN}, Application users)",
+                    powerful.join(" and ")
+                ),
+            )
+        }
+        Err(reason) => Finding::unknown(reason, Some(READ_USERS)),
+    };
+    let expected = "neither System Administrator nor System Customizer";
+    lines.add("roles", Some(expected.to_owned()), finding);
+}
+
+/// The roles' names, and whether each has power over the whole environment. `None` for an answer that is not all of them.
+fn listed(answer: &Value) -> Option<Vec<(String, bool)>> {
+    let roles = answer.get("value")?.as_array()?;
+    if answer.get("@odata.nextLink").is_some() {
+        return None;
+    }
+    let role = |role: &Value| {
+        let template = role.get("_roletemplateid_value")?.as_str().unwrap_or_default();
+        let is_powerful = POWERFUL.iter().any(|id| id.eq_ignore_ascii_case(template));
+        Some((text(role, "name")?, is_powerful))
+    };
+    roles.iter().map(role).collect()
+}
+
+/// A text, or a number as one.
+pub fn text(object: &Value, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,107 @@
+//! The report's lines, and what they come to.
+
+use super::expectations::verb_name;
+use super::probe::Found;
+use crate::contract::validation::{Line, Outcome, Verb, Verdict};
+use crate::odata::advice::ADMIN;
+
+/// The lines so far.
+#[derive(Default)]
+pub struct Lines(Vec<Line>);
+
+/// What a check found.
+pub struct Finding {
+    pub outcome: Outcome,
+    pub found: String,
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    pub fn of(holds: bool, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            outcome: if holds { Outcome::Passed } else { Outcome::Failed },
+            found: found.into(),
+            advice: (!holds).then(|| advice.into()),
+        }
+    }
+
+    pub fn unknown(found: impl Into<String>, advice: Option<&str>) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            found: found.into(),
+            advice: advice.map(str::to_owned),
+        }
+    }
+
+    pub fn note(found: impl Into<String>, advice: Option<String>) -> Self {
+        Self {
+            outcome: Outcome::Note,
+            found: found.into(),
+            advice,
+        }
+    }
+}
+
+impl Lines {
+    pub fn add(&mut self, check: impl Into<String>, expected: Option<String>, finding: Finding) {
+        self.0.push(Line {
+            check: check.into(),
+            expected,
+            found: finding.found,
+            outcome: finding.outcome,
+            advice: finding.advice,
+        });
+    }
+
+    /// `allowed`: what is expected; `None`: nothing in particular.
+    pub fn expectation(&mut self, set: &str, verb: Verb, allowed: Option<bool>, found: Found) {
+        let verb = verb_name(verb);
+        let finding = match found {
+            Found::Changed(what) => Finding::of(
+                false,
+                format!("allowed, and Dataverse carried out what was to fail: {what}"),
+                format!("data has changed: look at the table {set}"),
+            ),
+            Found::Unknown(why) => Finding::unknown(why, None),
+            Found::Allowed(privilege) => {
+                let privilege = privilege.map(|privilege| format!(" ({privilege})")).unwrap_or_default();
+                let advice = format!(
+                    "the application user may {verb} rows of {set}: take the privilege out of its security role ({ADMIN}, \
+                     Security roles)"
+                );
+                judged(allowed, true, format!("allowed{privilege}"), Some(advice))
+            }
+            Found::Denied { why, advice } => judged(allowed, false, format!("not allowed ({why})"), advice),
+        };
+        let expected = allowed.map(|allowed| if allowed { "allowed" } else { "not allowed" });
+        self.add(format!("{verb} {set}"), expected.map(str::to_owned), finding);
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        let any = |outcome| self.0.iter().any(|line| line.outcome == outcome);
+        if any(Outcome::Failed) {
+            Verdict::Failed
+        } else if any(Outcome::Unknown) {
+            Verdict::Unknown
+        } else {
+            Verdict::Passed
+        }
+    }
+
+    pub fn into_lines(self) -> Vec<Line> {
+        self.0
+    }
+}
+
+fn judged(expected: Option<bool>, is: bool, found: String, advice: Option<String>) -> Finding {
+    let outcome = match expected {
+        None => Outcome::Note,
+        Some(expected) if expected == is => Outcome::Passed,
+        Some(_) => Outcome::Failed,
+    };
+    Finding {
+        outcome,
+        found,
+        advice: advice.filter(|_| outcome == Outcome::Failed),
+    }
+}

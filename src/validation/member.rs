@@ -1,0 +1,48 @@
+//! Whether the environment knows the application, by `WhoAmI`.
+
+use super::lines::{Finding, Lines};
+use crate::connection::Connection;
+use crate::contract::types::{DataverseError, Error, Identity};
+use crate::host::Host;
+
+/// Notes whether the token is accepted and the application has a user; `None`, where it has not.
+///
+/// # Errors
+/// Where Dataverse says neither.
+pub async fn whoami(connection: &Connection, host: &impl Host, lines: &mut Lines) -> Result<Option<Identity>, Error> {
+    let settings = connection.settings();
+    let refused = |error: &DataverseError| Finding {
+        advice: error.advice.clone(),
+        ..Finding::of(false, super::asking::answered(error), "")
+    };
+    let audience = Some(format!("accepted by {}", settings.environment));
+    let user = Some(format!("WhoAmI names the application user of {}", settings.client_id));
+    let audience_of_token = settings.scope.strip_suffix("/.default").unwrap_or(&settings.scope);
+    match connection.whoami(host).await {
+        Ok(identity) => {
+            lines.add(
+                "audience",
+                audience,
+                Finding::of(true, format!("{audience_of_token}, accepted"), ""),
+            );
+            lines.add(
+                "application-user",
+                user,
+                Finding::of(true, identity.user_id.clone(), ""),
+            );
+            Ok(Some(identity))
+        }
+        Err(Error::Dataverse(error)) if error.status == 401 => {
+            let finding = refused(&error);
+            let found = format!("{audience_of_token}: {}", finding.found);
+            lines.add("audience", audience, Finding { found, ..finding });
+            Ok(None)
+        }
+        // A 403 without a code is none of Dataverse's: something between stands in the way.
+        Err(Error::Dataverse(error)) if error.status == 403 && !error.code.is_empty() => {
+            lines.add("application-user", user, refused(&error));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,74 @@
+//! The checks before production: who the application is, which environment it reaches, and that it may do what it should and
+//! nothing else. Changes no data.
+
+mod asking;
+mod environment;
+mod expectations;
+mod identity;
+mod lines;
+mod member;
+mod privileges;
+mod probe;
+
+use crate::connection::Connection;
+use crate::contract::types::Error;
+use crate::contract::validation::{Expectation, Report};
+use crate::host::Host;
+use asking::Asking;
+use expectations::Wanted;
+use lines::Lines;
+use privileges::Privileges;
+
+pub use expectations::{VERBS, verb_name};
+
+/// Checks a connection.
+///
+/// # Errors
+/// As `validate` in `wit/validation.wit`.
+pub async fn validate(
+    connection: &Connection,
+    host: &impl Host,
+    expectations: Vec<Expectation>,
+) -> Result<Report, Error> {
+    let wanted = expectations::wanted(expectations)?;
+    let connection = connection.as_one_call(host);
+    let mut lines = Lines::default();
+
+    let token = connection.acquire_token(host).await?;
+    let mut facts = identity::token(&connection, token, host.now(), &mut lines);
+    let asking = Asking::new(&connection, host);
+    let privileges = match member::whoami(&connection, host, &mut lines).await? {
+        Some(identity) => {
+            facts.user_id = Some(identity.user_id.clone());
+            facts.business_unit_id = Some(identity.business_unit_id);
+            facts.organization_id = Some(identity.organization_id);
+            identity::user(&asking, &identity.user_id, &mut facts, &mut lines).await;
+            environment::check(&asking, &mut facts, &mut lines).await;
+            Privileges::read(&asking, &identity.user_id, &mut lines).await
+        }
+        None => {
+            asking.stop("the environment does not let this application in");
+            Privileges::default()
+        }
+    };
+    let mut observed = Vec::new();
+    for wanted in wanted {
+        let Wanted { set, verb, allowed } = wanted;
+        let found = privileges.agree(probe::probe(&asking, &set, verb).await, &set, verb);
+        if let Some(allowed) = found.is_allowed() {
+            observed.push(Expectation {
+                entity_set: set.clone(),
+                verb,
+                allowed,
+            });
+        }
+        lines.expectation(&set, verb, allowed, found);
+    }
+    Ok(Report {
+        verdict: lines.verdict(),
+        lines: lines.into_lines(),
+        facts,
+        gateway_allow: expectations::gateway_allow(&observed),
+        observed,
+    })
+}
