@@ -13,6 +13,8 @@ const UNSURE: &str = "an earlier attempt of this call may have been carried out,
 pub struct Attempts {
     made: u32,
     failed: u32,
+    /// Those of the failed that the service did not throttle.
+    outages: u32,
     /// The last failure after which the request may have been carried out all the same.
     unsure: Option<Error>,
 }
@@ -32,8 +34,11 @@ impl Attempts {
     /// more than sent once.
     pub async fn wait(&mut self, host: &impl Host, budget: &Budget, error: &Error, repeatable: bool) -> bool {
         self.failed = self.failed.saturating_add(1);
+        if !matches!(error, Error::Throttled(_)) {
+            self.outages = self.outages.saturating_add(1);
+        }
         let harmless = !may_have_taken_effect(error) || (repeatable && !has_succeeded(error));
-        harmless && may_pass(error, self.failed) && budget.pause(host, self.failed, retry_after_of(error)).await
+        harmless && may_pass(error, self.outages) && budget.pause(host, self.failed, retry_after_of(error)).await
     }
 
     /// Keeps the error of an attempt that another follows.
@@ -203,6 +208,9 @@ mod tests {
             (Method::Post, None),
             (Method::Patch, None),
             (Method::Patch, Some(("If-None-Match", "null"))),
+            (Method::Patch, Some(("If-Match", ""))),
+            (Method::Patch, Some(("If-Match", "1"))),
+            (Method::Patch, Some(("If-Match", "\"1\",\"2\""))),
             (Method::Post, Some(("If-Match", "*"))),
         ] {
             for failed in [DOWN, (502, &[]), (504, &[]), BROKEN, CUT] {
@@ -236,6 +244,16 @@ mod tests {
             assert_eq!(outcome, Err(("throttled", false)));
             assert!((4..8).contains(&sent), "{sent} attempts within 30 s");
         }
+    }
+
+    #[test]
+    fn outages_and_throttling_are_counted_apart() {
+        let mixed = [THROTTLED, THROTTLED, THROTTLED, DOWN, FINE];
+        assert_eq!(outcome(Method::Get, None, &mixed), (5, Ok(200)));
+        let mixed = [DOWN, DOWN, DOWN, THROTTLED, FINE];
+        assert_eq!(outcome(Method::Get, None, &mixed), (5, Ok(200)));
+        let mixed = [DOWN, THROTTLED, DOWN, DOWN, DOWN, FINE];
+        assert_eq!(outcome(Method::Get, None, &mixed), (5, Err(("unavailable", false))));
     }
 
     #[test]

@@ -8,11 +8,12 @@ use serde::Deserialize;
 use crate::attempts::{Attempts, counted};
 use crate::batch::{Batch, Reading};
 use crate::contract::types::{self, AccessToken, BatchResult, Error, Identity, Method, OutageCause};
-use crate::host::{Failure, Host, Timeouts, exchange, is_guid, new_guid};
+use crate::error::redact;
+use crate::host::{Failure, Host, Timeouts, is_guid, new_guid, read_whole};
 use crate::odata::Prepared;
 use crate::odata::answer;
 use crate::origin::Origin;
-use crate::retry::Budget;
+use crate::retry::{Budget, retry_after};
 use crate::settings::Settings;
 use crate::token::{Acquired, Token, Tokens};
 
@@ -223,7 +224,22 @@ impl Connection {
         *sent.uri_mut() = request.uri().clone();
         *sent.headers_mut() = request.headers().clone();
         authorise(sent.headers_mut(), &acquired.token);
-        exchange(host, sent, &self.settings.timeouts, self.settings.max_answer_bytes).await
+        let (head, mut body) = host.send(sent, &self.settings.timeouts).await?.into_parts();
+        let (status, headers) = (head.status, &head.headers);
+        let is_refused = status.is_client_error() || status.is_server_error();
+        match read_whole(&mut body, status, headers, self.settings.max_answer_bytes).await {
+            Ok(body) => Ok(http::Response::from_parts(head, body)),
+            // The head alone says that it was refused, and when to come back.
+            Err(_) if is_refused && !answer::is_multipart(headers) => Ok(http::Response::from_parts(head, Vec::new())),
+            Err(failure) => Err(Failure {
+                status: Some(status.as_u16()),
+                // There is an answer, so there was a request.
+                sent: true,
+                retry_after_seconds: retry_after(headers, host.now()),
+                request_id: answer::request_id(headers).map(|id| redact(&id, &[acquired.token.reveal()])),
+                ..failure
+            }),
+        }
     }
 }
 
@@ -323,6 +339,64 @@ mod tests {
             Err(Error::Dataverse(error)) => assert_eq!((error.status, error.attempts), (401, 3)),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_refusal_whose_body_breaks_off_is_a_refusal() {
+        let cut = |status: u16| {
+            let host = FakeHost::new([TOKEN, (status, ["{", "CUT"].as_slice()), FINE]);
+            let connection = connection();
+            block_on(connection.acquire_token(&host)).unwrap();
+            let host = host.with_header("retry-after", "7").with_header("req_id", "the-id");
+            let request = types::Request::new(Method::Post, "contacts");
+            let result = block_on(connection.odata_request(&host, request));
+            (result, host.slept.get())
+        };
+        let (throttled, slept) = cut(429);
+        assert_eq!(throttled.unwrap().attempts, 2);
+        assert!(slept >= std::time::Duration::from_secs(7), "{slept:?}");
+        match cut(503).0 {
+            Err(Error::Unavailable(outage)) => {
+                assert_eq!(outage.cause, OutageCause::ServiceUnavailable);
+                assert_eq!(
+                    (outage.retry_after_seconds, outage.request_id.as_deref()),
+                    (Some(7), Some("the-id"))
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        match cut(404).0 {
+            Err(Error::Dataverse(error)) => {
+                assert_eq!((error.status, error.may_have_taken_effect), (404, false));
+            }
+            other => panic!("{other:?}"),
+        }
+        match cut(200).0 {
+            Err(Error::Unavailable(outage)) => {
+                assert_eq!((outage.cause, outage.status), (OutageCause::CutOff, Some(200)));
+                assert_eq!(
+                    (outage.retry_after_seconds, outage.request_id.as_deref()),
+                    (Some(7), Some("the-id"))
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stale_token_is_replaced_whatever_becomes_of_the_answers_body_and_without_a_budget() {
+        let connection = Connection::new(
+            Settings {
+                retry_budget: std::time::Duration::ZERO,
+                ..contoso()
+            },
+            Rc::default(),
+        );
+        let cut: (u16, &[&str]) = (401, &["{", "CUT"]);
+        let host = FakeHost::new([TOKEN, FINE, cut, NEW_TOKEN, FINE]);
+        assert_eq!(get(&connection, &host).unwrap(), 200);
+        assert_eq!(get(&connection, &host).unwrap(), 200);
+        assert_eq!(authorizations(&host), ["Bearer one", "Bearer one", "Bearer two"]);
     }
 
     #[test]

@@ -166,7 +166,11 @@ pub async fn exchange<B: Body>(
         .map(|bytes| Response::from_parts(head, bytes))
 }
 
-async fn read_whole(
+/// Reads the body of an answer with this status and these headers, up to `max_bytes`.
+///
+/// # Errors
+/// A [`Failure`] when it breaks off, or when it is too large.
+pub async fn read_whole(
     body: &mut impl Body,
     status: StatusCode,
     headers: &HeaderMap,

@@ -25,12 +25,12 @@ impl Budget {
         }
     }
 
-    /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds), and longer with each of the
-    /// `failed` attempts. Says `false` at once, without waiting, where the budget would not last: a wait that is cut short
+    /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds) and a little more, or, where that
+    /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget would not last: a wait that is cut short
     /// would only make the service refuse for longer.
     pub async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
-        let wait = asked.saturating_add(backoff(host, failed));
+        let wait = asked.saturating_add(jitter(host)).max(backoff(host, failed));
         if host.elapsed().saturating_add(wait) > self.end {
             return false;
         }
@@ -43,14 +43,23 @@ impl Budget {
 fn backoff(host: &impl Host, failed: u32) -> Duration {
     let doublings = failed.saturating_sub(1).min(16);
     let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
-    let [byte, ..] = host.random();
     let half = whole.checked_div(2).unwrap_or_default();
-    let part = half.saturating_mul(byte.into()).checked_div(255).unwrap_or_default();
-    half.saturating_add(part)
+    half.saturating_add(random_part(host, half))
 }
 
-/// Whether a failure may be over when the same is sent again. `failed` is how many attempts have failed so far: what is out of
-/// reach is given up after a few, while throttling ends when the service said it would.
+/// So that clients that were told the same wait do not come back together either.
+fn jitter(host: &impl Host) -> Duration {
+    const MOST: Duration = Duration::from_millis(250);
+    random_part(host, MOST)
+}
+
+fn random_part(host: &impl Host, whole: Duration) -> Duration {
+    let [byte, ..] = host.random();
+    whole.saturating_mul(byte.into()).checked_div(255).unwrap_or_default()
+}
+
+/// Whether a failure may be over when the same is sent again. `failed` is how many attempts have failed so far, but for those
+/// that were throttled: what is out of reach is given up after a few, while throttling ends when the service said it would.
 pub fn may_pass(error: &Error, failed: u32) -> bool {
     const ATTEMPTS: u32 = 4;
     match error {
@@ -144,7 +153,8 @@ mod tests {
         let budget = Budget::start(&host, Duration::from_secs(10));
         let begin = host.elapsed();
         assert!(block_on(budget.pause(&host, 1, Some(5))));
-        assert!(host.elapsed() - begin >= Duration::from_secs(5));
+        let waited = (host.elapsed() - begin).as_millis();
+        assert!((5000..=5250).contains(&waited), "{waited}");
         let before = host.elapsed();
         assert!(!block_on(budget.pause(&host, 1, Some(5))));
         assert!(!block_on(budget.pause(&host, 1, Some(u32::MAX))));

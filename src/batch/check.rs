@@ -7,6 +7,7 @@ use super::{Item, MAX_REQUESTS, references};
 use crate::contract::types::{self, BatchItem, BatchRequest, Error};
 use crate::error::Faults;
 use crate::odata::Prepared;
+use crate::odata::url::LINK_ROOT;
 use crate::settings::Settings;
 
 /// A request of a batch, and the name that others refer to it by. In a change set, each has one.
@@ -136,13 +137,19 @@ impl Check<'_> {
                 );
             }
         }
-        if let Some(id) = references::in_path(&request.path) {
-            self.reference(&format!("{place}.path"), id, earlier);
+        let in_path = references::in_path(&request.path).map(str::to_owned);
+        let in_body = references::in_body(request.body.as_deref().unwrap_or_default());
+        let prepared = Prepared::in_batch(self.settings, request, self.client_request_id.to_owned());
+        // An absolute link can end in a reference too, and so can a path that is percent-encoded.
+        let in_path =
+            in_path.or_else(|| reference_below_root(prepared.as_ref().ok().filter(|request| !is_batch(request))?));
+        if let Some(id) = in_path {
+            self.reference(&format!("{place}.path"), &id, earlier);
         }
-        for id in references::in_body(request.body.as_deref().unwrap_or_default()) {
+        for id in in_body {
             self.reference(&format!("{place}.body"), &id, earlier);
         }
-        match Prepared::in_batch(self.settings, request, self.client_request_id.to_owned()) {
+        match prepared {
             Ok(request) => {
                 if is_batch(&request) {
                     self.faults
@@ -173,6 +180,12 @@ impl Check<'_> {
             ),
         }
     }
+}
+
+fn reference_below_root(request: &Prepared) -> Option<String> {
+    let (_version, path) = request.uri().path().strip_prefix(LINK_ROOT)?.split_once('/')?;
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    references::in_path(&path).map(str::to_owned)
 }
 
 fn is_batch(request: &Prepared) -> bool {

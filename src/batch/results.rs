@@ -94,14 +94,8 @@ impl Reading<'_> {
             Error::Dataverse(error) if is_refusal(error.status) => {
                 // Where a batch turns out to be wrong in its midst, what came before may have been carried out.
                 let partly = error.status == StatusCode::BAD_REQUEST.as_u16() && batch.items.len() > 1;
-                let refused = |sent: &Sent| {
-                    BatchResult::Refused(DataverseError {
-                        may_have_taken_effect: partly && sent.writes,
-                        client_request_id: sent.client_request_id.clone(),
-                        ..error.clone()
-                    })
-                };
-                Ok(batch.items.iter().flat_map(Item::all).map(refused).collect())
+                let refused = batch.items.iter().flat_map(Item::all);
+                Ok(refused.map(|sent| refused_with(&error, sent, partly)).collect())
             }
             error => Err(error),
         }
@@ -126,7 +120,8 @@ impl Reading<'_> {
     /// the request that failed (OData Protocol 4.0, 11.7.4).
     fn change_set(&self, set: &[Sent], parts: Vec<Part<'_>>) -> Result<Option<Vec<BatchResult>>, Error> {
         if let Some(failure) = parts.iter().find(|part| is_error(part.response.status())) {
-            let refused = |sent| self.refused(sent, failure.response.clone());
+            let error = answer::read_refusal(failure.response.clone(), self.asked, self.token, self.now);
+            let refused = |sent| refused_with(&error, sent, error.may_have_taken_effect);
             return Ok(Some(set.iter().map(refused).collect()));
         }
         let Some(parts) = in_order(set, parts) else {
@@ -138,7 +133,9 @@ impl Reading<'_> {
 
     fn result(&self, sent: &Sent, part: Part<'_>) -> Result<BatchResult, Error> {
         if is_error(part.response.status()) {
-            return Ok(self.refused(sent, part.response));
+            let asked = self.asked_for(sent);
+            let error = answer::read_refusal(part.response, &asked, self.token, self.now);
+            return Ok(BatchResult::Refused(error));
         }
         let response = part.response.map(<[u8]>::to_vec);
         match answer::read(response, &self.asked_for(sent), self.token, self.now) {
@@ -150,15 +147,6 @@ impl Reading<'_> {
             })),
             Err(error) => Err(error),
         }
-    }
-
-    fn refused(&self, sent: &Sent, response: Response<&[u8]>) -> BatchResult {
-        BatchResult::Refused(answer::read_refusal(
-            response,
-            &self.asked_for(sent),
-            self.token,
-            self.now,
-        ))
     }
 
     fn asked_for<'s>(&'s self, sent: &'s Sent) -> Asked<'s> {
@@ -178,6 +166,15 @@ impl Reading<'_> {
             ..Failure::new(cause, format!("the answer to the batch cannot be used: {detail}"))
         })
     }
+}
+
+/// An error that stands for several requests, as the one of this request.
+fn refused_with(error: &DataverseError, sent: &Sent, may_have_taken_effect: bool) -> BatchResult {
+    BatchResult::Refused(DataverseError {
+        may_have_taken_effect: may_have_taken_effect && sent.writes,
+        client_request_id: sent.client_request_id.clone(),
+        ..error.clone()
+    })
 }
 
 /// The answers in the order of the requests. Within a change set they may come in any other (OData Protocol 4.0, 11.7.4), and

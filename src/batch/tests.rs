@@ -188,6 +188,27 @@ fn every_fault_is_named_with_its_place() {
 }
 
 #[test]
+fn a_reference_is_found_however_it_is_written() {
+    for path in [
+        "%249",
+        "%249/primarycontactid/$ref",
+        "https://contoso.crm.dynamics.com/api/data/v9.2/$9",
+        "https://contoso.crm.dynamics.com/api/data/v9.1/%249?$select=name",
+    ] {
+        let alone = vec![BatchItem::Request(get(path))];
+        assert_eq!(faults(alone), ["items[0].request.path"], "{path}");
+        let set = |id| {
+            vec![BatchItem::ChangeSet(vec![
+                named(id, post("contacts", "{}")),
+                post(path, "{}"),
+            ])]
+        };
+        assert_eq!(faults(set("1")), ["items[0].change-set[1].request.path"], "{path}");
+        assert_eq!(faults(set("9")), [""; 0], "{path}");
+    }
+}
+
+#[test]
 fn only_a_batch_of_one_to_a_thousand_is_sent() {
     let many = |count: usize| vec![BatchItem::ChangeSet(vec![post("contacts", "{}"); count])];
     assert_eq!(faults(Vec::new()), ["items"]);

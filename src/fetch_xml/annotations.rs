@@ -1,6 +1,7 @@
 //! `Prefer: odata.include-annotations`, which a paging cookie has to be asked for with.
 
 use crate::answered::Headers;
+use crate::odata::prefer;
 
 const PREFERENCE: &str = "odata.include-annotations";
 const PAGING: [&str; 2] = [
@@ -16,7 +17,7 @@ pub fn ask_for_paging(headers: &mut Headers) {
     let mut annotations: Vec<String> = Vec::new();
     let mut others: Vec<String> = Vec::new();
     for (_, value) in headers.iter().filter(|(name, _)| is_prefer(name)) {
-        for preference in preferences(value) {
+        for preference in prefer::split(value) {
             match preference.split_once('=') {
                 Some((name, list)) if name.trim().eq_ignore_ascii_case(PREFERENCE) => {
                     let list = list.trim().trim_matches('"').split(',').map(str::trim);
@@ -36,16 +37,6 @@ pub fn ask_for_paging(headers: &mut Headers) {
     others.push(format!("{PREFERENCE}=\"{}\"", annotations.join(",")));
     headers.retain(|(name, _)| !is_prefer(name));
     headers.push(("Prefer".to_owned(), others.join(", ")));
-}
-
-/// The preferences of a header's value: a comma within quotes parts none (RFC 7240, 2).
-fn preferences(value: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let parts = value.split(move |c| {
-        quoted ^= c == '"';
-        c == ',' && !quoted
-    });
-    parts.map(str::trim).filter(|preference| !preference.is_empty())
 }
 
 #[cfg(test)]

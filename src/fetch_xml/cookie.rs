@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::xml::Root;
+use crate::odata::url::MAX_URL_IN_BATCH;
 
 /// What an answer says of the page after it.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,9 +48,15 @@ impl Paging {
     }
 }
 
+/// Of the annotation, in bytes. Encoded twice, it is several times as long as the cookie, which a URL has to hold.
+const MAX_ANNOTATION: usize = 4 * MAX_URL_IN_BATCH;
+
 /// The annotation is an element, whose attribute `pagingcookie` holds the cookie, URL-encoded twice.
 fn decode(annotation: &str) -> Result<String, String> {
     let unusable = || "the paging cookie is none that Dataverse gives".to_owned();
+    if annotation.len() > MAX_ANNOTATION {
+        return Err("the paging cookie is longer than any URL".to_owned());
+    }
     let element = Root::parse(annotation).map_err(|_| unusable())?;
     let encoded = element.attribute("pagingcookie").ok_or_else(unusable)?;
     let cookie = url_decode(&encoded)
@@ -125,5 +132,8 @@ mod tests {
             assert!(with_cookie(cookie).is_err(), "{cookie}");
         }
         assert_eq!(with_cookie("").unwrap().cookie, None, "none at all");
+        let long = "x".repeat(MAX_ANNOTATION);
+        let reason = with_cookie(&format!("<cookie pagingcookie='{long}'/>")).unwrap_err();
+        assert!(reason.contains("longer"), "{reason}");
     }
 }

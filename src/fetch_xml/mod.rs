@@ -6,6 +6,7 @@ mod xml;
 
 use crate::contract::types::{Error, FetchQuery};
 use crate::error::Faults;
+use crate::odata::options::MAX_PAGE;
 use crate::odata::url::{ROOT, encode_value};
 use crate::origin::Origin;
 use cookie::Paging;
@@ -101,8 +102,8 @@ fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option
     }
     if let Some(size) = page_size {
         let count = size.to_string();
-        if size == 0 {
-            faults.add("page-size", "is 0: expected 1 to 5000");
+        if !(1..=MAX_PAGE).contains(&size) {
+            faults.add("page-size", format!("is {size}, and pages have 1 to {MAX_PAGE} rows"));
         } else if fetch.attribute("count").is_some_and(|own| own != count) {
             faults.add("page-size", "is set, but the query has a count of its own");
         }
@@ -212,7 +213,12 @@ mod tests {
         let sized = FetchXml::parse(&query("<fetch/>", Some(50))).unwrap();
         assert_eq!(sent(&sized), "<fetch count=\"50\" page=\"1\"/>");
         assert!(FetchXml::parse(&query("<fetch count='50'/>", Some(50))).is_ok());
-        for (fetch, size) in [("<fetch count='5'/>", 50), ("<fetch top='5'/>", 50), ("<fetch/>", 0)] {
+        for (fetch, size) in [
+            ("<fetch count='5'/>", 50),
+            ("<fetch top='5'/>", 50),
+            ("<fetch/>", 0),
+            ("<fetch/>", 5001),
+        ] {
             assert_eq!(faults(&query(fetch, Some(size)))[0].0, "page-size", "{fetch}");
         }
     }

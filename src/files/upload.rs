@@ -54,6 +54,14 @@ impl Upload {
             faults.add("name", reason);
         }
         let link = faults.keep("path", link(&connection, &request.path, &request.name));
+        if let Some(link) = link.as_ref().filter(|link| link.len() > url::MAX_URL) {
+            let length = link.len();
+            let longest = url::MAX_URL;
+            faults.add(
+                "name",
+                format!("is too long: the URL has {length} characters with it, and Dataverse takes {longest}"),
+            );
+        }
         let Some(link) = link.filter(|_| faults.is_empty()) else {
             return Err(faults.into_request_error());
         };
@@ -218,9 +226,19 @@ impl Session {
             .map_err(|reason| format!("has a URL that {reason}"))?;
         let fits = check_name(&session.name).is_ok()
             && (1..=LARGEST_CHUNK).contains(&session.chunk)
-            && (session.sent < session.size || session.size == 0)
+            && (session.sent < session.size || (session.size == 0 && session.sent == 0))
             && session.sent.is_multiple_of(u64::from(session.chunk));
-        if fits { Ok(session) } else { Err(none.to_owned()) }
+        if !fits {
+            return Err(none.to_owned());
+        }
+        let longest = connection.max_request_bytes();
+        if session.chunk > longest {
+            let chunk = session.chunk;
+            return Err(format!(
+                "has chunks of {chunk} bytes, more than the {longest} that the settings allow for a request"
+            ));
+        }
+        Ok(session)
     }
 
     /// Its words, of which only the name, the last one, may hold spaces.

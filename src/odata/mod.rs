@@ -5,7 +5,7 @@ pub mod advice;
 pub mod answer;
 pub mod headers;
 pub mod options;
-mod prefer;
+pub mod prefer;
 #[cfg(test)]
 mod properties;
 mod refusal;
@@ -125,9 +125,13 @@ impl Prepared {
         match self.method {
             Method::PUT | Method::DELETE => true,
             Method::PATCH => {
-                let creates_only = |value| value == "*";
-                self.headers.contains_key(header::IF_MATCH)
-                    || self.headers.get(header::IF_NONE_MATCH).is_some_and(creates_only)
+                // What is no condition may be passed over by the service.
+                let only = |name| {
+                    let mut values = self.headers.get_all(name).iter();
+                    values.next().filter(|_| values.next().is_none())?.to_str().ok()
+                };
+                only(header::IF_MATCH).is_some_and(|value| value == "*" || options::is_etag(value))
+                    || only(header::IF_NONE_MATCH) == Some("*")
             }
             _ => !self.writes,
         }

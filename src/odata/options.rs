@@ -9,7 +9,7 @@ use crate::error::Faults;
 use crate::host::is_guid;
 
 /// The most rows that Dataverse puts on a page.
-const MAX_PAGE: u32 = 5_000;
+pub const MAX_PAGE: u32 = 5_000;
 
 /// Adds what the options stand for to the headers of a request. What is wrong with them, or contradicts a header that is there,
 /// is added to `faults`.
@@ -183,7 +183,7 @@ impl Applied<'_> {
 }
 
 /// A strong or weak entity tag (RFC 9110, 8.8.3), one only.
-fn is_etag(text: &str) -> bool {
+pub fn is_etag(text: &str) -> bool {
     let opaque = text.strip_prefix("W/").unwrap_or(text);
     let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|inner| !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))

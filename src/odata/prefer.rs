@@ -44,20 +44,19 @@ fn set(headers: &mut HeaderMap, preferences: &[String]) {
     }
 }
 
-/// Split at commas outside quotes: a list of annotations has commas of its own.
 fn listed(headers: &HeaderMap) -> Vec<String> {
-    let mut quoted = false;
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| {
-            value.split(move |c| {
-                quoted ^= c == '"';
-                c == ',' && !quoted
-            })
-        })
-        .map(|preference| preference.trim().to_owned())
-        .filter(|preference| !preference.is_empty())
-        .collect()
+    values.flat_map(split).map(str::to_owned).collect()
+}
+
+/// The preferences of a header's value: a comma within quotes parts none, as in a list of annotations.
+pub fn split(value: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let parts = value.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    });
+    parts.map(str::trim).filter(|preference| !preference.is_empty())
 }
 
 fn bare(value: &str) -> &str {

@@ -21,6 +21,12 @@ pub struct Refusal {
     pub trace_text: Option<String>,
 }
 
+/// Of a body, in bytes. As a tree it takes far more memory than its text, and no explanation is as long.
+const MAX_PARSED: usize = 1 << 20;
+
+/// Of a text that is handed over, in bytes: a batch repeats it for each of its requests.
+const MAX_TEXT: usize = 16 << 10;
+
 impl Refusal {
     /// Reads a body. `token` is the one that the request carried, which no text may repeat.
     pub fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
@@ -38,9 +44,12 @@ impl Refusal {
     /// Dataverse's own shape (Microsoft's page "Compose HTTP requests and handle errors"), or the flat one of the layers before
     /// it.
     fn json(body: &[u8], token: &str) -> Option<Self> {
+        if body.len() > MAX_PARSED {
+            return None;
+        }
         let body: Value = serde_json::from_slice(body).ok()?;
         let text = |value: Option<&Value>| match value? {
-            Value::String(text) => Some(redact(text, &[token])),
+            Value::String(text) => Some(shortened(redact(text, &[token]))),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
@@ -99,6 +108,14 @@ impl Refusal {
     }
 }
 
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+    }
+    text
+}
+
 /// The flat shape has the signed number that .NET shows, and programs should have one notation to look for.
 fn in_hexadecimal(code: String) -> String {
     match code.parse::<i32>() {
@@ -144,6 +161,21 @@ mod tests {
                 assert_eq!(refusal.message, "m");
             }
         }
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_long_bodies_are_not_taken_apart() {
+        let long = |length: usize| {
+            let text = format!("{}the.token{}", "é".repeat(8190), "x".repeat(length));
+            read(&format!(r#"{{"error":{{"code":"0x1","message":"{text}"}}}}"#))
+        };
+        let cut = long(100_000);
+        assert_eq!(cut.code, "0x1");
+        assert_eq!(cut.message, format!("{}***x", "é".repeat(8190)));
+        let whole = long(MAX_PARSED);
+        assert_eq!(whole.code, "");
+        assert!(whole.message.starts_with("the answer is not"), "{}", whole.message);
+        assert!(whole.message.len() < 2000);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::origin::Origin;
 pub const ROOT: &str = "/api/data/v9.2/";
 
 /// Absolute links may name another version of the Web API, and nothing outside it.
-const LINK_ROOT: &str = "/api/data/";
+pub const LINK_ROOT: &str = "/api/data/";
 
 /// Dataverse's limit for a URL, in characters (Microsoft's page "Compose HTTP requests and handle errors", "Maximum URL length").
 pub const MAX_URL: usize = 32_768;

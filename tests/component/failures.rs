@@ -61,6 +61,36 @@ fn a_body_cut_behind_the_hosts_back_is_an_error() {
 }
 
 #[test]
+fn a_refusal_is_one_without_its_body_too() {
+    let cut = |status: u16| {
+        let client = contoso(move || {
+            let mut answer = json_answer(status, "{\"error\":");
+            let headers = answer.headers_mut();
+            headers.insert("content-length", 100.into());
+            headers.insert("retry-after", 3600.into());
+            headers.insert("req_id", "the-id".parse().unwrap());
+            Reply::Answer(answer)
+        });
+        client.0
+    };
+    match cut(429).post("contacts", "{}").unwrap_err() {
+        embedded_host::types::Error::Throttled(error) => {
+            assert_eq!(error.retry_after_seconds, Some(3600));
+            assert_eq!(error.request_id.as_deref(), Some("the-id"));
+            assert!(!error.may_have_taken_effect);
+        }
+        other => panic!("{other:?}"),
+    }
+    let refused = dataverse_error(cut(403).post("contacts", "{}").unwrap_err());
+    assert_eq!((refused.status, refused.may_have_taken_effect), (403, false));
+    let down = outage(cut(503).get("contacts").unwrap_err());
+    assert_eq!(
+        (down.cause, down.status, down.retry_after_seconds),
+        (OutageCause::ServiceUnavailable, Some(503), Some(3600))
+    );
+}
+
+#[test]
 fn a_connection_closed_without_an_answer_is_an_error() {
     let server = Server::start(|request, stream| {
         read_body(request, stream);

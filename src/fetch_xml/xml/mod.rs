@@ -97,6 +97,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn attributes_are_few() {
+        let with = |count: usize| {
+            let attributes: String = (0..count).map(|n| format!(" a{n}=''")).collect();
+            Root::parse(&format!("<a{attributes}/>"))
+        };
+        assert!(with(100).is_ok());
+        assert!(with(101).unwrap_err().contains("more than 100 attributes"));
+    }
+
+    #[test]
     fn a_root_element_is_kept_as_it_is() {
         for text in [
             "<a/>",

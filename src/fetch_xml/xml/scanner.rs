@@ -11,6 +11,9 @@ pub struct Tag<'a> {
     pub is_empty: bool,
 }
 
+/// Of one element. FetchXML's have a dozen; each is compared with all others.
+const MAX_ATTRIBUTES: usize = 100;
+
 /// Reads a document from its beginning to its end.
 pub struct Scanner<'a> {
     /// What has not been read.
@@ -103,6 +106,9 @@ impl<'a> Scanner<'a> {
             let attribute = self.attribute()?;
             if attributes.iter().any(|other| other.name == attribute.name) {
                 return Err(format!("has the attribute {} twice", attribute.name));
+            }
+            if attributes.len() >= MAX_ATTRIBUTES {
+                return Err(format!("has more than {MAX_ATTRIBUTES} attributes in an element"));
             }
             attributes.push(attribute);
         }

@@ -186,6 +186,7 @@ fn a_state_leads_nowhere_but_to_this_environment() {
         state(LOCATION, 20, 10, 15),
         state(LOCATION, 20, 10, 20),
         state(LOCATION, 20, 10, 30),
+        state(LOCATION, 0, 5, 5),
         state(LOCATION, 20, 10, 10).replace(" a b", " "),
         state(LOCATION, 20, 10, 10).replace("upload-1", "upload-2"),
         state(LOCATION, 20, 10, 10) + "\n",
