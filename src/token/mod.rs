@@ -30,6 +30,8 @@ const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
 /// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
 /// them there wants to see it soon.
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
+/// After so many new tokens that the environment did not accept, another is not asked for so soon.
+const FRUITLESS: u32 = 3;
 /// While there is a token that still serves, a call does not wait longer than this for any one step of getting its successor.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -98,7 +100,9 @@ struct Slot {
     token: RefCell<Option<Rc<Token>>>,
     /// Until when, by the clock that is never set, a failed early renewal is not tried again.
     no_renewal_before: Cell<Duration>,
-    /// Until when no other token is asked for, since a new one was not accepted.
+    /// How many new tokens the environment did not accept, one after the other.
+    refused_in_a_row: Cell<u32>,
+    /// Until when no other token is asked for, since it accepted none of those.
     no_other_before: Cell<Duration>,
     /// What was refused, and until when that is believed.
     refusal: RefCell<Option<(Error, Duration)>>,
@@ -130,13 +134,20 @@ impl Tokens {
     }
 
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again. It is kept then, so that a loop over wrong settings
-    /// does not ask Entra ID for another each time.
+    /// better: one that was new and lacked no claim would be refused again. After a few of those the last is kept for a while, so
+    /// that a loop over wrong settings does not ask Entra ID for another each time.
     pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let slot = &refused.slot;
         let claims = challenge::demanded_claims(headers);
         if claims.is_none() {
-            if !refused.was_kept && slot.holds(&refused.token) {
+            let is_new = !refused.was_kept && slot.holds(&refused.token);
+            let in_a_row = if is_new {
+                slot.refused_in_a_row.get().saturating_add(1)
+            } else {
+                0
+            };
+            slot.refused_in_a_row.set(in_a_row);
+            if in_a_row >= FRUITLESS {
                 slot.no_other_before.set(host.elapsed().saturating_add(AFTER_REFUSAL));
             }
             if host.elapsed() < slot.no_other_before.get() {
@@ -145,8 +156,9 @@ impl Tokens {
         }
         // Not one that has taken its place since.
         slot.token.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &refused.token));
+        let may_do_better = slot.refused_in_a_row.get() == 0 || claims.is_some();
         *slot.claims.borrow_mut() = claims;
-        true
+        may_do_better
     }
 
     /// A new token, as there is none.

@@ -113,18 +113,22 @@ fn a_refused_token_is_asked_for_again() {
 }
 
 #[test]
-fn a_new_token_that_is_refused_is_not_replaced_at_once() {
-    let host = FakeHost::new([ONE, TWO]);
+fn new_tokens_that_are_refused_one_after_the_other_are_not_replaced_for_a_while() {
+    let host = FakeHost::new([ONE, TWO, ONE, TWO]);
     let tokens = Tokens::default();
-    let new = block_on(acquire(&tokens, &host)).unwrap();
-    assert!(!tokens.refuse(&host, &new, &HeaderMap::new()));
+    let nothing = HeaderMap::new();
+    for _ in 0..3 {
+        let new = block_on(acquire(&tokens, &host)).unwrap();
+        assert!(!new.was_kept);
+        assert!(!tokens.refuse(&host, &new, &nothing));
+    }
     host.slept.set(Duration::from_secs(29));
     let kept = block_on(acquire(&tokens, &host)).unwrap();
-    assert!(!tokens.refuse(&host, &kept, &HeaderMap::new()));
-    assert_eq!(host.sent.borrow().len(), 1);
+    assert!(!tokens.refuse(&host, &kept, &nothing));
+    assert_eq!(host.sent.borrow().len(), 3);
     host.slept.set(Duration::from_secs(30));
     let kept = block_on(acquire(&tokens, &host)).unwrap();
-    assert!(tokens.refuse(&host, &kept, &HeaderMap::new()));
+    assert!(tokens.refuse(&host, &kept, &nothing));
     assert_eq!(token(&tokens, &host), "two");
 }
 
