@@ -242,3 +242,50 @@ fn only_a_get_has_pages() {
     assert_eq!(request_faults(client.next(pages).unwrap_err())[0].0, "path");
     assert!(requests.lock().unwrap().is_empty());
 }
+
+#[test]
+fn changes_are_read_from_where_the_last_page_left_off() {
+    let tenant = Tenant::start();
+    let mut client = tenant.client();
+    let tracked = with_header(
+        request(Method::Get, "contacts?$select=lastname"),
+        "Prefer",
+        "odata.track-changes,odata.maxpagesize=5",
+    );
+    let pages = client.pages(&tracked);
+    while client.next(pages).unwrap().is_some() {}
+    let link = client.instance.delta_link(pages).unwrap().unwrap();
+    client.post("contacts", r#"{"lastname":"since then"}"#).unwrap();
+
+    let changes = client.pages(&with_header(
+        request(Method::Get, &link),
+        "Prefer",
+        "odata.maxpagesize=5",
+    ));
+    assert_eq!(names(&client.next(changes).unwrap().unwrap()), ["since then"]);
+    assert!(client.next(changes).unwrap().is_none());
+    assert!(client.instance.delta_link(changes).unwrap().is_some());
+}
+
+#[test]
+fn memory_does_not_grow_with_the_pages() {
+    const PAGES: usize = 200;
+    const PAGE: usize = 1 << 20;
+    const MEMORY: usize = 16 << 20;
+    let at = AtomicUsize::new(0);
+    let (mut client, _) = contoso(move || {
+        let next = at.fetch_add(1, Ordering::SeqCst) + 1;
+        let link = format!(r#","@odata.nextLink":"{ROOT}/contacts?$skiptoken={next}""#);
+        let row = "x".repeat(PAGE);
+        let link = if next < PAGES { link.as_str() } else { "" };
+        Reply::Answer(json_answer(200, &format!(r#"{{"value":["{row}"]{link}}}"#)))
+    });
+    let pages = client.pages(&request(Method::Get, "contacts"));
+    let mut count = 0;
+    while client.next(pages).unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, PAGES);
+    let memory = client.instance.peak_memory();
+    assert!(memory <= MEMORY, "{memory} bytes");
+}

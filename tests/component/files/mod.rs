@@ -150,7 +150,8 @@ fn what_is_no_file_is_refused_before_anything_is_sent() {
         };
         assert_eq!(fields(client.upload(&request).err().unwrap()), ["path"], "{path}");
     }
-    for name in ["", " ", "a\nb", "a\0"] {
+    let long = "x".repeat(40_000);
+    for name in ["", " ", "a\nb", "a\0", &long] {
         let request = UploadRequest {
             name: name.to_owned(),
             ..file(1)

@@ -253,6 +253,10 @@ fn chunks_are_as_large_as_dataverse_asks_within_reason() {
     });
     let upload = client.upload(&file(5000)).unwrap();
     assert_eq!(client.instance.chunk_size(upload).unwrap(), 1000);
+    let state = client.instance.upload_state(upload).unwrap();
+    assert!(client.resume(&state).is_ok());
+    let larger = client.resume(&state.replace(" 1000 ", " 1001 ")).err().unwrap();
+    assert_eq!(fields(larger), ["state"]);
 }
 
 #[test]

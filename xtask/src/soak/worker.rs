@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use embedded_host::types::{Condition, Error, Method, Options, Request, RequestOptions, Response, Settings};
+use embedded_host::types::{
+    Batch, BatchItem, BatchRequest, BatchResult, Condition, Error, Method, Options, Request, RequestOptions, Response,
+    Settings,
+};
 use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, NO_REQUEST_OPTIONS, Network, secret};
 use sandbox::{Demo, Sandbox};
 use serde_json::Value;
 
 use super::chaos::{Chaos, Random};
 use super::ledger::{Entry, Told};
+
+const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 
 /// How often a read is asked for that must be answered.
 const PATIENCE: usize = 100;
@@ -89,7 +94,7 @@ impl Worker {
     fn step(&mut self) -> Result<()> {
         let ids: Vec<_> = self.rows.keys().cloned().collect();
         let id = self.random.pick(&ids).cloned();
-        match (self.random.below(20), id) {
+        match (self.random.below(22), id) {
             (0..=6, Some(id)) => self.read(&id),
             (7..=8, Some(id)) => self.change(Change::Upsert, &id),
             (9..=10, Some(id)) => self.change(Change::Update, &id),
@@ -99,6 +104,7 @@ impl Worker {
                 let id = guid(&mut self.random);
                 self.change(Change::Create, &id)
             }
+            (20..=21, _) => self.batch(),
             _ => self.post(),
         }
     }
@@ -131,6 +137,69 @@ impl Worker {
             _ => None,
         };
         self.rows.extend(id.map(|id| (id, value)));
+        Ok(())
+    }
+
+    /// Two new rows, both or none, and a read.
+    fn batch(&mut self) -> Result<()> {
+        let mut creates = Vec::new();
+        let mut set = Vec::new();
+        for _ in 0..2 {
+            let (id, value) = (self.call_id(), self.value());
+            self.calls += 1;
+            let mut request = with_body(Method::Post, "contacts", &self.body(&value));
+            request.headers.push((CLIENT_REQUEST_ID.to_owned(), id.clone()));
+            set.push(part(request));
+            creates.push((id, value));
+        }
+        let mut read = get(&format!(
+            "contacts?$select=firstname&$filter=lastname eq '{}'",
+            self.name
+        ));
+        read.headers.push((CLIENT_REQUEST_ID.to_owned(), self.call_id()));
+        self.calls += 1;
+        let batch = Batch {
+            items: vec![BatchItem::ChangeSet(set), BatchItem::Request(part(read))],
+            continue_on_error: true,
+        };
+        let answer = self.instance.odata_batch(Some(self.connection), &batch)?;
+        let (results, attempts) = match answer {
+            Ok(results) => {
+                let [first, second, read] = results.as_slice() else {
+                    bail!("{} results for a batch of 3", results.len());
+                };
+                match read {
+                    BatchResult::Done(_) => self.reads.0 += 1,
+                    _ => self.reads.1 += 1,
+                }
+                (vec![told_in_batch(first), told_in_batch(second)], 1)
+            }
+            Err(error) => (vec![(told(&error)?, None); 2], attempts(&error)),
+        };
+        ensure!(
+            results[0].0 == results[1].0,
+            "half a change set: {:?} and {:?}",
+            results[0].0,
+            results[1].0
+        );
+        let mut found = 0;
+        for ((id, value), (told, row)) in creates.into_iter().zip(results) {
+            self.ledger.push(Entry {
+                id,
+                what: "POST in a change set",
+                may_repeat: false,
+                told,
+                attempts,
+            });
+            let row = match told {
+                Told::Done => Some(row.context("a new row without an id")?),
+                Told::Uncertain => self.find(&value)?,
+                Told::NotDone => None,
+            };
+            found += usize::from(row.is_some());
+            self.rows.extend(row.map(|row| (row, value)));
+        }
+        ensure!(found != 1, "half a change set was carried out");
         Ok(())
     }
 
@@ -174,9 +243,9 @@ impl Worker {
 
     /// Sends a write, and notes what it was told.
     fn write(&mut self, what: &'static str, request: &Request, may_repeat: bool) -> Result<(Told, Option<Response>)> {
-        let id = format!("{}-{}", self.name, self.calls);
+        let id = self.call_id();
         let mut request = request.clone();
-        request.headers.push(("x-ms-client-request-id".to_owned(), id.clone()));
+        request.headers.push((CLIENT_REQUEST_ID.to_owned(), id.clone()));
         let answer = self.send(&request)?;
         let (told, attempts) = match &answer {
             Ok(answer) => (Told::Done, answer.attempts),
@@ -253,9 +322,14 @@ impl Worker {
         self.instance.odata_request(Some(self.connection), request)
     }
 
+    /// The id of the next call.
+    fn call_id(&self) -> String {
+        format!("{}-{}", self.name, self.calls)
+    }
+
     /// A first name that no other write has.
     fn value(&self) -> String {
-        format!("{}-{}", self.name, self.calls)
+        self.call_id()
     }
 
     fn body(&self, value: &str) -> String {
@@ -277,6 +351,15 @@ fn told(error: &Error) -> Result<Told> {
     Ok(if may { Told::Uncertain } else { Told::NotDone })
 }
 
+/// What the result of a write in a batch tells, and the id of its row.
+fn told_in_batch(result: &BatchResult) -> (Told, Option<String>) {
+    match result {
+        BatchResult::Done(answer) => (Told::Done, answer.entity_id.clone()),
+        BatchResult::Refused(error) if error.may_have_taken_effect => (Told::Uncertain, None),
+        BatchResult::Refused(_) | BatchResult::NotRun => (Told::NotDone, None),
+    }
+}
+
 fn attempts(error: &Error) -> u32 {
     match error {
         Error::Unavailable(outage) => outage.attempts,
@@ -296,6 +379,13 @@ fn first_name(row: &Response) -> Result<String> {
 
 fn row(id: &str) -> String {
     format!("contacts({id})?$select=firstname")
+}
+
+fn part(request: Request) -> BatchRequest {
+    BatchRequest {
+        request,
+        content_id: None,
+    }
 }
 
 fn empty(method: Method, path: &str) -> Request {
