@@ -15,10 +15,10 @@ pub fn settings(input: &[u8]) {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // An address may be quoted, even where somebody has written a secret there.
+    // An address may be quoted, in lower case, even where somebody has written a secret there.
     let is_told = variables
         .iter()
-        .any(|(name, value)| !is_secret(name) && value.contains(SECRET));
+        .any(|(name, value)| !is_secret(name) && value.to_ascii_lowercase().contains(SECRET));
     let gateway = Gateway::from_variables(variables.clone()).err();
     match Settings::from_variables(variables) {
         Ok(settings) => {
