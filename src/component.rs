@@ -177,8 +177,9 @@ impl incoming_handler::Guest for Component {
 
 thread_local! {
     static TOKENS: Rc<Tokens> = Rc::default();
-    /// The connection that the environment variables describe. They do not change while an instance lives.
-    static FROM_ENVIRONMENT: OnceCell<Rc<Connection>> = const { OnceCell::new() };
+    /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
+    /// work to find out. They do not change while an instance lives.
+    static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
     static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
 }
 
@@ -192,12 +193,11 @@ fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Er
 
 fn from_environment() -> Result<Rc<Connection>, Error> {
     FROM_ENVIRONMENT.with(|cell| {
-        if let Some(connection) = cell.get() {
-            return Ok(Rc::clone(connection));
-        }
-        let settings = Settings::from_variables(environment::get_environment())?;
-        let connection = Connection::new(settings, instance_tokens());
-        Ok(Rc::clone(cell.get_or_init(|| Rc::new(connection))))
+        let read = || {
+            let settings = Settings::from_variables(environment::get_environment())?;
+            Ok(Rc::new(Connection::new(settings, instance_tokens())))
+        };
+        cell.get_or_init(read).clone()
     })
 }
 
