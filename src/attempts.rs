@@ -1,4 +1,4 @@
-//! The attempts of one call at Dataverse: whether another may follow, and what all of them come to.
+//! The attempts of one request: whether another may follow, and what all of them come to.
 
 use crate::contract::types::{Error, Service};
 use crate::host::Host;
@@ -8,7 +8,7 @@ use crate::retry::{Budget, may_pass, retry_after_of};
 const UNSURE: &str = "an earlier attempt of this call may have been carried out, and this answer may tell of its effect: read \
                       the row before sending it again";
 
-/// The attempts of one call.
+/// The attempts of one request.
 #[derive(Default)]
 pub struct Attempts {
     made: u32,

@@ -118,25 +118,37 @@ pub fn date(seconds: u64) -> String {
 
 /// A text of a service without the secrets that the request carried, should it repeat them.
 pub fn redact(text: &str, secrets: &[&str]) -> String {
-    secrets
-        .iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    told(secrets).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 /// The same for the headers of an answer, of which some go into errors.
 pub fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
     for value in headers.values_mut() {
         let text = String::from_utf8_lossy(value.as_bytes());
-        if secrets.iter().any(|secret| text.contains(secret)) {
+        if told(secrets).any(|secret| text.contains(secret)) {
             *value = HeaderValue::from_static("***");
         }
     }
+}
+
+/// An empty one was not told to anybody, and is in every text.
+fn told<'a>(secrets: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    secrets.iter().copied().filter(|secret| !secret.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::types::OutageCause;
+
+    #[test]
+    fn what_was_not_told_is_not_taken_out() {
+        assert_eq!(redact("a b", &["", "b"]), "a ***");
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("60"));
+        redact_headers(&mut headers, &[""]);
+        assert_eq!(headers["retry-after"], "60");
+    }
 
     #[test]
     fn faults_are_collected() {

@@ -29,6 +29,7 @@ pub mod fetch_xml;
 pub mod files;
 pub mod gateway;
 pub mod host;
+pub mod log;
 pub mod odata;
 pub mod origin;
 pub mod pages;

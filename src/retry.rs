@@ -26,8 +26,8 @@ impl Budget {
     }
 
     /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds) and a little more, or, where that
-    /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget would not last: a wait that is cut short
-    /// would only make the service refuse for longer.
+    /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget
+    /// would not last: a wait that is cut short would only make the service refuse for longer.
     pub async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
         let wait = asked.saturating_add(jitter(host)).max(backoff(host, failed));

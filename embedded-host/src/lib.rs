@@ -18,7 +18,8 @@ use anyhow::Result;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store};
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::cli::StdoutStream;
+use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -131,13 +132,33 @@ impl Component {
     /// When it cannot be instantiated.
     pub fn instance_with_clock(&self, variables: &[(&str, &str)], network: Network, clock: Clock) -> Result<Instance> {
         let output = MemoryOutputPipe::new(MAX_OUTPUT);
+        self.start(variables, network, clock, output.clone(), output)
+    }
+
+    /// Starts an instance that nobody listens to: what it prints cannot be written.
+    ///
+    /// # Errors
+    /// When it cannot be instantiated.
+    pub fn instance_without_output(&self, variables: &[(&str, &str)], network: Network) -> Result<Instance> {
+        let output = MemoryOutputPipe::new(MAX_OUTPUT);
+        self.start(variables, network, Clock::default(), output, ClosedOutputStream)
+    }
+
+    fn start(
+        &self,
+        variables: &[(&str, &str)],
+        network: Network,
+        clock: Clock,
+        output: MemoryOutputPipe,
+        written: impl StdoutStream + Clone + 'static,
+    ) -> Result<Instance> {
         let state = State {
             wasi: WasiCtx::builder()
                 .envs(variables)
                 .wall_clock(clock.clone())
                 .monotonic_clock(clock)
-                .stdout(output.clone())
-                .stderr(output.clone())
+                .stdout(written.clone())
+                .stderr(written)
                 .build(),
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),

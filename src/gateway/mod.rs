@@ -21,6 +21,7 @@ use crate::connection::Connection;
 use crate::contract::types::Error;
 use crate::credential::ends_soon;
 use crate::host::{Body, Host, new_guid};
+use crate::log;
 use access::Keys;
 use allow::AllowList;
 use reply::Refusal;
@@ -97,7 +98,7 @@ async fn route<H: Host, B: Body>(
         return only_reads(request.method()).map(|()| reply::text(StatusCode::OK, "alive"));
     }
     let gateway = gateway().map_err(|reason| {
-        eprintln!("dynamics365: {reason}");
+        log::note(format_args!("{reason}"));
         Refusal::unavailable("the gateway is not set up; its operator finds out why in its log")
     })?;
     let admitted = gateway.keys.admit(host, request.headers());

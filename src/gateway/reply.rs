@@ -7,6 +7,7 @@ use super::rewrite::Rewritten;
 use crate::contract::types::{Error, Identity, OutageCause, Service, UsedCredential};
 use crate::credential::{days_left, kind_name};
 use crate::host::{Body, Failure, Host};
+use crate::log;
 
 /// An answer to a caller.
 pub type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
@@ -200,7 +201,7 @@ impl Refusal {
         match error {
             Error::InvalidSettings(faults) => {
                 for fault in faults {
-                    eprintln!("dynamics365: {} {}", fault.field, fault.reason);
+                    log::note(format_args!("{} {}", fault.field, fault.reason));
                 }
                 Self::unavailable("the gateway is not set up; its operator finds out why in its log")
             }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::host::Host;
+use crate::log;
 
 /// A smaller difference is not what an assertion was refused for.
 const NOTICED: u64 = 30;
@@ -38,11 +39,11 @@ impl Clock {
         }
         self.told.set(Some((date, host.elapsed())));
         let direction = if date > host.now() { "behind" } else { "ahead of" };
-        eprintln!(
-            "dynamics365: the host's clock is {} s {direction} Entra ID's; assertions are made by Entra ID's time. Set the host's \
+        log::note(format_args!(
+            "the host's clock is {} s {direction} Entra ID's; assertions are made by Entra ID's time. Set the host's \
              clock",
             date.abs_diff(host.now())
-        );
+        ));
         true
     }
 }

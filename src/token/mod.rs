@@ -7,31 +7,27 @@ mod clock;
 mod endpoint;
 mod renewal;
 mod rotation;
+mod slot;
 pub mod tenant;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use async_lock::Mutex;
 use http::HeaderMap;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::contract::types::{Error, UsedCredential};
 use crate::host::{Host, Timeouts};
-use crate::retry::{Budget, retry_after_of};
+use crate::log;
+use crate::retry::Budget;
 use crate::settings::Settings;
 use endpoint::Granted;
 use rotation::{Rotation, Wanted};
+use slot::{Identity, Slot, left_alone_for};
 
 /// An early renewal that failed is not tried again for so long.
 const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
-/// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
-/// them there wants to see it soon.
-const AFTER_REFUSAL: Duration = Duration::from_secs(30);
-/// After so many new tokens that the environment did not accept, another is not asked for so soon.
-const FRUITLESS: u32 = 3;
 /// While there is a token that still serves, a call does not wait longer than this for any one step of getting its successor.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -82,36 +78,6 @@ pub struct Tokens {
     rotation: Rotation,
 }
 
-#[derive(PartialEq, Eq)]
-struct Identity {
-    /// Errors and tokens name credentials as their settings do.
-    names: &'static str,
-    token_url: String,
-    client_id: String,
-    scope: String,
-    credentials: Vec<[u8; 32]>,
-}
-
-/// What is kept of one identity.
-#[derive(Default)]
-struct Slot {
-    /// Held while Entra ID is asked, so that it is not asked twice at once.
-    turn: Mutex<()>,
-    token: RefCell<Option<Rc<Token>>>,
-    /// Until when, by the clock that is never set, a failed early renewal is not tried again.
-    no_renewal_before: Cell<Duration>,
-    /// How many new tokens the environment did not accept, one after the other.
-    refused_in_a_row: Cell<u32>,
-    /// Until when no other token is asked for, since it accepted none of those.
-    no_other_before: Cell<Duration>,
-    /// What was refused, and until when that is believed.
-    refusal: RefCell<Option<(Error, Duration)>>,
-    /// Claims that the environment demands of the next token.
-    claims: RefCell<Option<Value>>,
-    /// The place of the credential that worked last.
-    accepted: Cell<usize>,
-}
-
 impl Tokens {
     /// A token that is kept and fresh, or a new one; or one that is kept and still lives, when there is no new one.
     ///
@@ -134,29 +100,18 @@ impl Tokens {
     }
 
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again. After a few of those the last is kept for a while, so
-    /// that a loop over wrong settings does not ask Entra ID for another each time.
+    /// better: one that was new and lacked no claim would be refused again. After a few new ones in a row the last is kept for a
+    /// while, so that a loop over what no token can satisfy does not ask Entra ID for another each time.
     pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let slot = &refused.slot;
-        let claims = challenge::demanded_claims(headers);
-        if claims.is_none() {
-            let is_new = !refused.was_kept && slot.holds(&refused.token);
-            let in_a_row = if is_new {
-                slot.refused_in_a_row.get().saturating_add(1)
-            } else {
-                0
-            };
-            slot.refused_in_a_row.set(in_a_row);
-            if in_a_row >= FRUITLESS {
-                slot.no_other_before.set(host.elapsed().saturating_add(AFTER_REFUSAL));
-            }
-            if host.elapsed() < slot.no_other_before.get() {
-                return false;
-            }
+        let is_new = !refused.was_kept && slot.holds(&refused.token);
+        if slot.is_fruitless(host, is_new) {
+            return false;
         }
+        let claims = challenge::demanded_claims(headers);
+        let may_do_better = !is_new || claims.is_some();
         // Not one that has taken its place since.
         slot.token.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &refused.token));
-        let may_do_better = slot.refused_in_a_row.get() == 0 || claims.is_some();
         *slot.claims.borrow_mut() = claims;
         may_do_better
     }
@@ -201,11 +156,11 @@ impl Tokens {
             Err(error) => {
                 let wait = left_alone_for(&error).unwrap_or_default().max(AFTER_FAILED_RENEWAL);
                 slot.no_renewal_before.set(host.elapsed().saturating_add(wait));
-                eprintln!(
-                    "dynamics365: no new token yet, the old one serves on for {} s: {}",
+                log::note(format_args!(
+                    "no new token yet, the old one serves on for {} s: {}",
                     kept.expires_at.saturating_sub(host.now()),
                     crate::error::summary(&error)
-                );
+                ));
                 Acquired::kept(kept, slot)
             }
         }
@@ -269,17 +224,7 @@ impl Tokens {
     }
 
     fn slot(&self, host: &impl Host, settings: &Settings, tenant: &str) -> Rc<Slot> {
-        let identity = Identity {
-            names: settings.names.credentials,
-            token_url: settings.token_url(tenant),
-            client_id: settings.client_id.clone(),
-            scope: settings.scope.clone(),
-            credentials: settings
-                .credentials
-                .iter()
-                .map(|named| named.credential.fingerprint())
-                .collect(),
-        };
+        let identity = Identity::of(settings, tenant);
         let mut slots = self.slots.borrow_mut();
         if let Some((_, slot)) = slots.iter().find(|(kept, _)| *kept == identity) {
             return Rc::clone(slot);
@@ -299,57 +244,6 @@ impl Acquired {
             was_kept: true,
             slot: Rc::clone(slot),
         }
-    }
-}
-
-impl Slot {
-    fn holds(&self, token: &Rc<Token>) -> bool {
-        self.token.borrow().as_ref().is_some_and(|kept| Rc::ptr_eq(kept, token))
-    }
-
-    /// Notes the outcome of a request for a token.
-    fn remember(&self, host: &impl Host, error: Option<&Error>) {
-        let refusal = error.and_then(|error| {
-            let wait = left_alone_for(error)?;
-            Some((error.clone(), host.elapsed().saturating_add(wait)))
-        });
-        *self.refusal.borrow_mut() = refusal;
-    }
-
-    /// The error that still holds, with what is left of the wait.
-    fn remembered(&self, host: &impl Host) -> Option<Error> {
-        let (mut error, until) = self.refusal.borrow().clone()?;
-        let left = until.checked_sub(host.elapsed()).filter(|left| !left.is_zero())?;
-        let seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
-        let seconds = if left.subsec_nanos() > 0 {
-            seconds.saturating_add(1)
-        } else {
-            seconds
-        };
-        match &mut error {
-            Error::Throttled(throttling) => throttling.retry_after_seconds = Some(seconds),
-            Error::Unavailable(outage) => outage.retry_after_seconds = Some(seconds),
-            _ => {}
-        }
-        Some(error)
-    }
-
-    fn is_idle(&self, host: &impl Host) -> bool {
-        let now = host.now();
-        let lives = self.token.borrow().as_ref().is_some_and(|token| token.lives(now));
-        let refusal = self.refusal.borrow();
-        let counts = refusal.as_ref().is_some_and(|(_, until)| host.elapsed() < *until);
-        !lives && !counts
-    }
-}
-
-/// How long Entra ID is left alone after an error, which is answered out of memory until then: as long as it asks, an hour at
-/// most. An outage without such a wish is not remembered, as it may be over at any time.
-fn left_alone_for(error: &Error) -> Option<Duration> {
-    const LONGEST: u32 = 3600;
-    match error {
-        Error::EntraId(_) | Error::InvalidSettings(_) => Some(AFTER_REFUSAL),
-        _ => Some(Duration::from_secs(retry_after_of(error)?.min(LONGEST).into())),
     }
 }
 

@@ -8,19 +8,20 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::endpoint::{Granted, TokenRequest};
 use super::{advice, endpoint};
-use crate::attempts::counted;
+use crate::attempts::{Attempts, counted};
 use crate::contract::types::{EntraError, Error, UsedCredential};
 use crate::credential::{Credential, Named, ends_soon};
 use crate::error::{Faults, date, one_line};
 use crate::host::{Host, Timeouts};
-use crate::retry::{Budget, may_pass, retry_after_of};
+use crate::log;
+use crate::retry::Budget;
 use crate::settings::Settings;
 
 /// Tries the credentials of settings, by what has been learned in the life of the instance.
 #[derive(Default)]
 pub struct Rotation {
     /// Entra ID's time.
-    pub clock: Clock,
+    clock: Clock,
     /// The thumbprints of the certificates that were warned about.
     warned: RefCell<Vec<String>>,
 }
@@ -88,9 +89,10 @@ impl Rotation {
         named: &Named,
         budget: &Budget,
     ) -> Result<Granted, Error> {
-        let mut failed = 0;
+        let mut attempts = Attempts::default();
         let mut is_corrected = false;
         loop {
+            attempts.begin();
             let request = TokenRequest {
                 settings: wanted.settings,
                 tenant: wanted.tenant,
@@ -114,9 +116,8 @@ impl Rotation {
                 refusal.credential.clone_from(&named.name);
                 refusal.advice = advice::on(refusal, wanted.settings, wanted.tenant, &named.used());
             }
-            failed = u32::saturating_add(failed, 1);
-            if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
-                return Err(counted(error, failed));
+            if !attempts.wait(host, budget, &error, true).await {
+                return Err(counted(error, attempts.made()));
             }
         }
     }
@@ -129,11 +130,11 @@ impl Rotation {
         if !ends_soon(used, self.clock.now(host)) || self.warned.borrow().contains(thumbprint) {
             return;
         }
-        eprintln!(
-            "dynamics365: the certificate with thumbprint {thumbprint} ({}) ends on {}: register its successor and set that beside it",
+        log::note(format_args!(
+            "the certificate with thumbprint {thumbprint} ({}) ends on {}: register its successor and set that beside it",
             used.name,
             date(end)
-        );
+        ));
         self.warned.borrow_mut().push(thumbprint.clone());
     }
 }
@@ -177,16 +178,16 @@ impl Refused {
     /// Says which credentials did not serve, now that another does.
     fn tell(&self, untimely: &[(usize, &Named)], used: &UsedCredential, now: u64) {
         for refusal in &self.by_entra_id {
-            eprintln!(
-                "dynamics365: {} was refused, {} is used: {}",
+            log::note(format_args!(
+                "{} was refused, {} is used: {}",
                 refusal.credential,
                 used.name,
                 one_line(&refusal.description)
-            );
+            ));
         }
         for (_, named) in untimely {
             if let Err(reason) = named.check_time(now) {
-                eprintln!("dynamics365: {} {reason}; {} is used", named.name, used.name);
+                log::note(format_args!("{} {reason}; {} is used", named.name, used.name));
             }
         }
     }

@@ -4,7 +4,7 @@
 use http::{Request, StatusCode, Uri, header};
 
 use super::challenge;
-use crate::attempts::counted;
+use crate::attempts::{Attempts, counted};
 use crate::cloud;
 use crate::contract::types::{Error, OutageCause, Service};
 use crate::error::{Asked, Faults};
@@ -12,7 +12,7 @@ use crate::host::{Failure, Host, exchange, new_guid};
 use crate::odata;
 use crate::odata::headers::CLIENT_REQUEST_ID;
 use crate::origin::Origin;
-use crate::retry::{Budget, may_pass, retry_after, retry_after_of};
+use crate::retry::{Budget, retry_after};
 use crate::settings::{Settings, parse_tenant};
 
 /// Asks the environment, without a token.
@@ -20,8 +20,9 @@ use crate::settings::{Settings, parse_tenant};
 /// # Errors
 /// `unavailable` when it does not answer, `invalid-settings` when its answer tells no tenant that can be believed.
 pub async fn discover(host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
-    let mut failed = 0;
+    let mut attempts = Attempts::default();
     loop {
+        attempts.begin();
         let error = match ask(host, settings).await {
             Ok(answer) => {
                 return answer.map_err(|reason| {
@@ -33,9 +34,8 @@ pub async fn discover(host: &impl Host, settings: &Settings, budget: &Budget) ->
             }
             Err(error) => error,
         };
-        failed = u32::saturating_add(failed, 1);
-        if !(may_pass(&error, failed) && budget.pause(host, failed, retry_after_of(&error)).await) {
-            return Err(counted(error, failed));
+        if !attempts.wait(host, budget, &error, true).await {
+            return Err(counted(error, attempts.made()));
         }
     }
 }

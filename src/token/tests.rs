@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use pollster::block_on;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::contract::types;
@@ -171,6 +171,24 @@ fn demanded_claims_are_asked_for_once() {
         json!({"access_token": {"nbf": {"essential": true}, "xms_cc": capability}})
     );
     assert_eq!(claims[2], claims[0]);
+}
+
+#[test]
+fn claims_that_no_token_satisfies_are_not_asked_for_without_end() {
+    let host = FakeHost::new([ONE, TWO, ONE, TWO]);
+    let tokens = Tokens::default();
+    let mut headers = HeaderMap::new();
+    let challenge = r#"Bearer error="insufficient_claims", claims="e30=""#;
+    headers.insert("www-authenticate", challenge.parse().unwrap());
+    for may_do_better in [true, true, false, false] {
+        let acquired = block_on(acquire(&tokens, &host)).unwrap();
+        assert_eq!(tokens.refuse(&host, &acquired, &headers), may_do_better);
+    }
+    assert_eq!(host.sent.borrow().len(), 3);
+    host.slept.set(Duration::from_secs(30));
+    let acquired = block_on(acquire(&tokens, &host)).unwrap();
+    assert!(tokens.refuse(&host, &acquired, &headers));
+    assert_eq!(token(&tokens, &host), "two");
 }
 
 #[test]

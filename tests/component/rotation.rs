@@ -367,3 +367,13 @@ fn a_list_without_a_credential_is_a_fault() {
         .collect();
     assert_eq!(fields, ["credentials[0]", "credentials[1]"]);
 }
+
+#[test]
+fn a_log_that_nobody_reads_costs_nothing() {
+    let tenant = Tenant::start();
+    let mut instance = COMPONENT.instance_without_output(&[], Network::Machine).unwrap();
+    let settings = tenant.settings_with([secret("wrong"), secret(&tenant.demo.client_secret)]);
+    let connection = instance.open(&settings).unwrap().unwrap();
+    let token = instance.acquire_token(Some(connection)).unwrap().unwrap();
+    assert_eq!(token.credential.name, "credentials[1]", "of which something is said");
+}

@@ -1,6 +1,6 @@
 //! The tenant, found through the environment.
 
-use embedded_host::types::{OutageCause, Service, Settings};
+use embedded_host::types::{Error, OutageCause, Service, Settings};
 use embedded_host::{Network, Reply};
 
 use crate::support::{
@@ -118,6 +118,23 @@ fn an_environment_that_does_not_answer_is_an_outage() {
         (outage.service, outage.cause, outage.status),
         (Service::Dataverse, OutageCause::ServiceUnavailable, Some(503))
     );
+
+    let throttled = [("retry-after", "60"), ("content-type", "application/json")];
+    let (mut client, requests) = answered(&without_tenant(contoso_settings()), move |_| {
+        let body = r#"{"error":{"code":"0x80072322","message":"Too many."}}"#;
+        Reply::Answer(answer(429, &throttled, body))
+    });
+    match client.token().unwrap_err() {
+        Error::Throttled(throttling) => {
+            assert_eq!((throttling.retry_after_seconds, throttling.attempts), (Some(60), 1));
+            assert_eq!(
+                (throttling.code.as_str(), throttling.message.as_str()),
+                ("0x80072322", "Too many.")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(requests.lock().unwrap().len(), 1);
 
     let (mut client, _) = answered(&without_tenant(contoso_settings()), |_| {
         Reply::Answer(answer(200, &[], ""))
