@@ -134,8 +134,8 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::connection::Connection;
     use crate::contract::types::{self, Method};
+    use crate::dataverse::client::Connection;
     use crate::host::fake::FakeHost;
     use crate::settings::tests::contoso;
 

@@ -16,30 +16,22 @@
     )
 )]
 
-pub mod answered;
-pub mod assertion;
 pub mod attempts;
-pub mod batch;
-pub mod cloud;
-pub mod connection;
 pub mod contract;
 pub mod credential;
+pub mod dataverse;
+pub mod entra;
 pub mod error;
-pub mod fetch_xml;
-pub mod files;
 pub mod gateway;
 pub mod host;
+pub mod http;
 pub mod log;
-pub mod odata;
-pub mod origin;
-pub mod pages;
 pub mod retry;
 pub mod settings;
-pub mod token;
 pub mod validation;
 
 #[cfg(target_family = "wasm")]
-mod component;
+mod exports;
 #[cfg(target_family = "wasm")]
 mod wasi;
 

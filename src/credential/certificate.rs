@@ -5,12 +5,12 @@ use std::fmt;
 use ring::digest;
 use ring::rsa::KeyPair;
 
-use super::kdf::Budget;
 use super::key::Contents;
-use super::password::Password;
-use super::text::Form;
-use super::x509::{Validity, X509};
-use super::{pem, pfx};
+use super::key::kdf::Budget;
+use super::key::password::Password;
+use super::key::text::Form;
+use super::key::x509::{Validity, X509};
+use super::key::{pem, pfx};
 use crate::contract::types::AssertionAlgorithm;
 
 /// A certificate with its private key. The copies of key and password that are made here are wiped when dropped; what ring

@@ -1,21 +1,11 @@
 //! What the application proves itself with: a certificate with its key, an assertion made elsewhere, or a client secret. Read
 //! once, when the settings are checked.
 
-mod asn1;
-mod ber;
 mod certificate;
-mod encryption;
 mod federated;
-mod kdf;
 mod key;
 mod named;
-mod password;
-mod pem;
-mod pfx;
-mod refusal;
 mod secret;
-mod text;
-mod x509;
 
 #[cfg(test)]
 mod properties;
@@ -26,9 +16,9 @@ use ring::digest;
 
 pub use certificate::Certificate;
 pub use federated::FederatedAssertion;
+pub use key::x509::Validity;
 pub use named::{Named, days_left, ends_soon, kind_name};
 pub use secret::Secret;
-pub use x509::Validity;
 
 /// What the application proves itself with.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sandbox::certificate::{self, Identity};
 
+use super::key::kdf;
 use super::*;
 use crate::contract::types::AssertionAlgorithm;
 use openssl::{OpenSsl, PASSWORD};

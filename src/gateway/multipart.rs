@@ -3,7 +3,7 @@
 
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::rewrite::Rewrite;
-use crate::batch::boundary::boundary_of;
+use crate::dataverse::batch::boundary::boundary_of;
 
 /// No line of a part's head is longer: Dataverse takes URLs of 64 KiB within a batch.
 const MAX_LINE: usize = 128 << 10;

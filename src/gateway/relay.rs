@@ -11,15 +11,15 @@ use super::multipart::MultipartLinks;
 use super::reply::{Refusal, Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten};
 use crate::attempts::counted;
-use crate::batch::boundary::boundary_of;
-use crate::connection::{Connection, authorise};
 use crate::contract::types::{DataverseError, Error, Service};
+use crate::dataverse::advice::advice;
+use crate::dataverse::answer::is_multipart;
+use crate::dataverse::batch::boundary::boundary_of;
+use crate::dataverse::client::{Connection, authorise};
+use crate::dataverse::url::refuse_dot_segments;
+use crate::entra::Token;
 use crate::error::Asked;
 use crate::host::{Body, Failure, Host};
-use crate::odata::advice::advice;
-use crate::odata::answer::is_multipart;
-use crate::odata::url::refuse_dot_segments;
-use crate::token::Token;
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
 /// takes a body without one is not documented. A longer one is sent in chunks.

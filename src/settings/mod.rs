@@ -1,6 +1,7 @@
 //! Who calls and which environment is called: read from the caller's record or from environment variables, checked once
 //! and never again. Every fault is named at once, with the field or the variable to correct.
 
+pub mod cloud;
 mod given;
 mod names;
 mod parse;
@@ -9,12 +10,11 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
-use crate::cloud;
 use crate::contract::types::{self, AssertionAlgorithm, Error};
 use crate::credential::{Certificate, Credential, FederatedAssertion, Named, Secret};
 use crate::error::Faults;
 use crate::host::Timeouts;
-use crate::origin::Origin;
+use crate::http::origin::Origin;
 use given::{Given, GivenCredential, GivenText};
 use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
 use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope};

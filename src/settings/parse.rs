@@ -1,9 +1,9 @@
 //! Single settings, as people write them.
 
-use crate::cloud;
 use crate::contract::types::AssertionAlgorithm;
 use crate::host::is_guid;
-use crate::origin::Origin;
+use crate::http::origin::Origin;
+use crate::settings::cloud;
 
 /// A tenant's id or one of its domain names, in lower case.
 ///

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::answered::get;
 use crate::attempts::may_have_taken_effect;
-use crate::connection::Connection;
 use crate::contract::types::{Batch, BatchItem, BatchResult, DataverseError, Error, OutageCause, Request, Response};
+use crate::dataverse::client::Connection;
+use crate::dataverse::exchange::get;
 use crate::error::summary;
 use crate::host::Host;
 

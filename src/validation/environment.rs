@@ -7,7 +7,7 @@ use super::identity::text;
 use super::lines::{Finding, Lines};
 use crate::contract::validation::Facts;
 use crate::host::{Host, is_guid};
-use crate::origin::Origin;
+use crate::http::origin::Origin;
 
 /// Notes what the environment says of itself.
 pub async fn check<H: Host>(asking: &Asking<'_, H>, facts: &mut Facts, lines: &mut Lines) {

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::asking::Asking;
 use super::lines::{Finding, Lines};
-use crate::connection::Connection;
 use crate::contract::types::{AccessToken, CredentialKind, UsedCredential};
 use crate::contract::validation::Facts;
 use crate::credential::{days_left, ends_soon, kind_name};
+use crate::dataverse::advice::ADMIN;
+use crate::dataverse::client::Connection;
 use crate::error::date;
 use crate::host::Host;
-use crate::odata::advice::ADMIN;
 
 /// Roles with power over the whole environment, by the template that they are made from, which is the same in every
 /// environment (Microsoft's page "Security roles and templates").

@@ -3,7 +3,7 @@
 use super::expectations::verb_name;
 use super::probe::Found;
 use crate::contract::validation::{Line, Outcome, Verb, Verdict};
-use crate::odata::advice::ADMIN;
+use crate::dataverse::advice::ADMIN;
 
 /// The lines so far.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Whether the environment knows the application, by `WhoAmI`.
 
 use super::lines::{Finding, Lines};
-use crate::connection::Connection;
 use crate::contract::types::{DataverseError, Error, Identity};
+use crate::dataverse::client::Connection;
 use crate::host::Host;
 
 /// Notes whether the token is accepted and the application has a user; `None`, where it has not.

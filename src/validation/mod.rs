@@ -10,9 +10,9 @@ mod member;
 mod privileges;
 mod probe;
 
-use crate::connection::Connection;
 use crate::contract::types::Error;
 use crate::contract::validation::{Expectation, Report};
+use crate::dataverse::client::Connection;
 use crate::host::Host;
 use asking::Asking;
 use expectations::Wanted;

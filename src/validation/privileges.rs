@@ -8,8 +8,8 @@ use super::identity::text;
 use super::lines::{Finding, Lines};
 use super::probe::{Found, verb_word};
 use crate::contract::validation::Verb;
+use crate::dataverse::advice::verb_and_table;
 use crate::host::Host;
-use crate::odata::advice::verb_and_table;
 
 /// Privileges on tables, by what their names say; empty where they cannot be read.
 #[derive(Default)]

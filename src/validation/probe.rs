@@ -9,11 +9,11 @@
 use serde_json::Value;
 
 use super::asking::{Asking, Unanswered, answered};
-use crate::answered::{get, patch};
 use crate::contract::types::{BatchItem, BatchRequest, BatchResult, DataverseError, Method, Request};
 use crate::contract::validation::Verb;
+use crate::dataverse::advice::{privilege_in, verb_and_table};
+use crate::dataverse::exchange::{get, patch};
 use crate::host::{Host, new_guid};
-use crate::odata::advice::{privilege_in, verb_and_table};
 
 /// What there is to say.
 #[derive(Debug)]

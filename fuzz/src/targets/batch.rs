@@ -2,9 +2,9 @@
 
 use std::cell::LazyCell;
 
-use dynamics365::batch::boundary::boundary_of;
-use dynamics365::batch::{Batch, Reading};
 use dynamics365::contract::types::{self, BatchItem, BatchRequest, BatchResult, Method, Request, Service};
+use dynamics365::dataverse::batch::boundary::boundary_of;
+use dynamics365::dataverse::batch::{Batch, Reading};
 use dynamics365::settings::Settings;
 use http::Response;
 

@@ -1,7 +1,7 @@
 //! What the Web API answers.
 
 use dynamics365::contract::types::{self, Error, Service};
-use dynamics365::odata::answer;
+use dynamics365::dataverse::answer;
 use http::{Response, StatusCode};
 use serde_json::Value;
 

@@ -1,9 +1,11 @@
 //! What Entra ID answers, and what an environment says of it.
 
 use dynamics365::contract::types::{Error, Service};
-use dynamics365::origin::Origin;
+use dynamics365::dataverse::tenant;
+use dynamics365::entra::answer;
+use dynamics365::http::challenge as challenges;
+use dynamics365::http::origin::Origin;
 use dynamics365::settings::parse_tenant;
-use dynamics365::token::{answer, challenge as challenges, tenant};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::support::{NOW, answer, asked, contains};

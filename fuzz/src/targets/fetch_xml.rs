@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dynamics365::contract::types::FetchQuery;
-use dynamics365::fetch_xml::FetchXml;
+use dynamics365::dataverse::fetch_xml::FetchXml;
 use percent_encoding::percent_decode_str;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};

@@ -1,6 +1,6 @@
 //! Links that the gateway leads back to itself.
 
-use dynamics365::batch::boundary::boundary_of;
+use dynamics365::dataverse::batch::boundary::boundary_of;
 use dynamics365::gateway::links::{JsonLinks, Origins};
 use dynamics365::gateway::multipart::MultipartLinks;
 use dynamics365::gateway::rewrite::Rewrite;

@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 
 use dynamics365::contract::types::{Caller, Condition, CustomLogic, Error, Method, Request, RequestOptions};
-use dynamics365::odata::Prepared;
+use dynamics365::dataverse::request::Prepared;
 use dynamics365::settings::Settings;
 use http::{HeaderMap, header};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dynamics365::contract::types::{OutageCause, Service};
 use dynamics365::error::Asked;
 use dynamics365::host::{Body, Failure, Host, Timeouts};
-use dynamics365::origin::Origin;
+use dynamics365::http::origin::Origin;
 use dynamics365::settings::Settings;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 

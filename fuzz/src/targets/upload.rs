@@ -3,9 +3,9 @@
 use std::cell::LazyCell;
 use std::rc::Rc;
 
-use dynamics365::connection::Connection;
-use dynamics365::files::upload::Upload;
-use dynamics365::token::Tokens;
+use dynamics365::dataverse::client::Connection;
+use dynamics365::dataverse::files::upload::Upload;
+use dynamics365::entra::Tokens;
 
 use super::support::{ENVIRONMENT, settings};
 

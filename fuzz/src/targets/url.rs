@@ -1,6 +1,6 @@
 //! Where requests go.
 
-use dynamics365::odata::url::{self as urls, MAX_URL};
+use dynamics365::dataverse::url::{self as urls, MAX_URL};
 use percent_encoding::percent_decode;
 
 use super::support::{ENVIRONMENT, environment};

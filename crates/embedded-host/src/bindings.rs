@@ -1,0 +1,5 @@
+//! The host's side of the contract in `wit/`.
+
+wasmtime::component::bindgen!({ path: "../../wit", world: "service" });
+
+pub use exports::raia::dynamics365::{types, validation};

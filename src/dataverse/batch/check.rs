@@ -1,0 +1,195 @@
+//! What is wrong with a batch, found before it is sent, with the place of each fault.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::{Item, MAX_REQUESTS, references};
+use crate::contract::types::{self, BatchItem, BatchRequest, Error};
+use crate::dataverse::request::Prepared;
+use crate::dataverse::url::LINK_ROOT;
+use crate::error::Faults;
+use crate::settings::Settings;
+
+/// A request of a batch, and the name that others refer to it by. In a change set, each has one.
+pub struct Checked {
+    pub request: Prepared,
+    pub content_id: Option<String>,
+}
+
+/// Would be taken for those of the part that the request is in.
+const PART_HEADERS: [&str; 2] = ["content-id", "content-transfer-encoding"];
+
+/// Checks all of it.
+///
+/// # Errors
+/// `invalid-request`, with every fault at once.
+pub fn check(settings: &Settings, items: Vec<BatchItem>, client_request_id: &str) -> Result<Vec<Item<Checked>>, Error> {
+    let requests = items.iter().map(|item| match item {
+        BatchItem::Request(_) => 1,
+        BatchItem::ChangeSet(set) => set.len(),
+    });
+    let count = requests.fold(0_usize, usize::saturating_add);
+    let mut check = Check {
+        settings,
+        client_request_id,
+        faults: Faults::default(),
+        given: content_ids(&items),
+    };
+    if count > MAX_REQUESTS {
+        let reason = format!("hold {count} requests, and Dataverse takes {MAX_REQUESTS} in a batch");
+        check.faults.add("items", reason);
+        return Err(check.faults.into_request_error());
+    }
+    if items.is_empty() {
+        check.faults.add("items", "are empty");
+    }
+    let mut checked = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let place = format!("items[{index}]");
+        match item {
+            BatchItem::Request(request) => {
+                checked.extend(check.request(&place, request, None)?.map(Item::Request));
+            }
+            BatchItem::ChangeSet(set) => checked.push(Item::ChangeSet(check.change_set(&place, set)?)),
+        }
+    }
+    if check.faults.is_empty() {
+        Ok(checked)
+    } else {
+        Err(check.faults.into_request_error())
+    }
+}
+
+fn content_ids(items: &[BatchItem]) -> Vec<String> {
+    let requests = items.iter().flat_map(|item| match item {
+        BatchItem::Request(request) => std::slice::from_ref(request),
+        BatchItem::ChangeSet(set) => set,
+    });
+    requests.filter_map(|request| request.content_id.clone()).collect()
+}
+
+struct Check<'a> {
+    settings: &'a Settings,
+    client_request_id: &'a str,
+    faults: Faults,
+    /// All Content-IDs of the batch.
+    given: Vec<String>,
+}
+
+impl Check<'_> {
+    fn change_set(&mut self, place: &str, set: Vec<BatchRequest>) -> Result<Vec<Checked>, Error> {
+        if set.is_empty() {
+            self.faults.add(&format!("{place}.change-set"), "is empty");
+        }
+        let mut earlier = Vec::new();
+        let mut checked = Vec::new();
+        let mut numbers = 1_u32..;
+        for (index, mut request) in set.into_iter().enumerate() {
+            let place = format!("{place}.change-set[{index}]");
+            if matches!(request.request.method, types::Method::Get) {
+                // Microsoft's page: not allowed there.
+                self.faults.add(
+                    &format!("{place}.request.method"),
+                    "is get, which a change set cannot hold",
+                );
+            }
+            let given = request.content_id.clone();
+            // OData Protocol 4.0, 11.7.2: each request of a change set has one.
+            request.content_id = given.clone().or_else(|| self.unused(&mut numbers));
+            checked.extend(self.request(&place, request, Some(&earlier))?);
+            earlier.extend(given);
+        }
+        Ok(checked)
+    }
+
+    fn unused(&self, numbers: &mut impl Iterator<Item = u32>) -> Option<String> {
+        numbers
+            .map(|number| number.to_string())
+            .find(|id| !self.given.contains(id))
+    }
+
+    /// Checks one request. `earlier` are the Content-IDs it may refer to, if it is in a change set.
+    fn request(
+        &mut self,
+        place: &str,
+        request: BatchRequest,
+        earlier: Option<&[String]>,
+    ) -> Result<Option<Checked>, Error> {
+        let BatchRequest { request, content_id } = request;
+        if let Some(id) = &content_id {
+            let id_place = format!("{place}.content-id");
+            self.faults.keep(&id_place, references::check_content_id(id));
+            if self.given.iter().filter(|given| *given == id).count() > 1 {
+                self.faults
+                    .add(&id_place, "is given to another request of the batch too");
+            }
+        }
+        let place = format!("{place}.request");
+        for name in PART_HEADERS {
+            if request
+                .headers
+                .iter()
+                .any(|(given, _)| given.eq_ignore_ascii_case(name))
+            {
+                self.faults.add(
+                    &format!("{place}.headers.{name}"),
+                    "belongs to the batch: for a Content-ID, set content-id",
+                );
+            }
+        }
+        let in_path = references::in_path(&request.path).map(str::to_owned);
+        let in_body = references::in_body(request.body.as_deref().unwrap_or_default());
+        let prepared = Prepared::in_batch(self.settings, request, self.client_request_id.to_owned());
+        // An absolute link can end in a reference too, and so can a path that is percent-encoded.
+        let in_path =
+            in_path.or_else(|| reference_below_root(prepared.as_ref().ok().filter(|request| !is_batch(request))?));
+        if let Some(id) = in_path {
+            self.reference(&format!("{place}.path"), &id, earlier);
+        }
+        for id in in_body {
+            self.reference(&format!("{place}.body"), &id, earlier);
+        }
+        match prepared {
+            Ok(request) => {
+                if is_batch(&request) {
+                    self.faults
+                        .add(&format!("{place}.path"), "is $batch: a batch cannot hold another one");
+                }
+                Ok(Some(Checked { request, content_id }))
+            }
+            Err(Error::InvalidRequest(inner)) => {
+                self.faults.nest(&place, inner);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Dataverse answers 400 to a reference to a Content-ID "before it has been declared" (Microsoft's page).
+    fn reference(&mut self, field: &str, id: &str, earlier: Option<&[String]>) {
+        let shown: String = id.chars().take(64).flat_map(char::escape_default).collect();
+        match earlier {
+            Some(earlier) if earlier.iter().any(|given| given == id) => {}
+            Some(_) => self.faults.add(
+                field,
+                format!("refers to ${shown}, which is the content-id of no earlier request of its change set"),
+            ),
+            None => self.faults.add(
+                field,
+                format!("refers to ${shown}, which only a request in a change set can, to an earlier one of the set"),
+            ),
+        }
+    }
+}
+
+fn reference_below_root(request: &Prepared) -> Option<String> {
+    let (_version, path) = request.uri().path().strip_prefix(LINK_ROOT)?.split_once('/')?;
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    references::in_path(&path).map(str::to_owned)
+}
+
+fn is_batch(request: &Prepared) -> bool {
+    let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    request.method() == Method::POST && last.eq_ignore_ascii_case("$batch")
+}

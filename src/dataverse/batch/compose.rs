@@ -1,0 +1,121 @@
+//! A batch as text. Every line ends in CRLF: Dataverse reads no other.
+
+use http::{HeaderMap, header};
+
+use super::Item;
+use super::check::Checked;
+use super::references;
+use crate::dataverse::headers::CLIENT_REQUEST_ID;
+use crate::dataverse::request::Prepared;
+
+/// A batch as text, and the type that names its boundary.
+pub struct Text {
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+/// Writes a batch. `guid` makes the boundaries; `client_request_id` is the batch's own, which its parts need not repeat.
+pub fn compose(guid: String, items: &[Item<Checked>], client_request_id: &str) -> Text {
+    let unique = unused(guid, items);
+    let boundary = format!("batch_{unique}");
+    let mut writer = Writer {
+        body: Vec::new(),
+        client_request_id,
+    };
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Item::Request(request) => writer.part(&boundary, request),
+            Item::ChangeSet(set) => {
+                let inner = format!("changeset_{index}_{unique}");
+                writer.line(&format!("--{boundary}"));
+                writer.line(&content_type(&inner));
+                writer.line("");
+                for request in set {
+                    writer.part(&inner, request);
+                }
+                writer.line(&format!("--{inner}--"));
+            }
+        }
+    }
+    writer.line(&format!("--{boundary}--"));
+    Text {
+        content_type: content_type_value(&boundary),
+        body: writer.body,
+    }
+}
+
+fn content_type(boundary: &str) -> String {
+    format!("Content-Type: {}", content_type_value(boundary))
+}
+
+fn content_type_value(boundary: &str) -> String {
+    format!("multipart/mixed; boundary=\"{boundary}\"")
+}
+
+/// What no body holds, so that no boundary made of it can end one.
+fn unused(mut text: String, items: &[Item<Checked>]) -> String {
+    let bodies = || items.iter().flat_map(Item::all).filter_map(|part| part.request.body());
+    while bodies().any(|body| body.windows(text.len()).any(|bytes| bytes == text.as_bytes())) {
+        text.push('0');
+    }
+    text
+}
+
+struct Writer<'a> {
+    body: Vec<u8>,
+    client_request_id: &'a str,
+}
+
+impl Writer<'_> {
+    fn part(&mut self, boundary: &str, part: &Checked) {
+        self.line(&format!("--{boundary}"));
+        self.line("Content-Type: application/http");
+        self.line("Content-Transfer-Encoding: binary");
+        if let Some(id) = &part.content_id {
+            self.line(&format!("Content-ID: {id}"));
+        }
+        self.line("");
+        let request = &part.request;
+        self.line(&format!("{} {} HTTP/1.1", request.method(), url(request)));
+        self.headers(request.headers());
+        self.line("");
+        self.body.extend_from_slice(request.body().unwrap_or_default());
+        self.line("");
+    }
+
+    /// The headers of a batch are not its parts', so each has its own. What is about the whole stays outside.
+    fn headers(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            let outside = *name == header::USER_AGENT
+                || *name == header::CONTENT_LENGTH
+                || (*name == CLIENT_REQUEST_ID && value == self.client_request_id);
+            if !outside {
+                self.body.extend_from_slice(name.as_str().as_bytes());
+                self.body.extend_from_slice(b": ");
+                self.body.extend_from_slice(value.as_bytes());
+                self.line("");
+            }
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.body.extend_from_slice(text.as_bytes());
+        self.body.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The URL as Microsoft's page has it: `$1` as it is, and others absolute, which leaves no doubt without a `Host`.
+fn url(request: &Prepared) -> String {
+    let below = request
+        .uri()
+        .path_and_query()
+        .and_then(|target| below_root(target.as_str()));
+    match below.filter(|path| references::in_path(path).is_some()) {
+        Some(path) => path.to_owned(),
+        None => request.uri().to_string(),
+    }
+}
+
+fn below_root(path: &str) -> Option<&str> {
+    path.strip_prefix(crate::dataverse::url::ROOT)
+}

@@ -1,0 +1,144 @@
+//! `$batch`: several requests in one, as multipart text both ways (OData Protocol 4.0, 11.7; Microsoft's page "Execute batch
+//! operations using the Web API"). Here is what goes out and what comes of it; how the texts are written and read is below.
+
+pub mod boundary;
+mod check;
+mod compose;
+pub mod reader;
+mod references;
+mod results;
+
+pub use results::Reading;
+
+use crate::contract::types::{self, Error, Method};
+use crate::dataverse::request::Prepared;
+use crate::error::Faults;
+use crate::host::{Host, new_guid};
+use crate::settings::Settings;
+
+/// Microsoft's page "Execute batch operations using the Web API".
+const MAX_REQUESTS: usize = 1000;
+
+/// One step of a batch, of whatever there is for each request.
+#[derive(Debug)]
+pub enum Item<T> {
+    /// A request of its own.
+    Request(T),
+    /// Requests that are carried out all or none.
+    ChangeSet(Vec<T>),
+}
+
+impl<T> Item<T> {
+    fn all(&self) -> &[T] {
+        match self {
+            Self::Request(request) => std::slice::from_ref(request),
+            Self::ChangeSet(set) => set,
+        }
+    }
+}
+
+/// A batch that has been checked and written, and lacks only the token.
+pub struct Batch {
+    request: Prepared,
+    items: Vec<Item<Sent>>,
+    continue_on_error: bool,
+}
+
+/// What has to be known of a request to read its answer.
+struct Sent {
+    writes: bool,
+    client_request_id: String,
+    content_id: Option<String>,
+}
+
+impl Batch {
+    /// Checks a caller's batch and writes it.
+    ///
+    /// # Errors
+    /// `invalid-request`, with every fault at once.
+    pub fn new(host: &impl Host, settings: &Settings, batch: types::Batch) -> Result<Self, Error> {
+        let client_request_id = new_guid(host);
+        let items = check::check(settings, batch.items, &client_request_id)?;
+        Self::write(host, settings, items, batch.continue_on_error, client_request_id)
+    }
+
+    /// A batch of one, for a query with a URL that is too long for a request of its own.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    pub fn of_one(host: &impl Host, settings: &Settings, request: Prepared) -> Result<Self, Error> {
+        let client_request_id = request.client_request_id().to_owned();
+        let items = vec![Item::Request(check::Checked {
+            request,
+            content_id: None,
+        })];
+        Self::write(host, settings, items, false, client_request_id)
+    }
+
+    fn write(
+        host: &impl Host,
+        settings: &Settings,
+        items: Vec<Item<check::Checked>>,
+        continue_on_error: bool,
+        client_request_id: String,
+    ) -> Result<Self, Error> {
+        let text = compose::compose(new_guid(host), &items, &client_request_id);
+        let items: Vec<_> = items.into_iter().map(Item::from).collect();
+        let writes = items.iter().flat_map(Item::all).any(|sent: &Sent| sent.writes);
+        let mut headers = vec![("Content-Type".to_owned(), text.content_type)];
+        if continue_on_error {
+            headers.push(("Prefer".to_owned(), "odata.continue-on-error".to_owned()));
+        }
+        let max_bytes = settings.max_request_bytes;
+        if text.body.len() as u64 > u64::from(max_bytes) {
+            let mut faults = Faults::default();
+            let length = text.body.len();
+            faults.add(
+                "items",
+                format!(
+                    "have {length} bytes together, more than the {max_bytes} that the settings allow for a request"
+                ),
+            );
+            return Err(faults.into_request_error());
+        }
+        let request = types::Request {
+            method: Method::Post,
+            path: "$batch".to_owned(),
+            headers,
+            body: Some(text.body),
+            options: None,
+        };
+        Ok(Self {
+            request: Prepared::new(settings, request, client_request_id)?.that_writes(writes),
+            items,
+            continue_on_error,
+        })
+    }
+
+    /// The request that carries all others.
+    pub fn request(&self) -> &Prepared {
+        &self.request
+    }
+}
+
+impl From<Item<check::Checked>> for Item<Sent> {
+    fn from(item: Item<check::Checked>) -> Self {
+        match item {
+            Item::Request(request) => Self::Request(request.into()),
+            Item::ChangeSet(set) => Self::ChangeSet(set.into_iter().map(Sent::from).collect()),
+        }
+    }
+}
+
+impl From<check::Checked> for Sent {
+    fn from(checked: check::Checked) -> Self {
+        Self {
+            writes: checked.request.writes(),
+            client_request_id: checked.request.client_request_id().to_owned(),
+            content_id: checked.content_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What an answer says of the page after it.
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::xml::Root;
+use crate::dataverse::url::MAX_URL_IN_BATCH;
+
+/// What an answer says of the page after it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// Whether there is one.
+    pub more_records: bool,
+    /// The value for `paging-cookie`, not escaped.
+    pub cookie: Option<String>,
+}
+
+/// The last page has neither.
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "@Microsoft.Dynamics.CRM.morerecords")]
+    more_records: Option<Value>,
+    #[serde(rename = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie")]
+    cookie: Option<String>,
+}
+
+impl Paging {
+    /// Reads the body of an answer.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        let read: Annotations = serde_json::from_slice(body)
+            .map_err(|_| "the answer to the query does not hold rows as JSON with paging annotations".to_owned())?;
+        let more_records = match read.more_records {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(more)) => more,
+            // Some answers have it as a text.
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            Some(_) => {
+                return Err("the answer says neither that there are more records nor that there are none".to_owned());
+            }
+        };
+        let cookie = read.cookie.filter(|cookie| more_records && !cookie.is_empty());
+        let cookie = cookie.map(|cookie| decode(&cookie)).transpose()?;
+        Ok(Self { more_records, cookie })
+    }
+}
+
+/// Of the annotation, in bytes. Encoded twice, it is several times as long as the cookie, which a URL has to hold.
+const MAX_ANNOTATION: usize = 4 * MAX_URL_IN_BATCH;
+
+/// The annotation is an element, whose attribute `pagingcookie` holds the cookie, URL-encoded twice.
+fn decode(annotation: &str) -> Result<String, String> {
+    let unusable = || "the paging cookie is none that Dataverse gives".to_owned();
+    if annotation.len() > MAX_ANNOTATION {
+        return Err("the paging cookie is longer than any URL".to_owned());
+    }
+    let element = Root::parse(annotation).map_err(|_| unusable())?;
+    let encoded = element.attribute("pagingcookie").ok_or_else(unusable)?;
+    let cookie = url_decode(&encoded)
+        .and_then(|once| url_decode(&once))
+        .ok_or_else(unusable)?;
+    // It becomes part of a query: what XML cannot hold would spoil that.
+    if cookie.is_empty() || cookie.chars().any(char::is_control) {
+        return Err(unusable());
+    }
+    Ok(cookie)
+}
+
+/// As .NET's `HttpUtility.UrlDecode`, which Microsoft's page decodes it with: a plus sign is a space.
+fn url_decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Paging, String> {
+        Paging::read(body.as_bytes())
+    }
+
+    fn with_cookie(cookie: &str) -> Result<Paging, String> {
+        let body = serde_json::json!({
+            "@Microsoft.Dynamics.CRM.morerecords": true,
+            "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie": cookie,
+        });
+        read(&body.to_string())
+    }
+
+    #[test]
+    fn more_records_is_a_truth_value_or_its_text() {
+        for (value, more) in [
+            ("true", true),
+            ("false", false),
+            ("\"true\"", true),
+            ("\"True\"", true),
+            ("\"false\"", false),
+            ("\"\"", false),
+            ("null", false),
+        ] {
+            let paging = read(&format!("{{\"@Microsoft.Dynamics.CRM.morerecords\":{value}}}")).unwrap();
+            assert_eq!(paging.more_records, more, "{value}");
+        }
+        assert!(!read("{}").unwrap().more_records);
+        for body in ["{\"@Microsoft.Dynamics.CRM.morerecords\":1}", "[]", "", "{"] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_decoded_twice() {
+        let paging = with_cookie("<cookie pagenumber='2' pagingcookie='%253ca+b%2520%252b%2526%253e' />").unwrap();
+        assert_eq!(paging.cookie.as_deref(), Some("<a b +&>"));
+    }
+
+    #[test]
+    fn a_cookie_that_is_none_is_refused() {
+        for cookie in [
+            "x",
+            "<cookie/>",
+            "<cookie pagingcookie=''/>",
+            "<cookie pagingcookie='%25ff'/>",
+            "<cookie pagingcookie='%2500'/>",
+            "<cookie pagingcookie='%250a'/>",
+            "<cookie pagingcookie='x'",
+            "<!DOCTYPE a><cookie pagingcookie='x'/>",
+        ] {
+            assert!(with_cookie(cookie).is_err(), "{cookie}");
+        }
+        assert_eq!(with_cookie("").unwrap().cookie, None, "none at all");
+        let long = "x".repeat(MAX_ANNOTATION);
+        let reason = with_cookie(&format!("<cookie pagingcookie='{long}'/>")).unwrap_err();
+        assert!(reason.contains("longer"), "{reason}");
+    }
+}

@@ -1,0 +1,248 @@
+//! Queries in FetchXML, and their paging (Microsoft's pages "Page results using FetchXml" and "fetch element").
+
+pub mod annotations;
+mod cookie;
+mod xml;
+
+use crate::contract::types::{Error, FetchQuery};
+use crate::dataverse::options::MAX_PAGE;
+use crate::dataverse::url::{ROOT, encode_value};
+use crate::error::Faults;
+use crate::http::origin::Origin;
+use cookie::Paging;
+use xml::Root;
+
+/// A query, and the page it asks for.
+#[derive(Clone, Debug)]
+pub struct FetchXml {
+    entity_set: String,
+    fetch: Root,
+    /// `None` where `top` excludes paging.
+    page: Option<u32>,
+    cookie: Option<String>,
+}
+
+impl FetchXml {
+    /// Checks a query and sets it to its first page.
+    ///
+    /// # Errors
+    /// `invalid-request`, with every fault at once.
+    pub fn parse(query: &FetchQuery) -> Result<Self, Error> {
+        let mut faults = Faults::default();
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if query.entity_set.is_empty() || !query.entity_set.bytes().all(is_name) {
+            faults.add("entity-set", "is not the name of an entity set, such as contacts");
+        }
+        let fetch = faults.keep("fetch", fetch_element(&query.fetch));
+        let fetch = fetch.and_then(|fetch| paged(fetch, query.page_size, &mut faults));
+        match fetch {
+            Some((fetch, page)) if faults.is_empty() => Ok(Self {
+                entity_set: query.entity_set.clone(),
+                fetch,
+                page,
+                cookie: None,
+            }),
+            _ => Err(faults.into_request_error()),
+        }
+    }
+
+    /// The link that asks for the page. No relative path: quotes in FetchXML are not OData's, and need not pair up.
+    pub fn link(&self, environment: &Origin) -> String {
+        let fetch = self.fetch.to_string();
+        let set = &self.entity_set;
+        format!("{environment}{ROOT}{set}?fetchXml={}", encode_value(&fetch))
+    }
+
+    /// The cookie that asks for the page, if the page before it brought one.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// Goes on to the next page, if what came says that there is one.
+    ///
+    /// # Errors
+    /// What is wrong with what came, for people.
+    pub fn advance(&mut self, body: &[u8]) -> Result<bool, String> {
+        let Some(page) = self.page else {
+            return Ok(false);
+        };
+        let paging = Paging::read(body)?;
+        if !paging.more_records {
+            return Ok(false);
+        }
+        let page = page.checked_add(1).ok_or("the pages are too many to count")?;
+        self.page = Some(page);
+        self.fetch.set("page", &page.to_string());
+        // Without a cookie, Dataverse counts the pages from the first row on ("simple paging").
+        self.cookie = paging.cookie;
+        match &self.cookie {
+            Some(cookie) => self.fetch.set("paging-cookie", cookie),
+            None => self.fetch.remove("paging-cookie"),
+        }
+        Ok(true)
+    }
+}
+
+fn fetch_element(text: &str) -> Result<Root, String> {
+    let root = Root::parse(text)?;
+    if root.name() == "fetch" {
+        Ok(root)
+    } else {
+        Err(format!("has the root element {} and not fetch", root.name()))
+    }
+}
+
+/// The query as its first page is asked for, and the number of that page. `top` goes with neither `page` nor `count`.
+fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option<(Root, Option<u32>)> {
+    if fetch.attribute("top").is_some() {
+        if page_size.is_some() {
+            faults.add("page-size", "is set, but the query has top, which excludes paging");
+        }
+        return Some((fetch, None));
+    }
+    if let Some(size) = page_size {
+        let count = size.to_string();
+        if !(1..=MAX_PAGE).contains(&size) {
+            faults.add("page-size", format!("is {size}, and pages have 1 to {MAX_PAGE} rows"));
+        } else if fetch.attribute("count").is_some_and(|own| own != count) {
+            faults.add("page-size", "is set, but the query has a count of its own");
+        }
+        fetch.set("count", &count);
+    }
+    let page = match fetch.attribute("page") {
+        None => 1,
+        Some(page) => match page.trim().parse() {
+            Ok(page) if page > 0 => page,
+            _ => {
+                faults.add("fetch", "has a page that is no number from 1 on");
+                return None;
+            }
+        },
+    };
+    fetch.set("page", &page.to_string());
+    Some((fetch, Some(page)))
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+
+    fn query(fetch: &str, page_size: Option<u32>) -> FetchQuery {
+        FetchQuery {
+            entity_set: "contacts".to_owned(),
+            fetch: fetch.to_owned(),
+            page_size,
+            headers: Vec::new(),
+        }
+    }
+
+    fn parsed(fetch: &str) -> FetchXml {
+        FetchXml::parse(&query(fetch, None)).unwrap()
+    }
+
+    fn sent(fetch: &FetchXml) -> String {
+        let link = fetch.link(&Origin::parse("https://contoso.example").unwrap());
+        let encoded = link
+            .strip_prefix("https://contoso.example/api/data/v9.2/contacts?fetchXml=")
+            .unwrap();
+        assert!(
+            encoded
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)),
+            "{encoded}"
+        );
+        percent_decode_str(encoded).decode_utf8().unwrap().into_owned()
+    }
+
+    fn faults(query: &FetchQuery) -> Vec<(String, String)> {
+        match FetchXml::parse(query) {
+            Err(Error::InvalidRequest(faults)) => faults.into_iter().map(|fault| (fault.field, fault.reason)).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const MORE: &[u8] = br#"{"@Microsoft.Dynamics.CRM.morerecords":true,
+        "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie":"<cookie pagenumber=\"2\" pagingcookie=\"%253ccookie%2520page%253d%25221%2522%253e%253clastname%2520last%253d%2522O%2527Brien%2520%2526amp%253b%2520%25c3%2596%252b%2522%2520%252f%253e%253c%252fcookie%253e\" istracking=\"False\" />"}"#;
+
+    #[test]
+    fn a_page_is_asked_for_by_number_and_cookie() {
+        let mut fetch = parsed("<?xml version='1.0'?>\n<fetch count='3'><entity name='contact'/></fetch>");
+        assert_eq!(
+            sent(&fetch),
+            "<fetch count='3' page=\"1\"><entity name='contact'/></fetch>"
+        );
+        assert!(fetch.advance(MORE).unwrap());
+        assert_eq!(
+            sent(&fetch),
+            "<fetch count='3' page=\"2\" paging-cookie=\"&lt;cookie page=&quot;1&quot;&gt;&lt;lastname last=&quot;O'Brien &amp;amp; Ö+&quot; /&gt;\
+             &lt;/cookie&gt;\"><entity name='contact'/></fetch>"
+        );
+        // Another page without a cookie: simple paging.
+        assert!(
+            fetch
+                .advance(br#"{"@Microsoft.Dynamics.CRM.morerecords":"true"}"#)
+                .unwrap()
+        );
+        assert_eq!(
+            sent(&fetch),
+            "<fetch count='3' page=\"3\"><entity name='contact'/></fetch>"
+        );
+        assert!(!fetch.advance(br#"{"value":[]}"#).unwrap());
+    }
+
+    #[test]
+    fn what_the_query_says_of_pages_is_kept() {
+        let mut fetch = parsed("<fetch page = '4' paging-cookie='mine'/>");
+        assert_eq!(sent(&fetch), "<fetch paging-cookie='mine' page=\"4\"/>");
+        assert!(fetch.advance(MORE).unwrap());
+        assert!(
+            sent(&fetch).starts_with("<fetch page=\"5\" paging-cookie=\"&lt;cookie"),
+            "{}",
+            sent(&fetch)
+        );
+
+        let mut top = parsed("<fetch top='3'><entity name='contact'/></fetch>");
+        assert_eq!(sent(&top), "<fetch top='3'><entity name='contact'/></fetch>");
+        assert!(!top.advance(MORE).unwrap(), "top excludes paging");
+    }
+
+    #[test]
+    fn the_page_size_is_the_count() {
+        let sized = FetchXml::parse(&query("<fetch/>", Some(50))).unwrap();
+        assert_eq!(sent(&sized), "<fetch count=\"50\" page=\"1\"/>");
+        assert!(FetchXml::parse(&query("<fetch count='50'/>", Some(50))).is_ok());
+        for (fetch, size) in [
+            ("<fetch count='5'/>", 50),
+            ("<fetch top='5'/>", 50),
+            ("<fetch/>", 0),
+            ("<fetch/>", 5001),
+        ] {
+            assert_eq!(faults(&query(fetch, Some(size)))[0].0, "page-size", "{fetch}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_query_is_refused() {
+        for fetch in [
+            "",
+            "fetch",
+            "<fetch>",
+            "<entity/>",
+            "<Fetch/>",
+            "<fetch page='0'/>",
+            "<fetch page='x'/>",
+        ] {
+            assert_eq!(faults(&query(fetch, None))[0].0, "fetch", "{fetch}");
+        }
+        for entity_set in ["", "contacts?x", "a/b", "../x", "http://x"] {
+            let query = FetchQuery {
+                entity_set: entity_set.to_owned(),
+                ..query("<x/>", None)
+            };
+            let fields: Vec<_> = faults(&query).into_iter().map(|(field, _)| field).collect();
+            assert_eq!(fields, ["entity-set", "fetch"], "{entity_set}");
+        }
+    }
+}

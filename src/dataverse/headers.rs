@@ -1,0 +1,199 @@
+//! The headers of a request: what the Web API expects, what the caller adds, and what nobody may set.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::error::Faults;
+use crate::http::prefer;
+
+/// The header by which Dataverse's logs know the caller's own id of a request.
+pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+
+/// Belong to the connection, or to the identity that this component adds. `Accept-Encoding` is among them since nothing
+/// here unpacks an answer.
+const REFUSED: [&str; 16] = [
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Hosts take 128 KiB of headers, the token's included, and Wasmtime traps beyond that; it counts some 80 bytes more for each.
+const MAX_BYTES: usize = 64 << 10;
+const OVERHEAD: usize = 80;
+
+/// All headers but `Authorization`. What is wrong with the caller's is added to `faults`.
+pub fn compose(
+    given: &[(String, String)],
+    method: &Method,
+    body: Option<&[u8]>,
+    client_request_id: &str,
+    faults: &mut Faults,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let sizes = given
+        .iter()
+        .map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(OVERHEAD));
+    if sizes.fold(0, usize::saturating_add) > MAX_BYTES {
+        faults.add(
+            "headers",
+            format!(
+                "are too many or too large: {MAX_BYTES} bytes altogether, each counted {OVERHEAD} longer than it is"
+            ),
+        );
+        return headers;
+    }
+    for (name, value) in given {
+        match parse(name, value) {
+            Ok((name, value)) => {
+                headers.append(name, value);
+            }
+            Err((field, reason)) => faults.add(&field, reason),
+        }
+    }
+
+    prefer::merge(&mut headers);
+
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
+    };
+    default(header::ACCEPT, HeaderValue::from_static("application/json"));
+    default(
+        HeaderName::from_static("odata-version"),
+        HeaderValue::from_static("4.0"),
+    );
+    default(
+        HeaderName::from_static("odata-maxversion"),
+        HeaderValue::from_static("4.0"),
+    );
+    default(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+    if let Ok(id) = HeaderValue::from_str(client_request_id) {
+        default(CLIENT_REQUEST_ID, id);
+    }
+    if body.is_some() {
+        default(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    // Also for an empty body where one is usual: without a length, hosts send it in chunks.
+    if *method != Method::GET && *method != Method::DELETE {
+        default(header::CONTENT_LENGTH, HeaderValue::from(body.map_or(0, <[u8]>::len)));
+    }
+    headers
+}
+
+/// A header of the caller's, or the field and the reason to name.
+fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, String)> {
+    let parsed_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+        let shown: String = name.chars().take(40).flat_map(char::escape_default).collect();
+        ("headers".to_owned(), format!("hold a name that is none: \"{shown}\""))
+    })?;
+    let field = || format!("headers.{parsed_name}");
+    if REFUSED.contains(&parsed_name.as_str()) {
+        return Err((field(), "is not the caller's to set".to_owned()));
+    }
+    if !value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
+        let reason = "holds a line break, a control character or one that is not ASCII";
+        return Err((field(), reason.to_owned()));
+    }
+    if parsed_name == "prefer" && !value.matches('"').count().is_multiple_of(2) {
+        let reason = "has a quote that is not closed, which would take in the preferences after it";
+        return Err((field(), reason.to_owned()));
+    }
+    match HeaderValue::from_str(value.trim()) {
+        Ok(value) => Ok((parsed_name, value)),
+        Err(_) => Err((field(), "is no header value".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn composed(given: &[(&str, &str)], method: &Method, body: Option<&[u8]>) -> (HeaderMap, Vec<String>) {
+        let given: Vec<_> = given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let mut faults = Faults::default();
+        let headers = compose(&given, method, body, "the-id", &mut faults);
+        let fields = match faults.into_request_error() {
+            crate::contract::types::Error::InvalidRequest(faults) => {
+                faults.into_iter().map(|fault| fault.field).collect()
+            }
+            _ => Vec::new(),
+        };
+        (headers, fields)
+    }
+
+    #[test]
+    fn the_standard_headers_are_there() {
+        let (headers, faults) = composed(&[], &Method::POST, Some(b"{}"));
+        assert!(faults.is_empty());
+        assert_eq!(headers["accept"], "application/json");
+        assert_eq!(headers["odata-version"], "4.0");
+        assert_eq!(headers["odata-maxversion"], "4.0");
+        assert_eq!(headers["content-type"], "application/json");
+        assert_eq!(headers["content-length"], "2");
+        assert_eq!(headers["x-ms-client-request-id"], "the-id");
+        assert!(headers["user-agent"].to_str().unwrap().starts_with("raia-dynamics365/"));
+    }
+
+    #[test]
+    fn only_requests_that_may_have_a_body_name_its_length() {
+        assert!(!composed(&[], &Method::GET, None).0.contains_key("content-length"));
+        assert!(!composed(&[], &Method::DELETE, None).0.contains_key("content-length"));
+        assert_eq!(composed(&[], &Method::POST, None).0["content-length"], "0");
+    }
+
+    #[test]
+    fn the_callers_headers_take_the_place_of_the_defaults() {
+        let given = [
+            ("Accept", "application/xml"),
+            ("Prefer", "odata.maxpagesize=5"),
+            ("Prefer", "return=representation"),
+            ("X-Ms-Client-Request-Id", "mine"),
+        ];
+        let (headers, faults) = composed(&given, &Method::GET, None);
+        assert!(faults.is_empty());
+        assert_eq!(headers["accept"], "application/xml");
+        assert_eq!(headers["x-ms-client-request-id"], "mine");
+        let preferences: Vec<_> = headers.get_all("prefer").iter().collect();
+        assert_eq!(preferences, ["odata.maxpagesize=5,return=representation"]);
+        assert_eq!(headers.get_all("accept").iter().count(), 1);
+    }
+
+    #[test]
+    fn headers_that_could_break_the_request_are_refused_by_name() {
+        for (name, value, field) in [
+            ("Authorization", "Bearer x", "headers.authorization"),
+            ("HOST", "evil.example", "headers.host"),
+            ("content-length", "5", "headers.content-length"),
+            ("Transfer-Encoding", "chunked", "headers.transfer-encoding"),
+            ("Prefer", "a\r\nX-Evil: 1", "headers.prefer"),
+            ("Prefer", "a\nb", "headers.prefer"),
+            ("Prefer", "a\0b", "headers.prefer"),
+            ("Prefer", "é", "headers.prefer"),
+            ("Prefer", "a=\"b", "headers.prefer"),
+            ("X-Evil: 1\r\nY", "a", "headers"),
+            ("", "a", "headers"),
+            ("with space", "a", "headers"),
+        ] {
+            assert_eq!(
+                composed(&[(name, value)], &Method::GET, None).1,
+                [field],
+                "{name}: {value}"
+            );
+        }
+        let many = vec![("x-a", "b"); 30_000];
+        assert_eq!(composed(&many, &Method::GET, None).1, ["headers"]);
+        let large = "x".repeat(MAX_BYTES);
+        assert_eq!(composed(&[("prefer", &large)], &Method::GET, None).1, ["headers"]);
+    }
+}

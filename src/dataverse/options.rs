@@ -1,0 +1,202 @@
+//! The typed options of a request, as the headers that they stand for (Microsoft's pages "Compose HTTP requests and handle
+//! errors", "Perform conditional operations", "Impersonate another user" and "Use optional parameters").
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::contract::types::{Caller, Condition, CustomLogic, RequestOptions};
+use crate::error::Faults;
+use crate::host::is_guid;
+use crate::http::prefer;
+
+/// The most rows that Dataverse puts on a page.
+pub const MAX_PAGE: u32 = 5_000;
+
+/// Adds what the options stand for to the headers of a request. What is wrong with them, or contradicts a header that is there,
+/// is added to `faults`.
+pub fn apply(options: &RequestOptions, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
+    let mut applied = Applied {
+        method,
+        headers,
+        faults,
+    };
+    applied.preferences(options);
+    if let Some(condition) = &options.condition {
+        applied.condition(condition);
+    }
+    if let Some(caller) = &options.caller {
+        applied.caller(caller);
+    }
+    if options.strong_consistency == Some(true) {
+        applied.set("strong-consistency", "consistency", "Strong");
+    }
+    if let Some(suppress) = options.suppress_duplicate_detection {
+        let value = if suppress { "true" } else { "false" };
+        applied.set(
+            "suppress-duplicate-detection",
+            "mscrm.suppressduplicatedetection",
+            value,
+        );
+    }
+    if let Some(logic) = options.bypass_custom_logic {
+        let value = match logic {
+            CustomLogic::Synchronous => "CustomSync",
+            CustomLogic::Asynchronous => "CustomAsync",
+            CustomLogic::Both => "CustomSync,CustomAsync",
+        };
+        applied.set("bypass-custom-logic", "mscrm.bypassbusinesslogicexecution", value);
+    }
+    if options.suppress_flows == Some(true) {
+        applied.set(
+            "suppress-flows",
+            "mscrm.suppresscallbackregistrationexpanderjob",
+            "true",
+        );
+    }
+}
+
+struct Applied<'a> {
+    method: &'a Method,
+    headers: &'a mut HeaderMap,
+    faults: &'a mut Faults,
+}
+
+impl Applied<'_> {
+    fn preferences(&mut self, options: &RequestOptions) {
+        const WRITES: [Method; 3] = [Method::POST, Method::PATCH, Method::PUT];
+        if options.return_representation == Some(true) && self.fits("return-representation", &WRITES) {
+            self.prefer("return-representation", "return", "representation");
+        }
+        if let Some(pattern) = &options.annotations {
+            if is_pattern(pattern) {
+                self.prefer("annotations", "odata.include-annotations", &format!("\"{pattern}\""));
+            } else {
+                self.fault(
+                    "annotations",
+                    "is neither * nor a list of names of annotations, separated by commas",
+                );
+            }
+        }
+        if let Some(size) = options.page_size
+            && self.fits("page-size", &[Method::GET])
+        {
+            if (1..=MAX_PAGE).contains(&size) {
+                self.prefer("page-size", "odata.maxpagesize", &size.to_string());
+            } else {
+                self.fault("page-size", format!("is {size}, and pages have 1 to {MAX_PAGE} rows"));
+            }
+        }
+        if options.track_changes == Some(true) && self.fits("track-changes", &[Method::GET]) {
+            self.prefer("track-changes", "odata.track-changes", "");
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        const CHANGES: [Method; 3] = [Method::PATCH, Method::PUT, Method::DELETE];
+        let (field, methods, name, value): (_, &[Method], _, _) = match condition {
+            Condition::IfMatch(etag) => ("condition.if-match", &CHANGES, header::IF_MATCH, etag.as_str()),
+            Condition::MustExist => ("condition.must-exist", &CHANGES, header::IF_MATCH, "*"),
+            Condition::MustNotExist => ("condition.must-not-exist", &[Method::PATCH], header::IF_NONE_MATCH, "*"),
+            Condition::IfNoneMatch(etag) => ("condition.if-none-match", &[Method::GET], header::IF_NONE_MATCH, etag),
+        };
+        if !self.fits(field, methods) {
+            return;
+        }
+        let is_version = matches!(condition, Condition::IfMatch(_) | Condition::IfNoneMatch(_));
+        if is_version && !is_etag(value) {
+            self.fault(
+                field,
+                "is no version of a row: pass on what etag of a response says, such as W/\"1234567\"",
+            );
+            return;
+        }
+        let other = if name == header::IF_MATCH {
+            header::IF_NONE_MATCH
+        } else {
+            header::IF_MATCH
+        };
+        if self.headers.contains_key(&other) {
+            self.fault(field, format!("contradicts headers.{other}"));
+            return;
+        }
+        self.set_named(field, name, value);
+    }
+
+    fn caller(&mut self, caller: &Caller) {
+        const BY_OBJECT: HeaderName = HeaderName::from_static("callerobjectid");
+        const BY_USER: HeaderName = HeaderName::from_static("mscrmcallerid");
+        let (field, name, other, id) = match caller {
+            Caller::EntraObjectId(id) => ("caller.entra-object-id", BY_OBJECT, BY_USER, id),
+            Caller::SystemUserId(id) => ("caller.system-user-id", BY_USER, BY_OBJECT, id),
+        };
+        if !is_guid(id) {
+            self.fault(field, "is no GUID");
+        } else if self.headers.contains_key(&other) {
+            self.fault(field, format!("contradicts headers.{other}"));
+        } else {
+            self.set_named(field, name, id);
+        }
+    }
+
+    fn prefer(&mut self, field: &str, name: &str, value: &str) {
+        if let Err(given) = prefer::add(self.headers, name, value) {
+            self.fault(field, format!("contradicts headers.prefer, which says {given}"));
+        }
+    }
+
+    fn set(&mut self, field: &str, name: &'static str, value: &str) {
+        self.set_named(field, HeaderName::from_static(name), value);
+    }
+
+    fn set_named(&mut self, field: &str, name: HeaderName, value: &str) {
+        let Ok(value) = HeaderValue::from_str(value) else {
+            self.fault(field, "is no header value");
+            return;
+        };
+        let differs = self
+            .headers
+            .get_all(&name)
+            .iter()
+            .any(|given| !given.as_bytes().eq_ignore_ascii_case(value.as_bytes()));
+        if differs {
+            self.fault(field, format!("contradicts headers.{name}"));
+        } else {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// Whether the method can have the option.
+    fn fits(&mut self, field: &str, methods: &[Method]) -> bool {
+        let fits = methods.contains(self.method);
+        if !fits {
+            let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+            self.fault(
+                field,
+                format!("is for {} and not for {}", names.join(", "), self.method),
+            );
+        }
+        fits
+    }
+
+    fn fault(&mut self, field: &str, reason: impl Into<String>) {
+        self.faults.add(&format!("options.{field}"), reason);
+    }
+}
+
+/// A strong or weak entity tag (RFC 9110, 8.8.3), one only.
+pub fn is_etag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
+}
+
+/// Names and wildcards, separated by commas, each of which may be excluded by a minus (OData 4.0, part 1, 8.2.8.4).
+fn is_pattern(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"*.-_#".contains(&b);
+    text.len() <= 1000
+        && text
+            .split(',')
+            .all(|name| !name.is_empty() && name.bytes().all(allowed))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! Where a request goes: a path under `/api/data/v9.2/`, or a link that Dataverse gave.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::http::origin::Origin;
+
+/// What relative paths are relative to.
+pub const ROOT: &str = "/api/data/v9.2/";
+
+/// Absolute links may name another version of the Web API, and nothing outside it.
+pub const LINK_ROOT: &str = "/api/data/";
+
+/// Dataverse's limit for a URL, in characters (Microsoft's page "Compose HTTP requests and handle errors", "Maximum URL length").
+pub const MAX_URL: usize = 32_768;
+
+/// Its limit for the URL of a request in a `$batch` (the same page).
+pub const MAX_URL_IN_BATCH: usize = 65_536;
+
+/// The URL for what a caller wrote, of at most `longest` characters. It always leads to the environment's origin.
+///
+/// # Errors
+/// What is wrong with the path, for people.
+pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, String> {
+    let too_long = |length: usize| format!("is too long: {length} characters, and Dataverse takes a URL of {longest}");
+    if path.len() > longest {
+        return Err(too_long(path.len()));
+    }
+    let path_and_query = if is_absolute(path) {
+        of_link(environment, path)?
+    } else {
+        of_relative(path)?
+    };
+    let environment = environment.to_string();
+    let length = environment.len().saturating_add(path_and_query.len());
+    if length > longest {
+        return Err(too_long(length));
+    }
+    join(&environment, &path_and_query).ok_or_else(|| "cannot be made a URL".to_owned())
+}
+
+/// Put together, a URL may have 65,536 characters; read as a whole, `Uri` takes two less.
+fn join(environment: &str, path_and_query: &str) -> Option<Uri> {
+    let mut parts = environment.parse::<Uri>().ok()?.into_parts();
+    parts.path_and_query = Some(path_and_query.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// Whether the path is written as a URL of its own, rather than holding one in a quoted value or in the query.
+fn is_absolute(path: &str) -> bool {
+    path.split(['?', '\'', '('])
+        .next()
+        .is_some_and(|start| start.contains("://"))
+}
+
+/// A value for a query: all is encoded but what RFC 3986 calls unreserved.
+pub fn encode_value(value: &str) -> String {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, ENCODED).to_string()
+}
+
+/// Whether a text is an absolute link below the Web API's root in the environment.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_link(environment: &Origin, link: &str) -> Result<(), String> {
+    of_link(environment, link).map(drop)
+}
+
+/// Links are opaque: paging cookies are encoded twice, and any change would spoil them.
+fn of_link(environment: &Origin, link: &str) -> Result<String, String> {
+    if !link.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\')) {
+        return Err("is an absolute link with characters that no link of Dataverse has".to_owned());
+    }
+    let uri: Uri = link
+        .parse()
+        .map_err(|_| "is an absolute link that is not a URL".to_owned())?;
+    let origin = Origin::of(&uri).map_err(|reason| format!("is an absolute link that {reason}"))?;
+    if origin != *environment {
+        return Err(format!(
+            "leads to {origin}, and not to the environment {environment}: the token is sent nowhere else"
+        ));
+    }
+    if !uri.path().starts_with(LINK_ROOT) {
+        return Err(format!("is an absolute link that does not lead below {LINK_ROOT}"));
+    }
+    refuse_dot_segments(uri.path())?;
+    Ok(uri
+        .path_and_query()
+        .map_or_else(String::new, |target| target.as_str().to_owned()))
+}
+
+fn of_relative(path: &str) -> Result<String, String> {
+    if path.starts_with('/') {
+        return Err(format!(
+            "begins with a slash: write it relative to {ROOT}, such as contacts"
+        ));
+    }
+    let encoded = encode(path)?;
+    let end = encoded.find('?').unwrap_or(encoded.len());
+    refuse_dot_segments(encoded.get(..end).unwrap_or_default())?;
+    Ok(format!("{ROOT}{encoded}"))
+}
+
+/// Percent-encodes what a URL cannot hold (RFC 3986), and what would change its meaning between single quotes, where
+/// OData has string values. Escapes that are there stay as they are. What could be meant in two ways is refused.
+fn encode(path: &str) -> Result<String, String> {
+    let mut encoded = String::with_capacity(path.len());
+    let mut quoted = false;
+    let mut in_query = false;
+    for (index, c) in path.char_indices() {
+        let escape = (c == '%').then(|| escape_at(path, index)).flatten();
+        match c {
+            '\'' => quoted = !quoted,
+            '%' if escape == Some("27") => quoted = !quoted,
+            '?' if !quoted => in_query = true,
+            '#' if !quoted => {
+                return Err("holds a # outside quotes, which would cut it off there: write %23".to_owned());
+            }
+            '<' | '>' | '"' if !quoted => {
+                return Err(format!(
+                    "holds a {c} outside single quotes: FetchXML and JSON in a query must be percent-encoded whole, or their & and \
+                     quotes would be taken for the query's"
+                ));
+            }
+            _ if c.is_control() => {
+                return Err(
+                    "holds a line break or another control character: if it is meant, write it as %0A".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        let kept = match c {
+            '%' => escape.is_some(),
+            '/' | '?' => !quoted || in_query,
+            '&' | '+' => !quoted || !in_query,
+            _ => c.is_ascii_alphanumeric() || "-._~!$'()*,;=:@".contains(c),
+        };
+        if kept {
+            encoded.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to a string does not fail.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    if quoted {
+        return Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned());
+    }
+    if percent_decode_str(&encoded).decode_utf8().is_err() {
+        return Err("holds a % and two hexadecimal digits that are no UTF-8: write %25 for a percent sign".to_owned());
+    }
+    Ok(encoded)
+}
+
+/// The two hexadecimal digits after a percent sign, if they are there.
+fn escape_at(path: &str, index: usize) -> Option<&str> {
+    let digits = path.get(index..)?.get(1..3)?;
+    digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
+}
+
+/// Servers and proxies resolve `..` after decoding, some of them more than once, and some take a backslash for a slash.
+///
+/// # Errors
+/// What is wrong with the path, for people.
+pub fn refuse_dot_segments(path: &str) -> Result<(), String> {
+    const ROUNDS: usize = 4;
+    let mut decoded = Cow::Borrowed(path);
+    for _ in 0..ROUNDS {
+        let climbs = decoded
+            .split(['/', '\\'])
+            .any(|segment| segment.contains('.') && segment.trim_matches(['.', ' ']).is_empty());
+        if climbs {
+            return Err(format!(
+                "holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"
+            ));
+        }
+        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+        if next == *decoded {
+            return Ok(());
+        }
+        decoded = Cow::Owned(next);
+    }
+    Err("is percent-encoded again and again".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENVIRONMENT: &str = "https://contoso.crm.dynamics.com";
+
+    fn url(path: &str) -> Result<String, String> {
+        let environment = Origin::parse(ENVIRONMENT)?;
+        target(&environment, path, MAX_URL_IN_BATCH).map(|uri| uri.to_string())
+    }
+
+    fn below_root(path: &str) -> String {
+        let url = url(path).unwrap();
+        url.strip_prefix("https://contoso.crm.dynamics.com/api/data/v9.2/")
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn plain_paths_are_encoded() {
+        assert_eq!(below_root("contacts"), "contacts");
+        assert_eq!(below_root(""), "");
+        assert_eq!(
+            below_root("contacts?$select=fullname,_ownerid_value&$top=3"),
+            "contacts?$select=fullname,_ownerid_value&$top=3"
+        );
+        assert_eq!(
+            below_root("contacts?$filter=lastname eq 'O''Brien'"),
+            "contacts?$filter=lastname%20eq%20'O''Brien'"
+        );
+        assert_eq!(
+            below_root("contacts?$filter=lastname eq 'Łoś'"),
+            "contacts?$filter=lastname%20eq%20'%C5%81o%C5%9B'"
+        );
+    }
+
+    #[test]
+    fn what_is_encoded_is_not_encoded_twice() {
+        for path in [
+            "contacts?$filter=lastname%20eq%20%27O%27%27Brien%27",
+            "contacts?$filter=lastname+eq+%27Zo%C3%AB%27&$count=true",
+            "accounts(name='A%2FB')",
+        ] {
+            assert_eq!(below_root(path), path);
+        }
+        assert_eq!(
+            below_root("contacts?$filter=contains(x,'100%')"),
+            "contacts?$filter=contains(x,'100%25')"
+        );
+        assert_eq!(
+            below_root("contacts?$filter=contains(x,'5%zz')"),
+            "contacts?$filter=contains(x,'5%25zz')"
+        );
+        assert_eq!(below_root("c?x=%"), "c?x=%25");
+        assert_eq!(below_root("c?x=%4"), "c?x=%254");
+        assert_eq!(below_root("c?x=%é"), "c?x=%25%C3%A9");
+    }
+
+    #[test]
+    fn delimiters_between_quotes_are_part_of_the_value() {
+        assert_eq!(
+            below_root("accounts?$filter=name eq 'Rock & Roll #1 + more'&$top=1"),
+            "accounts?$filter=name%20eq%20'Rock%20%26%20Roll%20%231%20%2B%20more'&$top=1"
+        );
+        assert_eq!(
+            below_root("x?$filter=name eq %27A & B%27&$top=1"),
+            "x?$filter=name%20eq%20%27A%20%26%20B%27&$top=1"
+        );
+        assert_eq!(
+            below_root("accounts(name='A/B?C')/x?$top=1"),
+            "accounts(name='A%2FB%3FC')/x?$top=1"
+        );
+        assert_eq!(below_root("accounts(name='it''s/x')"), "accounts(name='it''s%2Fx')");
+    }
+
+    #[test]
+    fn paths_that_cannot_be_meant_are_refused() {
+        for (path, part) in [
+            ("contacts?$filter=lastname eq 'O'Brien'", "pair up"),
+            ("contacts?$filter=lastname eq %27O%27Brien%27", "pair up"),
+            ("contacts?$filter=contains(x,'100%de')", "%25"),
+            ("x?fetchXml=<fetch top='3'/>", "percent-encoded whole"),
+            ("x?fetchXml=%3Cfetch%3E\"&\"", "percent-encoded whole"),
+            ("contacts#x", "#"),
+            ("contacts\r\nX: y", "line break"),
+            ("contacts\0", "control"),
+            ("/contacts", "slash"),
+            ("//evil.example/contacts", "slash"),
+            ("../../main.aspx", "dots"),
+            ("contacts/../../../main.aspx", "dots"),
+            ("contacts/./x", "dots"),
+            ("..", "dots"),
+            ("..\\..\\main.aspx", "dots"),
+            ("%2e%2e/%2E./x", "dots"),
+            ("%252e%252e%252fx", "dots"),
+            ("%25252e%25252e%25252fx", "dots"),
+            ("%252525252525252e", "again and again"),
+            ("a%2f..%2fb", "dots"),
+            ("a%5c..%5cb", "dots"),
+            ("... /x", "dots"),
+            ("accounts(name='a/../x')", "dots"),
+        ] {
+            let reason = url(path).unwrap_err();
+            assert!(reason.contains(part), "{path}: {reason}");
+        }
+        assert!(
+            url(&format!("%{}", "25".repeat(MAX_URL_IN_BATCH)))
+                .unwrap_err()
+                .contains("too long")
+        );
+        assert!(
+            url(&format!("contacts?$filter={}", "x".repeat(MAX_URL_IN_BATCH)))
+                .unwrap_err()
+                .contains("too long")
+        );
+    }
+
+    #[test]
+    fn the_longest_url_is_the_last_that_passes() {
+        let environment = Origin::parse(ENVIRONMENT).unwrap();
+        for longest in [MAX_URL, MAX_URL_IN_BATCH] {
+            let path = |length: usize| "x".repeat(length - ENVIRONMENT.len() - ROOT.len());
+            let uri = target(&environment, &path(longest), longest).unwrap();
+            assert_eq!(uri.to_string().len(), longest);
+            assert!(target(&environment, &path(longest + 1), longest).is_err());
+        }
+    }
+
+    #[test]
+    fn dots_within_a_segment_are_let_pass() {
+        assert_eq!(below_root("accounts(name='../x')"), "accounts(name='..%2Fx')");
+        assert_eq!(
+            below_root("contacts?$filter=x eq '..'"),
+            "contacts?$filter=x%20eq%20'..'"
+        );
+        assert_eq!(
+            below_root("accounts(1)/Microsoft.Dynamics.CRM.Foo()"),
+            "accounts(1)/Microsoft.Dynamics.CRM.Foo()"
+        );
+    }
+
+    #[test]
+    fn links_of_the_environment_are_kept_as_they_are() {
+        for link in [
+            "https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2522/%3E",
+            "https://contoso.crm.dynamics.com/api/data/v9.1/contacts?$deltatoken=919042%2108%2f22%2f2017",
+        ] {
+            assert_eq!(url(link).unwrap(), link);
+        }
+        assert_eq!(
+            url("HTTPS://CONTOSO.crm.dynamics.com:443/api/data/v9.2/contacts").unwrap(),
+            "https://contoso.crm.dynamics.com/api/data/v9.2/contacts"
+        );
+    }
+
+    #[test]
+    fn links_that_leave_are_refused() {
+        for link in [
+            "https://evil.example/api/data/v9.2/contacts",
+            "https://contoso.crm.dynamics.com.evil.example/api/data/v9.2/contacts",
+            "https://contoso.crm.dynamics.com@evil.example/api/data/v9.2/contacts",
+            "https://evil.example\\@contoso.crm.dynamics.com/api/data/v9.2/contacts",
+            "https://contoso.crm.dynamics.com:444/api/data/v9.2/contacts",
+            "http://contoso.crm.dynamics.com/api/data/v9.2/contacts",
+            "https://contoso.crm.dynamics.com/main.aspx",
+            "https://contoso.crm.dynamics.com/api/data/../../main.aspx",
+            "https://contoso.crm.dynamics.com/api/data/%2e%2e/main.aspx",
+            "https://contoso.crm.dynamics.com",
+            "https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$filter=a b",
+            "ftp://contoso.crm.dynamics.com/api/data/v9.2/contacts",
+            "https:///api/data/v9.2/contacts",
+        ] {
+            assert!(url(link).is_err(), "{link}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The routes, and who is let in to them.
+
+use std::rc::Rc;
+
+use http::{Method, Request, StatusCode};
+use zeroize::Zeroize;
+
+use super::allow::AllowList;
+use super::callers::Keys;
+use super::reply::{Refusal, Reply};
+use super::{headers, relay, reply, report};
+use crate::contract::types::Error;
+use crate::credential::ends_soon;
+use crate::dataverse::client::Connection;
+use crate::host::{Body, Host, new_guid};
+use crate::log;
+
+/// Who may call, and what for.
+pub struct Gateway {
+    keys: Keys,
+    /// `None`: everything that the application user may do.
+    allow: Option<AllowList>,
+}
+
+impl Gateway {
+    /// Reads `GATEWAY_KEY` and `GATEWAY_ALLOW` from environment variables, and wipes them.
+    ///
+    /// # Errors
+    /// What to set, for the operator.
+    pub fn from_variables(mut variables: Vec<(String, String)>) -> Result<Self, String> {
+        let gateway = Self::read(&variables);
+        for (_, value) in &mut variables {
+            value.zeroize();
+        }
+        gateway
+    }
+
+    fn read(variables: &[(String, String)]) -> Result<Self, String> {
+        let value = |name: &str| {
+            let (_, value) = variables.iter().find(|(key, _)| key == name)?;
+            Some(value.trim()).filter(|value| !value.is_empty())
+        };
+        let keys =
+            value("GATEWAY_KEY").ok_or("GATEWAY_KEY is not set: nobody may call. Set it to a long random text")?;
+        let keys = Keys::parse(keys).map_err(|reason| format!("GATEWAY_KEY {reason}"))?;
+        let allow = value("GATEWAY_ALLOW").map(AllowList::parse).transpose();
+        Ok(Self {
+            keys,
+            allow: allow.map_err(|reason| format!("GATEWAY_ALLOW {reason}"))?,
+        })
+    }
+}
+
+/// Answers one request. `gateway` and `connection` are asked for only where the route needs them, so that a missing
+/// setting does not keep the process from saying that it lives.
+pub async fn handle<H: Host, B: Body>(
+    host: &H,
+    request: Request<B>,
+    gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+) -> Reply<H> {
+    let id = headers::client_request_id(request.headers()).unwrap_or_else(|| new_guid(host));
+    let reply = match route(host, request, gateway, connection, &id).await {
+        Ok(reply) => reply,
+        Err(refusal) => refusal.into_reply(&id),
+    };
+    headers::with_id(reply, &id)
+}
+
+/// The answer to a request whose line or headers cannot be read.
+pub fn unreadable<H: Host>(host: &H) -> Reply<H> {
+    let refusal = Refusal::bad_request("the request's line, host or headers cannot be read".to_owned());
+    refusal.into_reply(&new_guid(host))
+}
+
+async fn route<H: Host, B: Body>(
+    host: &H,
+    request: Request<B>,
+    gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+    id: &str,
+) -> Result<Reply<H>, Refusal> {
+    let path = request.uri().path();
+    if path == "/healthz" {
+        return only_reads(request.method()).map(|()| reply::text(StatusCode::OK, "alive"));
+    }
+    let gateway = gateway().map_err(|reason| {
+        log::note(format_args!("{reason}"));
+        Refusal::unavailable("the gateway is not set up; its operator finds out why in its log")
+    })?;
+    let admitted = gateway.keys.admit(host, request.headers());
+    match path {
+        "/readyz" => {
+            only_reads(request.method())?;
+            ready(host, connection, admitted).await
+        }
+        _ if !admitted => Err(Refusal::unauthorized()),
+        "/whoami" => {
+            only_reads(request.method())?;
+            let identity = connection().map_err(Refusal::from_error)?.whoami(host).await;
+            identity
+                .map(|identity| reply::identity(&identity))
+                .map_err(Refusal::from_error)
+        }
+        "/validate" => {
+            if request.method() != Method::POST {
+                return Err(Refusal::not_allowed("POST"));
+            }
+            let connection = connection().map_err(Refusal::from_error)?;
+            let (head, body) = request.into_parts();
+            report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body).await
+        }
+        _ if relay::is_web_api(path) => {
+            if let Some(allow) = &gateway.allow {
+                allow
+                    .check(request.method(), request.uri())
+                    .map_err(Refusal::forbidden)?;
+            }
+            let connection = connection().map_err(Refusal::from_error)?;
+            relay::relay(host, &connection, request, id).await
+        }
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn only_reads(method: &Method) -> Result<(), Refusal> {
+    if method == Method::GET || method == Method::HEAD {
+        Ok(())
+    } else {
+        Err(Refusal::not_allowed("GET, HEAD"))
+    }
+}
+
+/// Settings are whole and a token can be had; and whether the credential that got it is near its end. Which credential that is,
+/// and why there is no token, is for those who are allowed in.
+async fn ready<H: Host>(
+    host: &H,
+    connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
+    admitted: bool,
+) -> Result<Reply<H>, Refusal> {
+    let outcome = match connection() {
+        Ok(connection) => connection.acquire_token(host).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(token) => {
+            let (credential, now) = (&token.credential, host.now());
+            Ok(if admitted {
+                reply::ready(credential, now)
+            } else if ends_soon(credential, now) {
+                reply::text(StatusCode::OK, "ready, but the credential ends soon")
+            } else {
+                reply::text(StatusCode::OK, "ready")
+            })
+        }
+        Err(error) if admitted => Err(Refusal::from_error(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
+        Err(_) => Ok(reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
+    }
+}

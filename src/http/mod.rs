@@ -1,0 +1,5 @@
+//! What HTTP says, of no service.
+
+pub mod challenge;
+pub mod origin;
+pub mod prefer;

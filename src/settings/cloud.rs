@@ -1,0 +1,113 @@
+//! Microsoft's clouds: which Entra ID issues the tokens for which environments.
+
+use crate::http::origin::Origin;
+
+/// One of Microsoft's clouds.
+struct Cloud {
+    /// Where tokens are asked for, and then the other names of the same service.
+    authorities: &'static [&'static str],
+    /// How the hosts of its environments end.
+    environments: &'static [&'static str],
+}
+
+/// Environments: "Datacenter regions" and "Power Apps for US Government" in Microsoft's Power Platform documentation;
+/// authorities: "National clouds" in the Entra ID documentation, the other names as Microsoft's authentication libraries know
+/// them. GCC (`crm9.dynamics.com`) signs in to the public cloud.
+const CLOUDS: [Cloud; 3] = [
+    Cloud {
+        authorities: &[
+            "login.microsoftonline.com",
+            "login.windows.net",
+            "login.microsoft.com",
+            "sts.windows.net",
+        ],
+        environments: &[".dynamics.com"],
+    },
+    Cloud {
+        authorities: &[
+            "login.microsoftonline.us",
+            "login.usgovcloudapi.net",
+            "login-us.microsoftonline.com",
+        ],
+        environments: &[".microsoftdynamics.us", ".appsplatform.us"],
+    },
+    Cloud {
+        authorities: &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+        environments: &[".dynamics.cn"],
+    },
+];
+
+/// The origin of the Entra ID that serves an environment, by the environment's host.
+///
+/// # Errors
+/// Why none can be told, for people.
+pub fn authority_of(host: &str) -> Result<Origin, String> {
+    if host.ends_with(".microsoftdynamics.de") {
+        return Err("the environment belongs to Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
+    }
+    let cloud = CLOUDS
+        .iter()
+        .find(|cloud| cloud.environments.iter().any(|suffix| host.ends_with(suffix)));
+    let authority = cloud.and_then(|cloud| cloud.authorities.first());
+    let authority = authority.ok_or_else(|| format!("it cannot be told from the environment's host {host}"))?;
+    Origin::parse(&format!("https://{authority}"))
+}
+
+/// Whether an authority can serve.
+///
+/// # Errors
+/// Why it cannot, for people.
+pub fn check_authority(authority: &Origin) -> Result<(), String> {
+    if authority.host() == "login.microsoftonline.de" {
+        return Err("is that of Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether two authorities are names of one cloud's Entra ID, on its own port.
+pub fn is_same_cloud(one: &Origin, other: &Origin) -> bool {
+    CLOUDS.iter().any(|cloud| {
+        let has = |authority: &Origin| authority.is_host_alone() && cloud.authorities.contains(&authority.host());
+        has(one) && has(other)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cloud_has_its_authority() {
+        for (host, authority) in [
+            ("contoso.crm.dynamics.com", "https://login.microsoftonline.com"),
+            ("contoso.api.crm4.dynamics.com", "https://login.microsoftonline.com"),
+            ("agency.crm9.dynamics.com", "https://login.microsoftonline.com"),
+            ("agency.crm.microsoftdynamics.us", "https://login.microsoftonline.us"),
+            ("dod.crm.appsplatform.us", "https://login.microsoftonline.us"),
+            ("contoso.crm.dynamics.cn", "https://login.partner.microsoftonline.cn"),
+        ] {
+            assert_eq!(authority_of(host).unwrap().to_string(), authority, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_only_looks_like_one_has_none() {
+        for host in ["evildynamics.com", "contoso.crm.dynamics.com.evil.example", "127.0.0.1"] {
+            assert!(authority_of(host).is_err(), "{host}");
+        }
+        assert!(authority_of("contoso.crm.microsoftdynamics.de").is_err_and(|reason| reason.contains("closed")));
+    }
+
+    #[test]
+    fn names_of_one_cloud_are_the_same() {
+        let same = |one: &str, other: &str| is_same_cloud(&Origin::parse(one).unwrap(), &Origin::parse(other).unwrap());
+        assert!(same("https://login.windows.net", "https://login.microsoftonline.com"));
+        for (one, other) in [
+            ("https://login.microsoftonline.us", "https://login.microsoftonline.com"),
+            ("https://login.windows.net:8443", "https://login.microsoftonline.com"),
+            ("https://evil.example", "https://evil.example"),
+        ] {
+            assert!(!same(one, other), "{one}, {other}");
+        }
+    }
+}
