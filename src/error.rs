@@ -1,173 +1,424 @@
-//! What can go wrong. The variants are the contract's (`wit/types.wit`); here is how they are made.
+//! What can go wrong, as the core tells it, and the only place where that becomes an error of the contract (`wit/types.wit`).
 
-use std::time::{Duration, UNIX_EPOCH};
+use crate::contract::types;
+use crate::faults::Faults;
+use crate::host::{Cause, Failure};
 
-use http::{HeaderMap, HeaderValue};
-
-use crate::contract::types::{Error, Fault, Outage, Service};
-use crate::host::Failure;
-
-/// Collects what is wrong with several fields, so that a caller learns all of it at once.
-#[derive(Default)]
-pub struct Faults(Vec<Fault>);
-
-impl Faults {
-    /// Notes that `field` is wrong. `reason` must not quote a secret.
-    pub fn add(&mut self, field: &str, reason: impl Into<String>) {
-        self.0.push(Fault {
-            field: field.to_owned(),
-            reason: reason.into(),
-        });
-    }
-
-    /// Notes what is wrong within `place`.
-    pub fn nest(&mut self, place: &str, inner: Vec<Fault>) {
-        for fault in inner {
-            self.add(&format!("{place}.{}", fault.field), fault.reason);
-        }
-    }
-
-    /// The value in a result, or nothing and its reason noted under `field`.
-    pub fn keep<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|reason| self.add(field, reason)).ok()
-    }
-
-    /// What is wrong.
-    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
-    }
-
-    /// Whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As the error that asks for other settings.
-    pub fn into_settings_error(self) -> Error {
-        Error::InvalidSettings(self.0)
-    }
-
-    /// As the error that asks for another request.
-    pub fn into_request_error(self) -> Error {
-        Error::InvalidRequest(self.0)
-    }
+/// Why a call has no result.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The settings have to change.
+    InvalidSettings(Faults),
+    /// The request has to change.
+    InvalidRequest(Faults),
+    /// A service was asked in vain.
+    Failed(Box<Failed>),
 }
 
-/// What a request was, for the error that tells of its failure.
-pub struct Asked<'a> {
+/// One of the two services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Issues the tokens.
+    EntraId,
+    /// Has the data.
+    Dataverse,
+}
+
+/// The request that an error tells of.
+#[derive(Clone, Debug)]
+pub struct Asked {
     /// The service that was asked.
     pub service: Service,
     /// Its origin.
-    pub origin: &'a str,
-    /// Whether the request would have changed data, had the service carried it out.
+    pub origin: String,
+    /// Whether the request changes data if the service carries it out.
     pub writes: bool,
-    /// The id it carried.
-    pub client_request_id: &'a str,
+    /// The id that the request carried.
+    pub client_request_id: String,
 }
 
-impl Asked<'_> {
-    /// The error for a request that brought no whole answer.
-    pub fn outage(&self, failure: Failure) -> Error {
-        let setting = match self.service {
+/// A request that failed, after all attempts.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// What was asked.
+    pub asked: Asked,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: Reason,
+    /// What else there is to say of the attempts.
+    pub note: Option<Note>,
+}
+
+/// What else there is to say of several attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// An attempt before the last may have been carried out.
+    EarlierMayHaveActed,
+    /// The last attempt was not followed by another, for which there was no token.
+    NoTokenForAnother,
+}
+
+/// Why one attempt failed.
+#[derive(Clone, Debug)]
+pub enum Reason {
+    /// No whole or no usable answer.
+    NoAnswer(Failure),
+    /// Too many requests.
+    Throttled(Box<Throttled>),
+    /// Dataverse refused.
+    Dataverse(Box<DataverseRefusal>),
+    /// Entra ID refused.
+    EntraId(Box<EntraRefusal>),
+}
+
+/// What a service says that wants fewer requests.
+#[derive(Clone, Debug, Default)]
+pub struct Throttled {
+    /// How long to wait.
+    pub retry_after_seconds: Option<u32>,
+    /// Dataverse's code in hexadecimal, or nothing.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+    /// What the service's logs know the request by.
+    pub request_id: Option<String>,
+}
+
+/// What Dataverse says of a request that it refuses.
+#[derive(Clone, Debug, Default)]
+pub struct DataverseRefusal {
+    /// The answer's status.
+    pub status: u16,
+    /// In hexadecimal, or as it came where it is no such number. May be empty.
+    pub code: String,
+    /// The code as the signed number that .NET shows.
+    pub code_number: Option<i32>,
+    /// What happened, or what came instead of an explanation.
+    pub message: String,
+    /// The annotation `InnerError.Message`, or the message of an older `innererror`.
+    pub inner_message: Option<String>,
+    /// The annotation `HelpLink`.
+    pub help_link: Option<String>,
+    /// The annotation `TraceText`.
+    pub trace_text: Option<String>,
+    /// What to do about it.
+    pub advice: Option<String>,
+    /// How long to wait.
+    pub retry_after_seconds: Option<u32>,
+    /// What Dataverse's logs know the request by.
+    pub request_id: Option<String>,
+    /// All ids that the answer carries.
+    pub service_request_ids: Vec<String>,
+}
+
+/// A refusal of Entra ID, and of what.
+#[derive(Clone, Debug)]
+pub struct EntraRefusal {
+    /// What Entra ID says.
+    pub answer: EntraAnswer,
+    /// The name of the credential that it refused.
+    pub credential: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+/// What Entra ID says of a token request that it refuses.
+#[derive(Clone, Debug, Default)]
+pub struct EntraAnswer {
+    /// The answer's status.
+    pub status: u16,
+    /// `error`, such as `invalid_client`.
+    pub error: String,
+    /// The AADSTS numbers.
+    pub codes: Vec<u32>,
+    /// `error_description`.
+    pub description: String,
+    /// `suberror`.
+    pub suberror: Option<String>,
+    /// `claims`.
+    pub claims: Option<String>,
+    /// `timestamp`.
+    pub timestamp: Option<String>,
+    /// `trace_id`.
+    pub trace_id: Option<String>,
+    /// `correlation_id`.
+    pub correlation_id: Option<String>,
+    /// `error_uri`.
+    pub error_uri: Option<String>,
+}
+
+/// What is said of an answer that an earlier attempt may have caused.
+const UNSURE: &str = "an earlier attempt of this call may have been carried out, and this answer may tell of its effect: read \
+                      the row before sending it again";
+
+impl Service {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EntraId => "Entra ID",
+            Self::Dataverse => "Dataverse",
+        }
+    }
+}
+
+impl Reason {
+    /// Whether a request that changes data may have been carried out although it failed so.
+    pub fn may_have_acted(&self) -> bool {
+        match self {
+            Self::NoAnswer(failure) => failure.sent,
+            Self::Dataverse(refusal) => refusal.may_have_acted(),
+            Self::Throttled(_) | Self::EntraId(_) => false,
+        }
+    }
+
+    /// The seconds that the service asks to wait.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        match self {
+            Self::NoAnswer(failure) => failure.retry_after_seconds,
+            Self::Throttled(throttled) => throttled.retry_after_seconds,
+            Self::Dataverse(refusal) => refusal.retry_after_seconds,
+            Self::EntraId(_) => None,
+        }
+    }
+
+    /// What the service's logs know the request by.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::NoAnswer(failure) => failure.request_id.as_deref(),
+            Self::Throttled(throttled) => throttled.request_id.as_deref(),
+            Self::Dataverse(refusal) => refusal.request_id.as_deref(),
+            Self::EntraId(refusal) => refusal.answer.trace_id.as_deref(),
+        }
+    }
+}
+
+impl DataverseRefusal {
+    /// At 408 and 5xx Dataverse failed, rather than refused.
+    pub fn may_have_acted(&self) -> bool {
+        (500..600).contains(&self.status) || self.status == 408
+    }
+
+    /// On one line.
+    pub fn summary(&self) -> String {
+        let code = if self.code.is_empty() { "" } else { " " };
+        format!(
+            "Dataverse answered {}{code}{}: {}",
+            self.status, self.code, self.message
+        )
+    }
+}
+
+impl EntraAnswer {
+    /// On one line: the first line of the description, without the ids that Entra ID puts behind it.
+    pub fn summary(&self) -> String {
+        let line = self.description.split(char::is_control).next().unwrap_or_default();
+        let line = line.split(" Trace ID").next().unwrap_or_default().trim_end();
+        format!("Entra ID answered {}: {line}", self.status)
+    }
+}
+
+impl Failed {
+    /// Of a request whose only attempt failed.
+    pub fn once(asked: Asked, reason: Reason) -> Self {
+        Self {
+            asked,
+            attempts: 1,
+            reason,
+            note: None,
+        }
+    }
+
+    /// Whether the request may have been carried out, by its last attempt or an earlier one.
+    pub fn may_have_taken_effect(&self) -> bool {
+        (self.asked.writes && self.reason.may_have_acted()) || self.note == Some(Note::EarlierMayHaveActed)
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> Option<String> {
+        let advice = match &self.reason {
+            Reason::NoAnswer(_) => return None,
+            Reason::Throttled(throttled) => throttled.advice.as_deref(),
+            Reason::Dataverse(refusal) => refusal.advice.as_deref(),
+            Reason::EntraId(refusal) => refusal.advice.as_deref(),
+        };
+        match (self.note, advice) {
+            (Some(Note::EarlierMayHaveActed), Some(advice)) => Some(format!("{UNSURE}; {advice}")),
+            (Some(Note::EarlierMayHaveActed), None) => Some(UNSURE.to_owned()),
+            (_, advice) => advice.map(str::to_owned),
+        }
+    }
+
+    /// What happened where no answer can be used: which address, and why.
+    pub fn detail(&self, failure: &Failure) -> String {
+        let setting = match self.asked.service {
             Service::EntraId => "the authority",
             Service::Dataverse => "the environment",
         };
-        Error::Unavailable(Outage {
-            service: self.service,
-            cause: failure.cause,
-            detail: format!("{}, {setting}: {}", self.origin, failure.detail),
-            status: failure.status,
-            may_have_taken_effect: self.writes && failure.sent,
-            attempts: 1,
-            retry_after_seconds: failure.retry_after_seconds,
-            request_id: failure.request_id,
-            client_request_id: self.client_request_id.to_owned(),
+        let note = match self.note {
+            Some(Note::NoTokenForAnother) => "; for another attempt there was no token",
+            // The last attempt says so already where it may have been carried out itself.
+            Some(Note::EarlierMayHaveActed) if !failure.sent => "; an earlier attempt may have been carried out",
+            _ => "",
+        };
+        format!("{}, {setting}: {}{note}", self.asked.origin, failure.detail)
+    }
+
+    /// On one line, for the log: codes, and what a service says of them.
+    pub fn summary(&self) -> String {
+        match &self.reason {
+            Reason::NoAnswer(failure) => self.detail(failure),
+            Reason::Throttled(throttled) => throttled.message.clone(),
+            Reason::Dataverse(refusal) => refusal.summary(),
+            Reason::EntraId(refusal) => refusal.answer.summary(),
+        }
+    }
+}
+
+impl Error {
+    /// On one line, for the log.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::InvalidSettings(faults) | Self::InvalidRequest(faults) => faults.on_one_line(),
+            Self::Failed(failed) => failed.summary(),
+        }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(Box::new(failed))
+    }
+}
+
+impl From<Error> for types::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidSettings(faults) => Self::InvalidSettings(listed(faults)),
+            Error::InvalidRequest(faults) => Self::InvalidRequest(listed(faults)),
+            Error::Failed(failed) => failed_call(*failed),
+        }
+    }
+}
+
+fn listed(faults: Faults) -> Vec<types::Fault> {
+    let faults = faults.into_iter();
+    faults
+        .map(|fault| types::Fault {
+            field: fault.field,
+            reason: fault.reason,
         })
-    }
+        .collect()
 }
 
-/// An error on one line, for the log: ids and codes, and what a service says of them.
-pub fn summary(error: &Error) -> String {
-    match error {
-        Error::InvalidSettings(faults) | Error::InvalidRequest(faults) => {
-            let faults: Vec<_> = faults
-                .iter()
-                .map(|fault| format!("{} {}", fault.field, fault.reason))
-                .collect();
-            faults.join("; ")
+fn failed_call(failed: Failed) -> types::Error {
+    let may_have_taken_effect = failed.may_have_taken_effect();
+    let advice = failed.advice();
+    match &failed.reason {
+        Reason::NoAnswer(failure) => types::Error::Unavailable(types::Outage {
+            service: service(failed.asked.service),
+            cause: cause(failure.cause),
+            detail: failed.detail(failure),
+            status: failure.status,
+            may_have_taken_effect,
+            attempts: failed.attempts,
+            retry_after_seconds: failure.retry_after_seconds,
+            request_id: failure.request_id.clone(),
+            client_request_id: failed.asked.client_request_id.clone(),
+        }),
+        Reason::Throttled(throttled) => {
+            let throttled = Throttled::clone(throttled);
+            types::Error::Throttled(types::Throttling {
+                service: service(failed.asked.service),
+                retry_after_seconds: throttled.retry_after_seconds,
+                may_have_taken_effect,
+                attempts: failed.attempts,
+                code: throttled.code,
+                message: throttled.message,
+                advice,
+                request_id: throttled.request_id,
+                client_request_id: failed.asked.client_request_id,
+            })
         }
-        Error::EntraId(error) => format!("Entra ID answered {}: {}", error.status, one_line(&error.description)),
-        Error::Dataverse(error) => format!("Dataverse answered {} {}: {}", error.status, error.code, error.message),
-        Error::Throttled(throttling) => throttling.message.clone(),
-        Error::Unavailable(outage) => outage.detail.clone(),
-    }
-}
-
-/// The first line of what a service says, without the ids that Entra ID puts behind it.
-pub fn one_line(text: &str) -> &str {
-    let line = text.split(char::is_control).next().unwrap_or_default();
-    line.split(" Trace ID").next().unwrap_or_default().trim_end()
-}
-
-/// A time in seconds since 1970, for people: `Sun, 07 Jan 2024 21:10:42 GMT`.
-pub fn date(seconds: u64) -> String {
-    const YEAR_9999: u64 = 253_402_300_799;
-    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(YEAR_9999)));
-    httpdate::fmt_http_date(time.unwrap_or(UNIX_EPOCH))
-}
-
-/// A text of a service without the secrets that the request carried, should it repeat them.
-pub fn redact(text: &str, secrets: &[&str]) -> String {
-    told(secrets).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-}
-
-/// The same for the headers of an answer, of which some go into errors.
-pub fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
-    for value in headers.values_mut() {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        if told(secrets).any(|secret| text.contains(secret)) {
-            *value = HeaderValue::from_static("***");
+        Reason::Dataverse(refusal) => types::Error::Dataverse(dataverse_error(
+            DataverseRefusal {
+                advice,
+                ..DataverseRefusal::clone(refusal)
+            },
+            may_have_taken_effect,
+            failed.attempts,
+            failed.asked.client_request_id,
+        )),
+        Reason::EntraId(refusal) => {
+            let EntraRefusal { answer, credential, .. } = EntraRefusal::clone(refusal);
+            types::Error::EntraId(types::EntraError {
+                status: answer.status,
+                error: answer.error,
+                error_codes: answer.codes,
+                description: answer.description,
+                suberror: answer.suberror,
+                claims: answer.claims,
+                timestamp: answer.timestamp,
+                trace_id: answer.trace_id,
+                correlation_id: answer.correlation_id,
+                error_uri: answer.error_uri,
+                advice,
+                credential,
+                client_request_id: failed.asked.client_request_id,
+            })
         }
     }
 }
 
-/// An empty one was not told to anybody, and is in every text.
-fn told<'a>(secrets: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    secrets.iter().copied().filter(|secret| !secret.is_empty())
+/// A refusal of Dataverse as the contract has it, of a request of its own or of one within a batch.
+pub fn dataverse_error(
+    refusal: DataverseRefusal,
+    may_have_taken_effect: bool,
+    attempts: u32,
+    client_request_id: String,
+) -> types::DataverseError {
+    types::DataverseError {
+        status: refusal.status,
+        may_have_taken_effect,
+        attempts,
+        code: refusal.code,
+        code_number: refusal.code_number,
+        message: refusal.message,
+        inner_message: refusal.inner_message,
+        help_link: refusal.help_link,
+        trace_text: refusal.trace_text,
+        advice: refusal.advice,
+        retry_after_seconds: refusal.retry_after_seconds,
+        request_id: refusal.request_id,
+        service_request_ids: refusal.service_request_ids,
+        client_request_id,
+    }
+}
+
+fn service(service: Service) -> types::Service {
+    match service {
+        Service::EntraId => types::Service::EntraId,
+        Service::Dataverse => types::Service::Dataverse,
+    }
+}
+
+fn cause(cause: Cause) -> types::OutageCause {
+    match cause {
+        Cause::DeniedByHost => types::OutageCause::DeniedByHost,
+        Cause::NoConnection => types::OutageCause::NoConnection,
+        Cause::TimedOut => types::OutageCause::TimedOut,
+        Cause::CutOff => types::OutageCause::CutOff,
+        Cause::AnswerTooLarge => types::OutageCause::AnswerTooLarge,
+        Cause::UnusableAnswer => types::OutageCause::UnusableAnswer,
+        Cause::ServiceUnavailable => types::OutageCause::ServiceUnavailable,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::OutageCause;
-
-    #[test]
-    fn what_was_not_told_is_not_taken_out() {
-        assert_eq!(redact("a b", &["", "b"]), "a ***");
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", HeaderValue::from_static("60"));
-        redact_headers(&mut headers, &[""]);
-        assert_eq!(headers["retry-after"], "60");
-    }
-
-    #[test]
-    fn faults_are_collected() {
-        let mut faults = Faults::default();
-        assert!(faults.is_empty());
-        assert_eq!(faults.keep("a", Ok(1)), Some(1));
-        assert_eq!(faults.keep::<u8>("b", Err("is wrong".to_owned())), None);
-        faults.add("c", "is missing");
-        match faults.into_settings_error() {
-            Error::InvalidSettings(faults) => {
-                let fields: Vec<_> = faults
-                    .iter()
-                    .map(|fault| (fault.field.as_str(), fault.reason.as_str()))
-                    .collect();
-                assert_eq!(fields, [("b", "is wrong"), ("c", "is missing")]);
-            }
-            other => panic!("{other:?}"),
-        }
-    }
 
     #[test]
     fn only_a_write_that_was_sent_may_have_taken_effect() {
@@ -179,16 +430,16 @@ mod tests {
         ] {
             let asked = Asked {
                 service: Service::Dataverse,
-                origin: "https://contoso.example",
+                origin: "https://contoso.example".to_owned(),
                 writes,
-                client_request_id: "id",
+                client_request_id: "id".to_owned(),
             };
             let failure = Failure {
                 sent,
-                ..Failure::new(OutageCause::CutOff, "it broke")
+                ..Failure::new(Cause::CutOff, "it broke")
             };
-            match asked.outage(failure) {
-                Error::Unavailable(outage) => {
+            match types::Error::from(Error::from(Failed::once(asked, Reason::NoAnswer(failure)))) {
+                types::Error::Unavailable(outage) => {
                     assert_eq!(outage.may_have_taken_effect, may);
                     assert_eq!(outage.detail, "https://contoso.example, the environment: it broke");
                 }

@@ -1,15 +1,12 @@
-//! The only door to the outside: what the rooms need of the host they run in, and what they do with an answer as it
-//! arrives. `wasi.rs` implements it over WASI 0.2; the unit tests have one of their own.
+//! The only door to the outside: what the core needs of the host it runs in. `wasi/` implements it over WASI 0.2; the unit tests
+//! have one of their own.
 //!
-//! Two things pass beside it: the environment variables, which `component.rs` reads, and the salt of a PS256 signature,
+//! Two things pass beside it: the environment variables, which `exports.rs` reads, and the salt of a PS256 signature,
 //! which ring draws from WASI itself, since it accepts no other source.
 
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, header};
-use uuid::Uuid;
-
-use crate::contract::types::OutageCause;
+use http::{Request, Response};
 
 /// What the outside offers.
 #[expect(
@@ -42,6 +39,9 @@ pub trait Host {
 
     /// Bytes fit for cryptography.
     fn random(&self) -> [u8; 16];
+
+    /// Tells the operator something, on a line of its own. A host whose log is closed or full loses the line and nothing else.
+    fn log(&self, line: &str);
 }
 
 /// The body of a request or an answer, as it flows.
@@ -94,11 +94,30 @@ impl Timeouts {
     }
 }
 
+/// What kept an answer from coming, or from being used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The host does not let the component send this.
+    DeniedByHost,
+    /// No connection was made.
+    NoConnection,
+    /// It took longer than the timeouts allow.
+    TimedOut,
+    /// The connection broke before the answer ended.
+    CutOff,
+    /// The answer is larger than the settings allow.
+    AnswerTooLarge,
+    /// The answer came whole and is not what was asked for.
+    UnusableAnswer,
+    /// The service says that it cannot serve now.
+    ServiceUnavailable,
+}
+
 /// Why no whole answer came.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// What kind of failure it is.
-    pub cause: OutageCause,
+    pub cause: Cause,
     /// For people.
     pub detail: String,
     /// The status of the answer, when it began.
@@ -113,7 +132,7 @@ pub struct Failure {
 
 impl Failure {
     /// Of a request that was sent, as far as is known.
-    pub fn new(cause: OutageCause, detail: impl Into<String>) -> Self {
+    pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         Self {
             cause,
             detail: detail.into(),
@@ -125,97 +144,12 @@ impl Failure {
     }
 
     /// Of a request that cannot have been sent.
-    pub fn not_sent(cause: OutageCause, detail: impl Into<String>) -> Self {
+    pub fn not_sent(cause: Cause, detail: impl Into<String>) -> Self {
         Self {
             sent: false,
             ..Self::new(cause, detail)
         }
     }
-}
-
-/// A fresh GUID (version 4).
-pub fn new_guid(host: &impl Host) -> String {
-    uuid::Builder::from_random_bytes(host.random()).into_uuid().to_string()
-}
-
-/// Whether a text is a GUID as Microsoft's services write it: `00000000-0000-0000-0000-000000000000`.
-pub fn is_guid(text: &str) -> bool {
-    text.len() == 36 && Uuid::try_parse(text).is_ok()
-}
-
-/// Sends a request and reads the whole answer, up to `max_bytes` of body.
-///
-/// # Errors
-/// A [`Failure`] when no answer begins, when it breaks off, or when it is too large.
-pub async fn exchange<B: Body>(
-    host: &impl Host,
-    request: Request<Option<B>>,
-    timeouts: &Timeouts,
-    max_bytes: u32,
-) -> Result<Response<Vec<u8>>, Failure> {
-    let answer = host.send(request, timeouts).await?;
-    let (head, mut body) = answer.into_parts();
-    read_whole(&mut body, head.status, &head.headers, max_bytes)
-        .await
-        .map_err(|failure| Failure {
-            status: Some(head.status.as_u16()),
-            // There is an answer, so there was a request.
-            sent: true,
-            ..failure
-        })
-        .map(|bytes| Response::from_parts(head, bytes))
-}
-
-/// Reads the body of an answer with this status and these headers, up to `max_bytes`.
-///
-/// # Errors
-/// A [`Failure`] when it breaks off, or when it is too large.
-pub async fn read_whole(
-    body: &mut impl Body,
-    status: StatusCode,
-    headers: &HeaderMap,
-    max_bytes: u32,
-) -> Result<Vec<u8>, Failure> {
-    let max_bytes = u64::from(max_bytes);
-    let announced = announced_length(status, headers);
-    if announced.is_some_and(|length| length > max_bytes) {
-        return Err(too_large(max_bytes));
-    }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.chunk().await? {
-        if (bytes.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
-            return Err(too_large(max_bytes));
-        }
-        // Running out of memory would end the instance.
-        bytes.try_reserve(chunk.len()).map_err(|_| too_large(max_bytes))?;
-        bytes.extend_from_slice(&chunk);
-    }
-    // Hosts notice most short bodies; one that does not must not turn half an answer into a whole one.
-    if announced.is_some_and(|length| length != bytes.len() as u64) {
-        return Err(Failure::new(
-            OutageCause::CutOff,
-            "the answer is not as long as it announced",
-        ));
-    }
-    Ok(bytes)
-}
-
-/// The length that an answer says its body has. An answer of 204 or 304 has no body, whatever it says
-/// (RFC 9110, 8.6).
-fn announced_length(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
-    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        return None;
-    }
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn too_large(max_bytes: u64) -> Failure {
-    Failure::new(
-        OutageCause::AnswerTooLarge,
-        format!(
-            "the answer is larger than the {max_bytes} bytes that the settings allow, or than memory: ask for less at a time"
-        ),
-    )
 }
 
 /// A host for the unit tests: answers from a list, a clock that is set by hand.
@@ -224,17 +158,26 @@ pub mod fake {
     use std::cell::{Cell, RefCell};
     use std::collections::VecDeque;
     use std::future::poll_fn;
-    use std::task::Poll;
+    use std::task::{Context, Poll, Waker};
+
+    use http::{StatusCode, Uri, header};
 
     use super::*;
+
+    type Answers = Box<dyn Fn(&Uri) -> Response<Vec<&'static str>>>;
 
     pub struct FakeHost {
         /// The wall clock at the start; sleeping moves both clocks on.
         pub clock: Cell<u64>,
         pub slept: Cell<Duration>,
         answers: RefCell<VecDeque<Response<Vec<&'static str>>>>,
+        /// What comes when there are no more of them.
+        otherwise: Option<Answers>,
+        /// How many turns of others an answer takes.
+        pub turns: Cell<u32>,
         pub sent: RefCell<Vec<Request<Vec<u8>>>>,
         drawn: Cell<u8>,
+        pub logged: RefCell<Vec<String>>,
     }
 
     impl FakeHost {
@@ -253,9 +196,25 @@ pub mod fake {
                 clock: Cell::new(1_700_000_000),
                 slept: Cell::default(),
                 answers: RefCell::new(answers.into_iter().map(answer).collect()),
+                otherwise: None,
+                turns: Cell::new(1),
                 sent: RefCell::default(),
                 drawn: Cell::new(0),
+                logged: RefCell::default(),
             }
+        }
+
+        /// Answers by where a request goes.
+        pub fn answering(answer: impl Fn(&Uri) -> Response<Vec<&'static str>> + 'static) -> Self {
+            Self {
+                otherwise: Some(Box::new(answer)),
+                ..Self::new([])
+            }
+        }
+
+        /// Lets others come to their turn.
+        pub async fn pass_a_turn(&self) {
+            yield_now().await;
         }
 
         /// Adds a header to the next answer.
@@ -279,7 +238,9 @@ pub mod fake {
             request: Request<Option<B>>,
             _: &Timeouts,
         ) -> Result<Response<Self::Body>, Failure> {
-            yield_now().await;
+            for _ in 0..self.turns.get() {
+                yield_now().await;
+            }
             let (head, body) = request.into_parts();
             let mut bytes = Vec::new();
             if let Some(mut body) = body {
@@ -287,12 +248,11 @@ pub mod fake {
                     bytes.extend(chunk);
                 }
             }
+            let otherwise = self.otherwise.as_ref().map(|answer| answer(&head.uri));
             self.sent.borrow_mut().push(Request::from_parts(head, bytes));
-            match self.answers.borrow_mut().pop_front() {
+            match self.answers.borrow_mut().pop_front().or(otherwise) {
                 Some(answer) if answer.body() == &["BROKEN"] => Err(cut_off()),
-                Some(answer) if answer.body() == &["REFUSED"] => {
-                    Err(Failure::not_sent(OutageCause::NoConnection, "refused"))
-                }
+                Some(answer) if answer.body() == &["REFUSED"] => Err(Failure::not_sent(Cause::NoConnection, "refused")),
                 Some(answer) => Ok(answer.map(VecDeque::from)),
                 None => Err(cut_off()),
             }
@@ -314,6 +274,10 @@ pub mod fake {
             self.drawn.set(self.drawn.get().wrapping_add(1));
             [self.drawn.get(); 16]
         }
+
+        fn log(&self, line: &str) {
+            self.logged.borrow_mut().push(line.to_owned());
+        }
     }
 
     impl Body for VecDeque<&'static str> {
@@ -324,6 +288,23 @@ pub mod fake {
                 chunk => Ok(chunk.map(|chunk| chunk.as_bytes().to_vec())),
             }
         }
+    }
+
+    /// Runs several calls at once, in turns. Says in which turn each ended.
+    pub fn at_once<T>(calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<(T, u32)> {
+        let mut calls: Vec<_> = calls.into_iter().map(|call| (Box::pin(call), None)).collect();
+        for turn in 0.. {
+            for (call, ended) in calls.iter_mut().filter(|(_, ended)| ended.is_none()) {
+                if let Poll::Ready(outcome) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    *ended = Some((outcome, turn));
+                }
+            }
+            assert!(turn < 100_000, "a call does not end");
+            if calls.iter().all(|(_, ended)| ended.is_some()) {
+                break;
+            }
+        }
+        calls.into_iter().filter_map(|(_, ended)| ended).collect()
     }
 
     /// An answer takes its time: others come to their turn before.
@@ -340,80 +321,6 @@ pub mod fake {
     }
 
     fn cut_off() -> Failure {
-        Failure::new(OutageCause::CutOff, "cut")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pollster::block_on;
-
-    use super::fake::FakeHost;
-    use super::*;
-
-    const TIMEOUTS: Timeouts = Timeouts {
-        connect: Duration::ZERO,
-        first_byte: Duration::ZERO,
-        between_bytes: Duration::ZERO,
-    };
-
-    fn read(host: &FakeHost, max_bytes: u32) -> Result<Vec<u8>, Failure> {
-        let request = Request::get("https://contoso.example/").body(None::<&[u8]>).unwrap();
-        block_on(exchange(host, request, &TIMEOUTS, max_bytes)).map(Response::into_body)
-    }
-
-    #[test]
-    fn chunks_become_one_body() {
-        assert_eq!(
-            read(&FakeHost::new([(200, ["one", " ", "two"].as_slice())]), 7).unwrap(),
-            b"one two"
-        );
-        assert_eq!(read(&FakeHost::new([(200, [].as_slice())]), 7).unwrap(), b"");
-    }
-
-    #[test]
-    fn the_limit_holds_over_all_chunks_and_over_the_announced_length() {
-        let failure = read(&FakeHost::new([(200, ["one", " ", "two"].as_slice())]), 6).unwrap_err();
-        assert_eq!(
-            (failure.cause, failure.status),
-            (OutageCause::AnswerTooLarge, Some(200))
-        );
-        let announced = FakeHost::new([(200, ["CUT"].as_slice())]).with_header("content-length", "7");
-        assert_eq!(read(&announced, 6).unwrap_err().cause, OutageCause::AnswerTooLarge);
-    }
-
-    #[test]
-    fn a_body_that_breaks_or_is_not_of_the_announced_length_is_cut_off() {
-        let broken = FakeHost::new([(200, ["one", "CUT"].as_slice())]);
-        assert_eq!(read(&broken, 100).unwrap_err().cause, OutageCause::CutOff);
-        for length in ["2", "4"] {
-            let host = FakeHost::new([(200, ["one"].as_slice())]).with_header("content-length", length);
-            let failure = read(&host, 100).unwrap_err();
-            assert_eq!(
-                (failure.cause, failure.status, failure.sent),
-                (OutageCause::CutOff, Some(200), true)
-            );
-        }
-    }
-
-    #[test]
-    fn an_answer_without_a_body_may_announce_one() {
-        let host = FakeHost::new([(304, [].as_slice())]).with_header("content-length", "5");
-        assert_eq!(read(&host, 1).unwrap(), b"");
-    }
-
-    #[test]
-    fn guids_are_version_4_and_recognised() {
-        let guid = new_guid(&FakeHost::new([]));
-        assert_eq!(guid, "01010101-0101-4101-8101-010101010101");
-        assert!(is_guid(&guid));
-        for text in [
-            "",
-            "01010101010141018101010101010101",
-            "{01010101-0101-4101-8101-010101010101}",
-            "x1010101-0101-4101-8101-010101010101",
-        ] {
-            assert!(!is_guid(text), "{text}");
-        }
+        Failure::new(Cause::CutOff, "cut")
     }
 }

@@ -16,18 +16,21 @@
     )
 )]
 
-pub mod attempts;
 pub mod contract;
 pub mod credential;
 pub mod dataverse;
 pub mod entra;
 pub mod error;
+pub mod faults;
 pub mod gateway;
+pub mod guid;
 pub mod host;
 pub mod http;
 pub mod log;
+pub mod redact;
 pub mod retry;
 pub mod settings;
+pub mod turn;
 pub mod validation;
 
 #[cfg(target_family = "wasm")]

@@ -1,15 +1,19 @@
-//! When to send again: what a service says about it, and how long one call goes on trying.
+//! Sending a request until it succeeds, is refused, or time is up: the only loop that sends again, and the only rule of what may
+//! be repeated.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::{HeaderMap, header};
+use crate::error::{Asked, Error, Failed, Note, Reason};
+use crate::host::{Cause, Host};
 
-use crate::contract::types::{Error, OutageCause};
-use crate::host::Host;
-
-/// The wait before the first attempt that follows a failed one; it doubles with each further one.
+/// The wait before the second attempt; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
+/// So often a service that is out of reach is tried. Throttling ends when the service said it would, so throttled attempts are
+/// not among them.
+const MAX_OUTAGES: u32 = 4;
+/// A service that throttles without saying for how long is left alone for so many seconds.
+const THROTTLED: u32 = 5;
 
 /// How long one call may go on trying. All its attempts, at Entra ID and at Dataverse, share one.
 #[derive(Clone, Copy)]
@@ -28,7 +32,7 @@ impl Budget {
     /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds) and a little more, or, where that
     /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget
     /// would not last: a wait that is cut short would only make the service refuse for longer.
-    pub async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
+    async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
         let wait = asked.saturating_add(jitter(host)).max(backoff(host, failed));
         if host.elapsed().saturating_add(wait) > self.end {
@@ -37,6 +41,148 @@ impl Budget {
         host.sleep(wait).await;
         true
     }
+}
+
+/// What one attempt came to.
+pub enum Attempt<T> {
+    /// It succeeded.
+    Done(T),
+    /// It failed, and the request is still there to be sent again.
+    Failed(Reason),
+    /// It failed, and a part of the request is gone with it, as it was streamed.
+    FailedForGood(Reason),
+    /// It was refused before anything was done, for a cause that has been removed since: the next one follows at once.
+    Mended,
+    /// Nothing was sent, for want of something that has an error of its own: a token.
+    NotMade(Error),
+}
+
+/// Makes attempts until one succeeds or none may follow. Returns what the last one came to, and how many were sent.
+///
+/// `repeatable`: sent twice, the request changes no more than sent once.
+///
+/// # Errors
+/// Of the last attempt; or of an earlier one that may have been carried out, where no attempt could be made after it.
+pub async fn run<T>(
+    host: &impl Host,
+    budget: &Budget,
+    asked: &Asked,
+    repeatable: bool,
+    mut attempt: impl AsyncFnMut() -> Attempt<T>,
+) -> Result<(T, u32), Error> {
+    let mut attempts = Attempts {
+        asked,
+        repeatable,
+        made: 0,
+        failed: 0,
+        outages: 0,
+        unsure: None,
+    };
+    loop {
+        let outcome = attempt().await;
+        if let Attempt::NotMade(error) = outcome {
+            return Err(attempts.without_another(error));
+        }
+        attempts.made = attempts.made.saturating_add(1);
+        match outcome {
+            Attempt::Done(value) => return Ok((value, attempts.made)),
+            Attempt::Failed(reason) => {
+                if !attempts.may_follow(&reason) || !attempts.pause(host, budget, &reason).await {
+                    return Err(attempts.into_error(reason));
+                }
+                attempts.remember(reason);
+            }
+            Attempt::FailedForGood(reason) => return Err(attempts.into_error(reason)),
+            Attempt::Mended | Attempt::NotMade(_) => {}
+        }
+    }
+}
+
+/// The attempts of one request so far.
+struct Attempts<'a> {
+    asked: &'a Asked,
+    repeatable: bool,
+    made: u32,
+    failed: u32,
+    /// Those of the failed that the service did not throttle.
+    outages: u32,
+    /// The last failure after which the request may have been carried out all the same.
+    unsure: Option<Reason>,
+}
+
+impl Attempts<'_> {
+    /// Counts a failure, and says whether the request may be sent again after it.
+    fn may_follow(&mut self, reason: &Reason) -> bool {
+        self.failed = self.failed.saturating_add(1);
+        let passes = match reason {
+            Reason::Throttled(_) => true,
+            Reason::NoAnswer(failure) => {
+                self.outages = self.outages.saturating_add(1);
+                self.outages < MAX_OUTAGES && passes(failure.cause)
+            }
+            Reason::Dataverse(_) | Reason::EntraId(_) => false,
+        };
+        passes && (!self.may_have_acted(reason) || (self.repeatable && !has_succeeded(reason)))
+    }
+
+    async fn pause(&self, host: &impl Host, budget: &Budget, reason: &Reason) -> bool {
+        budget.pause(host, self.failed, wait_asked_for(reason)).await
+    }
+
+    /// Keeps the failure of an attempt that another follows.
+    fn remember(&mut self, reason: Reason) {
+        if self.may_have_acted(&reason) {
+            self.unsure = Some(reason);
+        }
+    }
+
+    fn may_have_acted(&self, reason: &Reason) -> bool {
+        self.asked.writes && reason.may_have_acted()
+    }
+
+    /// The error of the last attempt, as one of them all.
+    fn into_error(self, reason: Reason) -> Error {
+        let note = self.unsure.map(|_| Note::EarlierMayHaveActed);
+        failed(self.asked, self.made, reason, note)
+    }
+
+    /// The error where nothing further can be sent: an attempt before that may have been carried out tells more than it.
+    fn without_another(self, error: Error) -> Error {
+        match self.unsure {
+            Some(reason) => failed(self.asked, self.made, reason, Some(Note::NoTokenForAnother)),
+            None => error,
+        }
+    }
+}
+
+fn failed(asked: &Asked, attempts: u32, reason: Reason, note: Option<Note>) -> Error {
+    Error::from(Failed {
+        asked: asked.clone(),
+        attempts,
+        reason,
+        note,
+    })
+}
+
+/// The seconds to wait that a failure asks for.
+pub fn wait_asked_for(reason: &Reason) -> Option<u32> {
+    match reason {
+        Reason::Throttled(throttled) => Some(throttled.retry_after_seconds.unwrap_or(THROTTLED)),
+        other => other.retry_after_seconds(),
+    }
+}
+
+/// Whether what failed so may succeed when it is sent again.
+fn passes(cause: Cause) -> bool {
+    match cause {
+        Cause::NoConnection | Cause::TimedOut | Cause::CutOff | Cause::ServiceUnavailable => true,
+        Cause::DeniedByHost | Cause::AnswerTooLarge | Cause::UnusableAnswer => false,
+    }
+}
+
+/// Whether the request was carried out for certain, and only its answer is not whole.
+fn has_succeeded(reason: &Reason) -> bool {
+    matches!(reason, Reason::NoAnswer(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)))
 }
 
 /// Doubles from `FIRST_WAIT`; a random half of it is left out, so that clients that failed together do not come back together.
@@ -58,62 +204,8 @@ fn random_part(host: &impl Host, whole: Duration) -> Duration {
     whole.saturating_mul(byte.into()).checked_div(255).unwrap_or_default()
 }
 
-/// Whether a failure may be over when the same is sent again. `failed` is how many attempts have failed so far, but for those
-/// that were throttled: what is out of reach is given up after a few, while throttling ends when the service said it would.
-pub fn may_pass(error: &Error, failed: u32) -> bool {
-    const ATTEMPTS: u32 = 4;
-    match error {
-        Error::Throttled(_) => true,
-        Error::Unavailable(outage) => {
-            failed < ATTEMPTS
-                && matches!(
-                    outage.cause,
-                    OutageCause::NoConnection
-                        | OutageCause::TimedOut
-                        | OutageCause::CutOff
-                        | OutageCause::ServiceUnavailable
-                )
-        }
-        _ => false,
-    }
-}
-
-/// The seconds to wait that came with an error. A service that throttles without saying for how long is left alone for a
-/// while all the same.
-pub fn retry_after_of(error: &Error) -> Option<u32> {
-    const THROTTLED: u32 = 5;
-    match error {
-        Error::Throttled(throttling) => Some(throttling.retry_after_seconds.unwrap_or(THROTTLED)),
-        Error::Unavailable(outage) => outage.retry_after_seconds,
-        _ => None,
-    }
-}
-
-/// The seconds that `Retry-After` asks to wait. Both services document seconds; the other form that HTTP allows, a date
-/// (RFC 9110, 10.2.3), is understood as well. `now` is in seconds since 1970.
-pub fn retry_after(headers: &HeaderMap, now: u64) -> Option<u32> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(value.parse().unwrap_or(u32::MAX));
-    }
-    // The service's own clock, where it tells the time, is the one that its date is by.
-    let sent = headers
-        .get(header::DATE)
-        .and_then(|date| seconds_of(date.to_str().ok()?))
-        .unwrap_or(now);
-    let wait = seconds_of(value)?.saturating_sub(sent);
-    Some(u32::try_from(wait).unwrap_or(u32::MAX))
-}
-
-fn seconds_of(date: &str) -> Option<u64> {
-    let date = httpdate::parse_http_date(date).ok()?;
-    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use pollster::block_on;
 
     use super::*;
@@ -160,47 +252,5 @@ mod tests {
         assert!(!block_on(budget.pause(&host, 1, Some(u32::MAX))));
         assert_eq!(host.elapsed(), before);
         assert!(!block_on(Budget::start(&host, Duration::ZERO).pause(&host, 1, None)));
-    }
-
-    fn seconds(value: &'static str, now: u64) -> Option<u32> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
-        retry_after(&headers, now)
-    }
-
-    #[test]
-    fn seconds_and_dates_are_read() {
-        assert_eq!(seconds("37", 0), Some(37));
-        assert_eq!(seconds(" 0 ", 0), Some(0));
-        assert_eq!(seconds("Sun, 07 Jan 2024 21:10:42 GMT", 1_704_661_812), Some(30));
-        assert_eq!(
-            seconds("Sun, 07 Jan 2024 21:10:42 GMT", 1_804_661_812),
-            Some(0),
-            "a date in the past"
-        );
-    }
-
-    #[test]
-    fn a_wait_too_long_to_count_is_not_forgotten() {
-        assert_eq!(seconds("99999999999", 0), Some(u32::MAX));
-    }
-
-    #[test]
-    fn a_date_is_by_the_services_clock() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::RETRY_AFTER,
-            HeaderValue::from_static("Sun, 07 Jan 2024 21:10:42 GMT"),
-        );
-        headers.insert(header::DATE, HeaderValue::from_static("Sun, 07 Jan 2024 21:10:02 GMT"));
-        assert_eq!(retry_after(&headers, 0), Some(40));
-    }
-
-    #[test]
-    fn anything_else_is_no_wait() {
-        for value in ["soon", "-1", "1.5", ""] {
-            assert_eq!(seconds(value, 0), None, "{value}");
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), 0), None);
     }
 }

@@ -11,7 +11,7 @@ use super::key::password::Password;
 use super::key::text::Form;
 use super::key::x509::{Validity, X509};
 use super::key::{pem, pfx};
-use crate::contract::types::AssertionAlgorithm;
+use crate::credential::AssertionAlgorithm;
 
 /// A certificate with its private key. The copies of key and password that are made here are wiped when dropped; what ring
 /// keeps is not, as it offers no way to.

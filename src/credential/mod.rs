@@ -1,6 +1,7 @@
 //! What the application proves itself with: a certificate with its key, an assertion made elsewhere, or a client secret. Read
 //! once, when the settings are checked.
 
+mod algorithm;
 mod certificate;
 mod federated;
 mod key;
@@ -14,10 +15,11 @@ mod tests;
 
 use ring::digest;
 
+pub use algorithm::AssertionAlgorithm;
 pub use certificate::Certificate;
 pub use federated::FederatedAssertion;
 pub use key::x509::Validity;
-pub use named::{Named, days_left, ends_soon, kind_name};
+pub use named::{Kind, Named, Used};
 pub use secret::Secret;
 
 /// What the application proves itself with.

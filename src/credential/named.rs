@@ -1,30 +1,58 @@
 //! A credential and what the settings call it: what can be told of it without giving it away.
 
 use super::Credential;
-use crate::contract::types::{CredentialKind, UsedCredential};
-use crate::error::date;
+use crate::http::date::format as date;
 
 /// An assertion is sent for so many seconds after its end, since clocks differ; later than that it would only be refused.
 const TOLERANCE: u64 = 300;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Whether a certificate is so near its end that its successor should be registered: 30 days. `now` is in seconds since 1970.
-pub fn ends_soon(used: &UsedCredential, now: u64) -> bool {
-    used.kind == CredentialKind::Certificate && days_left(used, now).is_some_and(|days| days < 30)
+/// What can be told of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// What kind it is.
+    pub kind: Kind,
+    /// What the settings call it.
+    pub name: String,
+    /// Of a certificate, SHA-1 in hexadecimal, as Entra ID shows it.
+    pub thumbprint: Option<String>,
+    /// When it ends, in seconds since 1970, where that is known.
+    pub expires_at: Option<u64>,
 }
 
-/// The whole days until a credential's end, where that is known.
-pub fn days_left(used: &UsedCredential, now: u64) -> Option<u64> {
-    used.expires_at?.saturating_sub(now).checked_div(DAY)
+/// What kind a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A certificate with its key.
+    Certificate,
+    /// An assertion of another identity provider.
+    Assertion,
+    /// A client secret.
+    Secret,
 }
 
-/// What kind it is, in a word.
-pub fn kind_name(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Certificate => "certificate",
-        CredentialKind::Assertion => "assertion",
-        CredentialKind::Secret => "secret",
+impl Used {
+    /// Whether it is a certificate so near its end that its successor should be registered: 30 days. `now` is in seconds since
+    /// 1970.
+    pub fn ends_soon(&self, now: u64) -> bool {
+        self.kind == Kind::Certificate && self.days_left(now).is_some_and(|days| days < 30)
+    }
+
+    /// The whole days until its end, where that is known.
+    pub fn days_left(&self, now: u64) -> Option<u64> {
+        self.expires_at?.saturating_sub(now).checked_div(DAY)
+    }
+}
+
+impl Kind {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Assertion => "assertion",
+            Self::Secret => "secret",
+        }
     }
 }
 
@@ -76,17 +104,17 @@ impl Named {
     }
 
     /// What a token's record says of it.
-    pub fn used(&self) -> UsedCredential {
+    pub fn used(&self) -> Used {
         let (kind, thumbprint, expires_at) = match &self.credential {
             Credential::Certificate(certificate) => (
-                CredentialKind::Certificate,
+                Kind::Certificate,
                 Some(certificate.thumbprint()),
                 Some(certificate.validity().not_after),
             ),
-            Credential::Assertion(assertion) => (CredentialKind::Assertion, None, assertion.expires_at),
-            Credential::Secret(_) => (CredentialKind::Secret, None, None),
+            Credential::Assertion(assertion) => (Kind::Assertion, None, assertion.expires_at),
+            Credential::Secret(_) => (Kind::Secret, None, None),
         };
-        UsedCredential {
+        Used {
             kind,
             name: self.name.clone(),
             thumbprint,
@@ -100,7 +128,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::contract::types::AssertionAlgorithm;
+    use crate::credential::AssertionAlgorithm;
     use crate::credential::Certificate;
 
     #[test]

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use super::Certificate;
 use super::tests::{IDENTITY, OTHER, encrypted_pem, pfx};
-use crate::contract::types::AssertionAlgorithm;
+use crate::credential::AssertionAlgorithm;
 
 /// A text whose bytes are broken: PEM as it is, a PFX before it is made base64.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use sandbox::certificate::{self, Identity};
 
 use super::key::kdf;
 use super::*;
-use crate::contract::types::AssertionAlgorithm;
+use crate::credential::AssertionAlgorithm;
 use openssl::{OpenSsl, PASSWORD};
 
 pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
@@ -58,7 +58,7 @@ pub fn encrypted_pem(password: &str, options: &str) -> String {
 fn debug_gives_nothing_away() {
     assert_eq!(
         format!("{:?}", credential(AssertionAlgorithm::Ps256, false)),
-        "Certificate(Certificate { algorithm: AssertionAlgorithm::Ps256, send_chain: false, .. })"
+        "Certificate(Certificate { algorithm: Ps256, send_chain: false, .. })"
     );
     assert_eq!(format!("{:?}", secret("hunter2")), "Secret(Secret)");
 }

@@ -2,8 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::error::Faults;
+use crate::faults::Faults;
 use crate::http::prefer;
+
+/// Headers as callers give them.
+pub type Headers = Vec<(String, String)>;
 
 /// The header by which Dataverse's logs know the caller's own id of a request.
 pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
@@ -33,14 +36,8 @@ const REFUSED: [&str; 16] = [
 const MAX_BYTES: usize = 64 << 10;
 const OVERHEAD: usize = 80;
 
-/// All headers but `Authorization`. What is wrong with the caller's is added to `faults`.
-pub fn compose(
-    given: &[(String, String)],
-    method: &Method,
-    body: Option<&[u8]>,
-    client_request_id: &str,
-    faults: &mut Faults,
-) -> HeaderMap {
+/// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is added to `faults`.
+pub fn compose(given: &[(String, String)], method: &Method, body: Option<&[u8]>, faults: &mut Faults) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let sizes = given
         .iter()
@@ -78,13 +75,10 @@ pub fn compose(
         HeaderValue::from_static("4.0"),
     );
     default(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
-    if let Ok(id) = HeaderValue::from_str(client_request_id) {
-        default(CLIENT_REQUEST_ID, id);
-    }
     if body.is_some() {
         default(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    // Also for an empty body where one is usual: without a length, hosts send it in chunks.
+    // Also for an empty body where one is usual: without a length, hosts send it chunked.
     if *method != Method::GET && *method != Method::DELETE {
         default(header::CONTENT_LENGTH, HeaderValue::from(body.map_or(0, <[u8]>::len)));
     }
@@ -115,6 +109,15 @@ fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, 
     }
 }
 
+/// Notes those of the caller's headers that a call sets itself.
+pub fn refuse(given: &[(String, String)], ours: &[&str], faults: &mut Faults) {
+    for name in ours {
+        if given.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            faults.add(&format!("headers.{name}"), "is set by this call itself");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,14 +125,8 @@ mod tests {
     fn composed(given: &[(&str, &str)], method: &Method, body: Option<&[u8]>) -> (HeaderMap, Vec<String>) {
         let given: Vec<_> = given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut faults = Faults::default();
-        let headers = compose(&given, method, body, "the-id", &mut faults);
-        let fields = match faults.into_request_error() {
-            crate::contract::types::Error::InvalidRequest(faults) => {
-                faults.into_iter().map(|fault| fault.field).collect()
-            }
-            _ => Vec::new(),
-        };
-        (headers, fields)
+        let headers = compose(&given, method, body, &mut faults);
+        (headers, faults.into_iter().map(|fault| fault.field).collect())
     }
 
     #[test]
@@ -141,7 +138,6 @@ mod tests {
         assert_eq!(headers["odata-maxversion"], "4.0");
         assert_eq!(headers["content-type"], "application/json");
         assert_eq!(headers["content-length"], "2");
-        assert_eq!(headers["x-ms-client-request-id"], "the-id");
         assert!(headers["user-agent"].to_str().unwrap().starts_with("raia-dynamics365/"));
     }
 

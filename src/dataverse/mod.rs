@@ -17,3 +17,4 @@ mod refusal;
 pub mod request;
 pub mod tenant;
 pub mod url;
+pub mod whoami;

@@ -3,17 +3,74 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use crate::contract::types::{Caller, Condition, CustomLogic, RequestOptions};
-use crate::error::Faults;
-use crate::host::is_guid;
+use crate::faults::Faults;
+use crate::guid::is_guid;
 use crate::http::prefer;
+
+/// The typed options of a request. What is not set is Dataverse's to decide.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether a write answers with the row.
+    pub return_representation: Option<bool>,
+    /// Which annotations an answer has: `*`, or names separated by commas.
+    pub annotations: Option<String>,
+    /// How many rows a page has at most.
+    pub page_size: Option<u32>,
+    /// Whether the last page names a link to later changes.
+    pub track_changes: Option<bool>,
+    /// What must hold of the row.
+    pub condition: Option<Condition>,
+    /// On whose behalf the request is made.
+    pub caller: Option<Caller>,
+    /// Whether a read sees all writes before it.
+    pub strong_consistency: Option<bool>,
+    /// Whether rows that look like duplicates are written all the same.
+    pub suppress_duplicate_detection: Option<bool>,
+    /// Which custom logic does not run.
+    pub bypass_custom_logic: Option<CustomLogic>,
+    /// Whether no flow is started.
+    pub suppress_flows: Option<bool>,
+}
+
+/// What must hold of a row for the request to be carried out.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// It has this version.
+    IfMatch(String),
+    /// It exists.
+    MustExist,
+    /// It does not exist.
+    MustNotExist,
+    /// It has another version than this.
+    IfNoneMatch(String),
+}
+
+/// On whose behalf a request is made.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// The user with this object id in Entra ID.
+    EntraObjectId(String),
+    /// The user with this id in Dataverse.
+    SystemUserId(String),
+}
+
+/// Custom logic that can be bypassed.
+#[derive(Clone, Copy, Debug)]
+pub enum CustomLogic {
+    /// Synchronous plug-ins and workflows.
+    Synchronous,
+    /// Asynchronous ones.
+    Asynchronous,
+    /// All of them.
+    Both,
+}
 
 /// The most rows that Dataverse puts on a page.
 pub const MAX_PAGE: u32 = 5_000;
 
 /// Adds what the options stand for to the headers of a request. What is wrong with them, or contradicts a header that is there,
 /// is added to `faults`.
-pub fn apply(options: &RequestOptions, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
+pub fn apply(options: &Options, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
     let mut applied = Applied {
         method,
         headers,
@@ -61,7 +118,7 @@ struct Applied<'a> {
 }
 
 impl Applied<'_> {
-    fn preferences(&mut self, options: &RequestOptions) {
+    fn preferences(&mut self, options: &Options) {
         const WRITES: [Method; 3] = [Method::POST, Method::PATCH, Method::PUT];
         if options.return_representation == Some(true) && self.fits("return-representation", &WRITES) {
             self.prefer("return-representation", "return", "representation");
@@ -105,7 +162,7 @@ impl Applied<'_> {
         if is_version && !is_etag(value) {
             self.fault(
                 field,
-                "is no version of a row: pass on what etag of a response says, such as W/\"1234567\"",
+                "is not a version of a row: pass on what etag of a response says, such as W/\"1234567\"",
             );
             return;
         }
@@ -129,7 +186,7 @@ impl Applied<'_> {
             Caller::SystemUserId(id) => ("caller.system-user-id", BY_USER, BY_OBJECT, id),
         };
         if !is_guid(id) {
-            self.fault(field, "is no GUID");
+            self.fault(field, "is not a GUID");
         } else if self.headers.contains_key(&other) {
             self.fault(field, format!("contradicts headers.{other}"));
         } else {
@@ -149,7 +206,7 @@ impl Applied<'_> {
 
     fn set_named(&mut self, field: &str, name: HeaderName, value: &str) {
         let Ok(value) = HeaderValue::from_str(value) else {
-            self.fault(field, "is no header value");
+            self.fault(field, "is not a header value");
             return;
         };
         let differs = self

@@ -5,9 +5,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::request::Prepared;
+use super::request::{Draft, Request};
 use super::url::{self, encode_value};
-use crate::contract::types::{self, Error};
+use crate::error::Error;
 use crate::settings::tests::contoso;
 
 /// A path in segments, and a query in names and values: all that a server takes a URL apart into (OData URL Conventions 4.0, 2).
@@ -88,12 +88,12 @@ fn meant(path: &str) -> Target {
     target
 }
 
-fn prepared(path: &str, headers: &[(String, String)]) -> Result<Prepared, Error> {
-    let request = types::Request {
+fn prepared(path: &str, headers: &[(String, String)]) -> Result<Request, Error> {
+    let request = Draft {
         headers: headers.to_vec(),
-        ..types::Request::new(types::Method::Get, path)
+        ..Draft::get(path)
     };
-    Prepared::new(&contoso(), request, "the-id".to_owned())
+    Request::new(&contoso(), request, "the-id".to_owned())
 }
 
 /// Something a caller may write, with all that has a meaning of its own somewhere.

@@ -4,11 +4,11 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::answer::text_of;
-use crate::error::redact;
+use crate::redact::redact;
 
 /// What an answer says of an error.
 #[derive(Default)]
-pub struct Refusal {
+pub struct ErrorBody {
     /// In hexadecimal, or as it came where it is no such number. May be empty.
     pub code: String,
     /// What happened, or what came instead of an explanation.
@@ -27,7 +27,7 @@ const MAX_PARSED: usize = 1 << 20;
 /// Of a text that is handed over, in bytes: a batch repeats it for each of its requests.
 const MAX_TEXT: usize = 16 << 10;
 
-impl Refusal {
+impl ErrorBody {
     /// Reads a body. `token` is the one that the request carried, which no text may repeat.
     pub fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
         Self::json(body, token).unwrap_or_else(|| Self::text(headers, body, token))
@@ -128,8 +128,8 @@ fn in_hexadecimal(code: String) -> String {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Refusal {
-        Refusal::read(&HeaderMap::new(), body.as_bytes(), "the.token")
+    fn read(body: &str) -> ErrorBody {
+        ErrorBody::read(&HeaderMap::new(), body.as_bytes(), "the.token")
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn no_part_of_the_token_is_shown_of_a_text() {
         let shown = |body: &str| {
-            let message = Refusal::read(&HeaderMap::new(), body.as_bytes(), &"secret".repeat(300)).message;
+            let message = ErrorBody::read(&HeaderMap::new(), body.as_bytes(), &"secret".repeat(300)).message;
             let (_, shown) = message.split_once("bytes)").unwrap();
             shown.to_owned()
         };

@@ -1,96 +1,132 @@
-//! A request to the Web API: checked, and lacking only the token.
+//! A request to the Web API: what a caller gives, and what is left of it once it is checked and lacks only the token.
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::{headers, options, url};
-use crate::contract::types::{self, Error, Service};
-use crate::error::{Asked, Faults};
+use super::headers::{self, CLIENT_REQUEST_ID, Headers};
+use super::options::{self, Options};
+use super::url;
+use crate::error::{Asked, Error, Service};
+use crate::faults::Faults;
+use crate::http::origin::Origin;
 use crate::settings::Settings;
 
-impl types::Request {
+/// What a caller asks for.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The method.
+    pub method: Method,
+    /// Below `/api/data/v9.2/`, or a link that Dataverse gave.
+    pub path: String,
+    /// Headers beside those that the Web API expects.
+    pub headers: Headers,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// What Dataverse is to do differently.
+    pub options: Options,
+}
+
+impl Draft {
     /// Without headers, body and options.
-    pub fn new(method: types::Method, path: impl Into<String>) -> Self {
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
             path: path.into(),
             headers: Vec::new(),
             body: None,
-            options: None,
+            options: Options::default(),
         }
+    }
+
+    /// A GET.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
     }
 }
 
 /// A request that has been checked and lacks only the token.
-pub struct Prepared {
+#[derive(Clone)]
+pub struct Request {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
-    client_request_id: String,
     writes: bool,
+    client_request_id: String,
+    /// Whether the caller chose the id.
+    is_callers_id: bool,
 }
 
-impl Prepared {
+impl Request {
     /// Checks a caller's request. `client_request_id` is used unless the caller's headers bring one.
     ///
     /// # Errors
     /// `invalid-request`, with every fault at once.
-    pub fn new(settings: &Settings, request: types::Request, client_request_id: String) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, draft: Draft, client_request_id: String) -> Result<Self, Error> {
         // A long query travels in a batch.
-        let longest = match request.method {
-            types::Method::Get => url::MAX_URL_IN_BATCH,
-            _ => url::MAX_URL,
+        let longest = if draft.method == Method::GET {
+            url::MAX_URL_IN_BATCH
+        } else {
+            url::MAX_URL
         };
-        Self::check(settings, request, client_request_id, longest)
+        Self::check(settings, draft, client_request_id, longest).map_err(Faults::into_request_error)
     }
 
     /// Checks a request of a batch.
     ///
     /// # Errors
-    /// As [`Prepared::new`].
-    pub fn in_batch(settings: &Settings, request: types::Request, client_request_id: String) -> Result<Self, Error> {
-        Self::check(settings, request, client_request_id, url::MAX_URL_IN_BATCH)
+    /// Every fault at once.
+    pub fn in_batch(settings: &Settings, draft: Draft, client_request_id: String) -> Result<Self, Faults> {
+        Self::check(settings, draft, client_request_id, url::MAX_URL_IN_BATCH)
     }
 
-    fn check(
-        settings: &Settings,
-        request: types::Request,
-        client_request_id: String,
-        longest: usize,
-    ) -> Result<Self, Error> {
+    fn check(settings: &Settings, draft: Draft, client_request_id: String, longest: usize) -> Result<Self, Faults> {
         let mut faults = Faults::default();
-        let uri = faults.keep("path", url::target(&settings.environment, &request.path, longest));
-        let method = method(request.method);
-        if let Err(reason) = check_body(&method, request.body.as_deref(), settings.max_request_bytes) {
+        let uri = faults.keep("path", url::target(&settings.environment, &draft.path, longest));
+        if let Err(reason) = check_body(&draft.method, draft.body.as_deref(), settings.max_request_bytes) {
             faults.add("body", reason);
         }
-        let mut headers = headers::compose(
-            &request.headers,
-            &method,
-            request.body.as_deref(),
-            &client_request_id,
-            &mut faults,
-        );
-        if let Some(options) = &request.options {
-            options::apply(options, &method, &mut headers, &mut faults);
-        }
+        let mut headers = headers::compose(&draft.headers, &draft.method, draft.body.as_deref(), &mut faults);
+        options::apply(&draft.options, &draft.method, &mut headers, &mut faults);
+        let callers_id = headers
+            .get(CLIENT_REQUEST_ID)
+            .and_then(|id| id.to_str().ok().map(str::to_owned));
         match uri {
             Some(uri) if faults.is_empty() => {
-                let client_request_id = headers
-                    .get(headers::CLIENT_REQUEST_ID)
-                    .and_then(|id| id.to_str().ok())
-                    .map_or(client_request_id, str::to_owned);
-                Ok(Self {
-                    writes: method != Method::GET,
-                    method,
+                let mut request = Self {
+                    writes: draft.method != Method::GET,
+                    method: draft.method,
                     uri,
                     headers,
-                    body: request.body,
-                    client_request_id,
-                })
+                    body: draft.body,
+                    is_callers_id: callers_id.is_some(),
+                    client_request_id: callers_id.unwrap_or_default(),
+                };
+                request.identify(client_request_id);
+                Ok(request)
             }
-            _ => Err(faults.into_request_error()),
+            _ => Err(faults),
         }
+    }
+
+    /// The same request for another URL of the environment, with an id of its own.
+    pub fn to(&self, uri: Uri, client_request_id: String) -> Self {
+        let mut request = Self { uri, ..self.clone() };
+        request.identify(client_request_id);
+        request
+    }
+
+    /// The same with headers changed.
+    pub fn with_headers(mut self, change: impl FnOnce(&mut HeaderMap)) -> Self {
+        change(&mut self.headers);
+        self
+    }
+
+    /// The same with a body.
+    pub fn with_body(mut self, body: Vec<u8>) -> Self {
+        self.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        self.body = Some(body);
+        self
     }
 
     /// The same, but changing data only if `writes`: a `POST` that carries other requests is what they are.
@@ -98,13 +134,24 @@ impl Prepared {
         Self { writes, ..self }
     }
 
-    /// What it is, for the error that tells of its failure. `origin` is the environment's.
-    pub fn asked<'a>(&'a self, origin: &'a str) -> Asked<'a> {
+    /// Names the request for Dataverse's logs, unless the caller did.
+    fn identify(&mut self, id: String) {
+        if self.is_callers_id {
+            return;
+        }
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            self.headers.insert(CLIENT_REQUEST_ID, value);
+        }
+        self.client_request_id = id;
+    }
+
+    /// What it is, for the error that tells of its failure.
+    pub fn asked(&self, environment: &Origin) -> Asked {
         Asked {
             service: Service::Dataverse,
-            origin,
+            origin: environment.to_string(),
             writes: self.writes,
-            client_request_id: &self.client_request_id,
+            client_request_id: self.client_request_id.clone(),
         }
     }
 
@@ -134,7 +181,7 @@ impl Prepared {
 
     /// Whether its URL is too long for a request of its own.
     pub fn is_long(&self) -> bool {
-        self.uri.to_string().len() > url::MAX_URL
+        url::length(&self.uri) > url::MAX_URL
     }
 
     /// What the service's logs know it by.
@@ -163,20 +210,10 @@ impl Prepared {
     }
 }
 
-fn method(method: types::Method) -> Method {
-    match method {
-        types::Method::Get => Method::GET,
-        types::Method::Post => Method::POST,
-        types::Method::Patch => Method::PATCH,
-        types::Method::Put => Method::PUT,
-        types::Method::Delete => Method::DELETE,
-    }
-}
-
 fn check_body(method: &Method, body: Option<&[u8]>, max_bytes: u32) -> Result<(), String> {
     match body {
         Some(_) if *method == Method::GET || *method == Method::DELETE => {
-            Err(format!("is set, but {method} carries none"))
+            Err(format!("is set, but {method} has no body"))
         }
         Some(body) if body.len() as u64 > u64::from(max_bytes) => Err(format!(
             "has {} bytes, more than the {max_bytes} that the settings allow",

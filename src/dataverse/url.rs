@@ -25,21 +25,42 @@ pub const MAX_URL_IN_BATCH: usize = 65_536;
 /// # Errors
 /// What is wrong with the path, for people.
 pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, String> {
-    let too_long = |length: usize| format!("is too long: {length} characters, and Dataverse takes a URL of {longest}");
     if path.len() > longest {
-        return Err(too_long(path.len()));
+        return Err(too_long(path.len(), longest));
     }
     let path_and_query = if is_absolute(path) {
         of_link(environment, path)?
     } else {
         of_relative(path)?
     };
+    below(environment, &path_and_query, longest)
+}
+
+/// The URL for a path and query in the environment, of at most `longest` characters.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn below(environment: &Origin, path_and_query: &str, longest: usize) -> Result<Uri, String> {
     let environment = environment.to_string();
     let length = environment.len().saturating_add(path_and_query.len());
     if length > longest {
-        return Err(too_long(length));
+        return Err(too_long(length, longest));
     }
-    join(&environment, &path_and_query).ok_or_else(|| "cannot be made a URL".to_owned())
+    join(&environment, path_and_query).ok_or_else(|| "cannot be made a URL".to_owned())
+}
+
+fn too_long(length: usize, longest: usize) -> String {
+    format!("is too long: {length} characters, and Dataverse takes a URL of {longest}")
+}
+
+/// How many characters a URL has.
+pub fn length(uri: &Uri) -> usize {
+    let scheme = uri
+        .scheme_str()
+        .map_or(0, |scheme| scheme.len().saturating_add("://".len()));
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    scheme.saturating_add(authority).saturating_add(target)
 }
 
 /// Put together, a URL may have 65,536 characters; read as a whole, `Uri` takes two less.
@@ -62,12 +83,12 @@ pub fn encode_value(value: &str) -> String {
     utf8_percent_encode(value, ENCODED).to_string()
 }
 
-/// Whether a text is an absolute link below the Web API's root in the environment.
+/// The URL of an absolute link that Dataverse gave, which leads below the Web API's root in the environment.
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn check_link(environment: &Origin, link: &str) -> Result<(), String> {
-    of_link(environment, link).map(drop)
+pub fn link(environment: &Origin, link: &str) -> Result<Uri, String> {
+    below(environment, &of_link(environment, link)?, MAX_URL_IN_BATCH)
 }
 
 /// Links are opaque: paging cookies are encoded twice, and any change would spoil them.

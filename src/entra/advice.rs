@@ -1,18 +1,19 @@
 //! What to do about a refusal of Entra ID: a sentence for each of the codes that people meet (Microsoft's page "Microsoft Entra
 //! authentication and authorization error codes").
 
-use crate::contract::types::{EntraError, UsedCredential};
+use crate::credential::Used;
+use crate::error::EntraAnswer;
 use crate::settings::Settings;
 
 /// The sentence for an error, if there is one for its codes.
-pub fn on(error: &EntraError, settings: &Settings, tenant: &str, credential: &UsedCredential) -> Option<String> {
-    error
-        .error_codes
+pub fn on(answer: &EntraAnswer, settings: &Settings, tenant: &str, credential: &Used) -> Option<String> {
+    answer
+        .codes
         .iter()
         .find_map(|code| sentence(*code, settings, tenant, credential))
 }
 
-fn sentence(code: u32, settings: &Settings, tenant: &str, credential: &UsedCredential) -> Option<String> {
+fn sentence(code: u32, settings: &Settings, tenant: &str, credential: &Used) -> Option<String> {
     let names = settings.names;
     let name = &credential.name;
     let client_id = &settings.client_id;

@@ -8,8 +8,7 @@ use ring::{digest, signature};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::contract::types::AssertionAlgorithm;
-use crate::credential::Certificate;
+use crate::credential::{AssertionAlgorithm, Certificate};
 
 /// How long an assertion is valid, in seconds. Microsoft: "5-10 minutes after nbf at most".
 const LIFETIME: u64 = 600;

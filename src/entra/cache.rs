@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use async_lock::Mutex;
 use serde_json::Value;
 
 use super::Token;
-use crate::contract::types::Error;
+use crate::error::{Error, Reason};
 use crate::host::Host;
-use crate::retry::retry_after_of;
+use crate::retry;
 use crate::settings::Settings;
+use crate::turn::Turn;
 
 /// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
 /// them there wants to see it soon.
@@ -50,7 +50,7 @@ impl Identity {
 #[derive(Default)]
 pub struct Slot {
     /// Held while Entra ID is asked, so that it is not asked twice at once.
-    pub turn: Mutex<()>,
+    pub turn: Turn,
     pub token: RefCell<Option<Rc<Token>>>,
     /// Claims that the environment demands of the next token.
     pub claims: RefCell<Option<Value>>,
@@ -60,29 +60,45 @@ pub struct Slot {
     pub no_renewal_before: Cell<Duration>,
     /// What was refused, and until when that is believed.
     refusal: RefCell<Option<(Error, Duration)>>,
-    /// How many new tokens the environment did not accept, one after the other.
+    /// How many tokens in a row the environment refused without having accepted them before.
     refused_in_a_row: Cell<u32>,
     /// Until when no other token is asked for, since it accepted none of those.
     no_other_before: Cell<Duration>,
 }
 
 impl Slot {
-    pub fn holds(&self, token: &Rc<Token>) -> bool {
-        self.token.borrow().as_ref().is_some_and(|kept| Rc::ptr_eq(kept, token))
+    /// The token, if it lives.
+    pub fn living(&self, host: &impl Host) -> Option<Rc<Token>> {
+        let token = self.token.borrow();
+        token.as_ref().filter(|token| token.lives(host.now())).map(Rc::clone)
     }
 
-    /// Counts a token that the environment did not accept, and says whether there have been so many new ones in a row that
-    /// another is of no use for now.
-    pub fn is_fruitless(&self, host: &impl Host, is_new: bool) -> bool {
-        let in_a_row = if is_new {
-            self.refused_in_a_row.get().saturating_add(1)
-        } else {
+    /// Lets go of a token, and says whether it was still there.
+    pub fn forget(&self, token: &Rc<Token>) -> bool {
+        let mut kept = self.token.borrow_mut();
+        kept.take_if(|kept| Rc::ptr_eq(kept, token)).is_some()
+    }
+
+    /// Notes that the environment accepted a token.
+    pub fn accept(&self) {
+        self.refused_in_a_row.set(0);
+    }
+
+    /// Counts a token that the environment refused.
+    pub fn count_refusal(&self, host: &impl Host, has_served: bool) {
+        let in_a_row = if has_served {
             0
+        } else {
+            self.refused_in_a_row.get().saturating_add(1)
         };
         self.refused_in_a_row.set(in_a_row);
         if in_a_row >= FRUITLESS {
             self.no_other_before.set(host.elapsed().saturating_add(AFTER_REFUSAL));
         }
+    }
+
+    /// Whether so many tokens were refused in a row that another is of no use for now.
+    pub fn is_fruitless(&self, host: &impl Host) -> bool {
         host.elapsed() < self.no_other_before.get()
     }
 
@@ -93,6 +109,7 @@ impl Slot {
             Some((error.clone(), host.elapsed().saturating_add(wait)))
         });
         *self.refusal.borrow_mut() = refusal;
+        self.turn.end(error);
     }
 
     /// The error that still holds, with what is left of the wait.
@@ -101,10 +118,12 @@ impl Slot {
         let left = until.checked_sub(host.elapsed()).filter(|left| !left.is_zero())?;
         let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
         let seconds = Some(u32::try_from(whole).unwrap_or(u32::MAX));
-        match &mut error {
-            Error::Throttled(throttling) => throttling.retry_after_seconds = seconds,
-            Error::Unavailable(outage) => outage.retry_after_seconds = seconds,
-            _ => {}
+        if let Error::Failed(failed) = &mut error {
+            match &mut failed.reason {
+                Reason::Throttled(throttled) => throttled.retry_after_seconds = seconds,
+                Reason::NoAnswer(failure) => failure.retry_after_seconds = seconds,
+                Reason::EntraId(_) | Reason::Dataverse(_) => {}
+            }
         }
         Some(error)
     }
@@ -124,7 +143,11 @@ impl Slot {
 pub fn left_alone_for(error: &Error) -> Option<Duration> {
     const LONGEST: u32 = 3600;
     match error {
-        Error::EntraId(_) | Error::InvalidSettings(_) => Some(AFTER_REFUSAL),
-        _ => Some(Duration::from_secs(retry_after_of(error)?.min(LONGEST).into())),
+        Error::Failed(failed) => match &failed.reason {
+            Reason::EntraId(_) => Some(AFTER_REFUSAL),
+            reason => Some(Duration::from_secs(retry::wait_asked_for(reason)?.min(LONGEST).into())),
+        },
+        Error::InvalidSettings(_) => Some(AFTER_REFUSAL),
+        Error::InvalidRequest(_) => None,
     }
 }

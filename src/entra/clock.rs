@@ -39,11 +39,14 @@ impl Clock {
         }
         self.told.set(Some((date, host.elapsed())));
         let direction = if date > host.now() { "behind" } else { "ahead of" };
-        log::note(format_args!(
-            "the host's clock is {} s {direction} Entra ID's; assertions are made by Entra ID's time. Set the host's \
+        log::note(
+            host,
+            format_args!(
+                "the host's clock is {} s {direction} Entra ID's; assertions are made by Entra ID's time. Set the host's \
              clock",
-            date.abs_diff(host.now())
-        ));
+                date.abs_diff(host.now())
+            ),
+        );
         true
     }
 }

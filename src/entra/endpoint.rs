@@ -1,18 +1,19 @@
 //! The token endpoint: the client credentials request (Microsoft's page "OAuth 2.0 client credentials flow"; RFC 6749,
 //! 4.4).
 
-use std::time::UNIX_EPOCH;
-
-use http::{HeaderMap, Request, header};
+use http::{Request, header};
 use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::answer;
-use crate::contract::types::{Error, OutageCause, Service};
+use super::answer::{self, Refused};
+use super::assertion::{self, Claims};
 use crate::credential::{Credential, Named};
-use crate::entra::assertion::{self, Claims};
-use crate::error::{Asked, Faults};
-use crate::host::{Body, Failure, Host, Timeouts, exchange, new_guid};
+use crate::error::{Asked, Error, Reason, Service};
+use crate::faults::Faults;
+use crate::guid::new_guid;
+use crate::host::{Body, Cause, Failure, Host, Timeouts};
+use crate::http::body::exchange;
+use crate::http::date;
 use crate::settings::Settings;
 
 pub use super::answer::Granted;
@@ -32,21 +33,35 @@ pub struct TokenRequest<'a> {
     pub assertion_time: u64,
 }
 
-/// Asks once. Beside the outcome comes Entra ID's own time, in seconds since 1970, when its answer told it.
-///
-/// Errors: `entra-id`, `throttled`, `unavailable`; `invalid-settings` when the key cannot sign.
-pub async fn ask(host: &impl Host, wanted: &TokenRequest<'_>) -> (Result<Granted, Error>, Option<u64>) {
-    let client_request_id = new_guid(host);
-    let asked = Asked {
+/// What one request for a token came to.
+pub enum Outcome {
+    /// A token.
+    Granted(Granted),
+    /// Nothing was sent.
+    NotSent(Error),
+    /// Entra ID was asked in vain.
+    Refused(Refused, Told),
+}
+
+/// Entra ID's own time, in seconds since 1970, when its answer told it.
+pub type Told = Option<u64>;
+
+/// What is asked of Entra ID, for errors.
+pub fn asked(host: &impl Host, settings: &Settings) -> Asked {
+    Asked {
         service: Service::EntraId,
-        origin: &wanted.settings.authority.to_string(),
+        origin: settings.authority.to_string(),
         writes: false,
-        client_request_id: &client_request_id,
-    };
+        client_request_id: new_guid(host),
+    }
+}
+
+/// Asks once.
+pub async fn ask(host: &impl Host, wanted: &TokenRequest<'_>, client_request_id: &str) -> Outcome {
     let token_url = wanted.settings.token_url(wanted.tenant);
     let proof = match Proof::make(host, wanted, &token_url) {
         Ok(proof) => proof,
-        Err(error) => return (Err(error), None),
+        Err(error) => return Outcome::NotSent(error),
     };
     let form = form(wanted, &proof);
     let request = Request::post(&token_url)
@@ -54,28 +69,24 @@ pub async fn ask(host: &impl Host, wanted: &TokenRequest<'_>) -> (Result<Granted
         .header(header::CONTENT_LENGTH, form.len())
         .header(header::ACCEPT, "application/json")
         .header(header::USER_AGENT, crate::USER_AGENT)
-        .header("client-request-id", &client_request_id)
+        .header("client-request-id", client_request_id)
         .header("return-client-request-id", "true")
         .body(Some(Wiped(form.as_bytes())));
+    let failed = |failure| Outcome::Refused(Refused::Unsaid(Reason::NoAnswer(failure)), None);
     let request = match request {
         Ok(request) => request,
-        Err(error) => {
-            let failure = Failure::not_sent(OutageCause::UnusableAnswer, error.to_string());
-            return (Err(asked.outage(failure)), None);
-        }
+        Err(error) => return failed(Failure::not_sent(Cause::UnusableAnswer, error.to_string())),
     };
     match exchange(host, request, wanted.timeouts, MAX_ANSWER_BYTES).await {
         Ok(answer) => {
-            let date = date(answer.headers());
-            (answer::read(answer, host.now(), &asked, proof.text()), date)
+            let told = date::of(answer.headers());
+            match answer::read(answer, host.now(), proof.text()) {
+                Ok(granted) => Outcome::Granted(granted),
+                Err(refused) => Outcome::Refused(refused, told),
+            }
         }
-        Err(failure) => (Err(asked.outage(failure)), None),
+        Err(failure) => failed(failure),
     }
-}
-
-fn date(headers: &HeaderMap) -> Option<u64> {
-    let date = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
-    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// What a token request proves the application with.
@@ -101,11 +112,7 @@ impl<'a> Proof<'a> {
         };
         assertion::sign(certificate, &claims)
             .map(Self::Assertion)
-            .map_err(|reason| {
-                let mut faults = Faults::default();
-                faults.add(&wanted.named.name, reason);
-                faults.into_settings_error()
-            })
+            .map_err(|reason| Faults::one(&wanted.named.name, reason).into_settings_error())
     }
 
     fn text(&self) -> &str {

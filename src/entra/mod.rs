@@ -9,15 +9,15 @@ mod endpoint;
 mod renewal;
 mod rotation;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
-use crate::contract::types::{Error, UsedCredential};
-use crate::dataverse::tenant;
+use crate::credential::Used;
+use crate::error::Error;
 use crate::host::{Host, Timeouts};
 use crate::http::challenge;
 use crate::log;
@@ -32,23 +32,60 @@ const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
 /// While there is a token that still serves, a call does not wait longer than this for any one step of getting its successor.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The tokens of so many identities are kept; beyond that the oldest makes room.
+const MAX_SLOTS: usize = 256;
+
 /// A token, wiped when dropped.
 pub struct Token {
     text: Zeroizing<String>,
     obtained_at: u64,
     renew_at: u64,
+    /// Whether the environment has accepted it.
+    has_served: Cell<bool>,
+    /// Whether the environment has refused it.
+    is_refused: Cell<bool>,
     /// When it ends, in seconds since 1970.
     pub expires_at: u64,
     /// The tenant it was asked of.
     pub tenant: String,
     /// The credential that got it.
-    pub credential: UsedCredential,
+    pub credential: Used,
+}
+
+/// A token as it is handed to those who ask for one.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The token itself.
+    pub token: Zeroizing<String>,
+    /// When it ends, in seconds since 1970.
+    pub expires_at: u64,
+    /// In how many seconds it ends.
+    pub expires_in: u32,
+    /// What it is for: the scope without `/.default`.
+    pub audience: String,
+    /// The tenant that issued it.
+    pub tenant: String,
+    /// The credential that got it.
+    pub credential: Used,
 }
 
 impl Token {
     /// The token itself, for the environment's origin and for the caller who asks for it.
     pub fn reveal(&self) -> &str {
         &self.text
+    }
+
+    /// The token with what there is to say of it. `now` is in seconds since 1970.
+    pub fn describe(&self, settings: &Settings, now: u64) -> AccessToken {
+        let scope = &settings.scope;
+        AccessToken {
+            token: self.text.clone(),
+            expires_at: self.expires_at,
+            expires_in: u32::try_from(self.expires_at.saturating_sub(now)).unwrap_or(u32::MAX),
+            audience: scope.strip_suffix("/.default").unwrap_or(scope).to_owned(),
+            tenant: self.tenant.clone(),
+            credential: self.credential.clone(),
+        }
     }
 
     /// A token from the future means that the clock was set back: its end cannot be trusted then.
@@ -65,7 +102,7 @@ impl Token {
 pub struct Acquired {
     /// The token.
     pub token: Rc<Token>,
-    /// Whether it was kept from an earlier call, so that the service may have revoked it since.
+    /// Whether it was there before the call, so that the service may have revoked it since.
     was_kept: bool,
     slot: Rc<Slot>,
 }
@@ -74,47 +111,68 @@ pub struct Acquired {
 #[derive(Default)]
 pub struct Tokens {
     slots: RefCell<Vec<(Identity, Rc<Slot>)>>,
-    /// The tenants that environments named, by environment and authority.
-    tenants: RefCell<Vec<(String, String)>>,
     rotation: Rotation,
 }
 
 impl Tokens {
-    /// A token that is kept and fresh, or a new one; or one that is kept and still lives, when there is no new one.
+    /// A token that is kept and fresh, or a new one; or one that is kept and still lives, when there is no new one. One caller
+    /// asks Entra ID; others use the living token meanwhile, or wait for the outcome where there is none.
     ///
     /// # Errors
-    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used, or the tenant is not found.
-    pub async fn acquire(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<Acquired, Error> {
-        let tenant = self.tenant(host, settings, budget).await?;
-        let slot = self.slot(host, settings, &tenant);
-        let _turn = slot.turn.lock().await;
-        let now = host.now();
-        let kept = slot.token.borrow().clone();
-        if let Some(token) = kept.clone().filter(|token| token.is_fresh(now)) {
-            return Ok(Acquired::kept(token, &slot));
+    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used.
+    pub async fn acquire(
+        &self,
+        host: &impl Host,
+        settings: &Settings,
+        tenant: &str,
+        budget: &Budget,
+    ) -> Result<Acquired, Error> {
+        let slot = self.slot(host, settings, tenant);
+        if let Some(kept) = slot.living(host) {
+            if kept.is_fresh(host.now()) || host.elapsed() < slot.no_renewal_before.get() {
+                return Ok(Acquired::kept(kept, &slot));
+            }
+            return Ok(match slot.turn.take() {
+                Some(_turn) => self.renew(host, settings, tenant, &slot, kept).await,
+                None => Acquired::kept(kept, &slot),
+            });
         }
-        match kept.filter(|token| token.lives(now)) {
-            Some(token) if host.elapsed() < slot.no_renewal_before.get() => Ok(Acquired::kept(token, &slot)),
-            Some(token) => Ok(self.renew(host, settings, &tenant, &slot, token).await),
-            None => self.obtain(host, settings, &tenant, &slot, budget).await,
+        let _turn = slot.turn.wait().await?;
+        // Somebody else may have asked while this call waited.
+        if let Some(token) = slot.living(host) {
+            return Ok(Acquired::new(token, &slot));
+        }
+        match slot.remembered(host) {
+            Some(error) => Err(error),
+            None => self.obtain(host, settings, tenant, &slot, budget).await,
         }
     }
 
+    /// Notes that the environment accepted a token.
+    pub fn accept(&self, accepted: &Acquired) {
+        accepted.token.has_served.set(true);
+        accepted.slot.accept();
+    }
+
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again. After a few new ones in a row the last is kept for a
+    /// better: one that was new and lacked no claim would be refused again, unless another has taken its place. After a few new ones in a row the last is kept for a
     /// while, so that a loop over what no token can satisfy does not ask Entra ID for another each time.
     pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
-        let slot = &refused.slot;
-        let is_new = !refused.was_kept && slot.holds(&refused.token);
-        if slot.is_fruitless(host, is_new) {
+        let (slot, token) = (&refused.slot, &refused.token);
+        // However many callers used it, it is one token that was refused.
+        if !token.is_refused.replace(true) {
+            slot.count_refusal(host, token.has_served.get());
+        }
+        if slot.is_fruitless(host) {
             return false;
         }
         let claims = challenge::demanded_claims(headers);
-        let may_do_better = !is_new || claims.is_some();
-        // Not one that has taken its place since.
-        slot.token.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &refused.token));
-        *slot.claims.borrow_mut() = claims;
-        may_do_better
+        let lacks_claims = claims.is_some();
+        // Not one that has taken its place since, whose claims are its own.
+        if slot.forget(token) {
+            *slot.claims.borrow_mut() = claims;
+        }
+        refused.was_kept || lacks_claims || slot.living(host).is_some()
     }
 
     /// A new token, as there is none.
@@ -126,15 +184,8 @@ impl Tokens {
         slot: &Rc<Slot>,
         budget: &Budget,
     ) -> Result<Acquired, Error> {
-        if let Some(error) = slot.remembered(host) {
-            return Err(error);
-        }
         let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
-        outcome.map(|token| Acquired {
-            token,
-            was_kept: false,
-            slot: Rc::clone(slot),
-        })
+        outcome.map(|token| Acquired::new(token, slot))
     }
 
     /// A new token before the end of the one that is there, which serves on when there is none.
@@ -149,19 +200,16 @@ impl Tokens {
         let timeouts = settings.timeouts.at_most(RENEWAL_TIMEOUT);
         let once = Budget::start(host, Duration::ZERO);
         match self.ask(host, settings, tenant, slot, &timeouts, &once).await {
-            Ok(token) => Acquired {
-                token,
-                was_kept: false,
-                slot: Rc::clone(slot),
-            },
+            Ok(token) => Acquired::new(token, slot),
             Err(error) => {
                 let wait = left_alone_for(&error).unwrap_or_default().max(AFTER_FAILED_RENEWAL);
                 slot.no_renewal_before.set(host.elapsed().saturating_add(wait));
-                log::note(format_args!(
-                    "no new token yet, the old one serves on for {} s: {}",
-                    kept.expires_at.saturating_sub(host.now()),
-                    crate::error::summary(&error)
-                ));
+                let left = kept.expires_at.saturating_sub(host.now());
+                let reason = error.summary();
+                log::note(
+                    host,
+                    format_args!("no new token yet, the old one serves on for {left} s: {reason}"),
+                );
                 Acquired::kept(kept, slot)
             }
         }
@@ -199,29 +247,14 @@ impl Tokens {
             text,
             obtained_at: asked_at,
             renew_at: asked_at.saturating_add(renew_in),
+            has_served: Cell::new(false),
+            is_refused: Cell::new(false),
             expires_at: asked_at.saturating_add(expires_in),
             tenant: tenant.to_owned(),
             credential,
         });
         *slot.token.borrow_mut() = Some(Rc::clone(&token));
         Ok(token)
-    }
-
-    async fn tenant(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
-        if let Some(tenant) = &settings.tenant {
-            return Ok(tenant.clone());
-        }
-        let key = format!("{} {}", settings.environment, settings.authority);
-        let found = |tenants: &[(String, String)]| {
-            let (_, tenant) = tenants.iter().find(|(known, _)| *known == key)?;
-            Some(tenant.clone())
-        };
-        if let Some(tenant) = found(&self.tenants.borrow()) {
-            return Ok(tenant);
-        }
-        let tenant = tenant::discover(host, settings, budget).await?;
-        self.tenants.borrow_mut().push((key, tenant.clone()));
-        Ok(tenant)
     }
 
     fn slot(&self, host: &impl Host, settings: &Settings, tenant: &str) -> Rc<Slot> {
@@ -232,6 +265,11 @@ impl Tokens {
         }
         // Settings come and go in a long life; what nobody holds and nothing is known of makes room.
         slots.retain(|(_, slot)| Rc::strong_count(slot) > 1 || !slot.is_idle(host));
+        if slots.len() >= MAX_SLOTS
+            && let Some(oldest) = slots.iter().position(|(_, slot)| Rc::strong_count(slot) == 1)
+        {
+            slots.remove(oldest);
+        }
         let slot = Rc::new(Slot::default());
         slots.push((identity, Rc::clone(&slot)));
         slot
@@ -239,6 +277,14 @@ impl Tokens {
 }
 
 impl Acquired {
+    fn new(token: Rc<Token>, slot: &Rc<Slot>) -> Self {
+        Self {
+            token,
+            was_kept: false,
+            slot: Rc::clone(slot),
+        }
+    }
+
     fn kept(token: Rc<Token>, slot: &Rc<Slot>) -> Self {
         Self {
             token,

@@ -2,20 +2,25 @@
 //! the other's place.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 
 use serde_json::Value;
 
+use super::answer::Refused as NoToken;
 use super::clock::Clock;
-use super::endpoint::{Granted, TokenRequest};
+use super::endpoint::{Granted, Outcome, TokenRequest};
 use super::{advice, endpoint};
-use crate::attempts::{Attempts, counted};
-use crate::contract::types::{EntraError, Error, UsedCredential};
-use crate::credential::{Credential, Named, ends_soon};
-use crate::error::{Faults, date, one_line};
+use crate::credential::{Credential, Named, Used};
+use crate::error::{Asked, EntraAnswer, EntraRefusal, Error, Failed, Reason};
+use crate::faults::Faults;
 use crate::host::{Host, Timeouts};
+use crate::http::date;
 use crate::log;
-use crate::retry::Budget;
+use crate::retry::{self, Attempt, Budget};
 use crate::settings::Settings;
+
+/// So many certificates are remembered to have been warned about.
+const MAX_WARNED: usize = 64;
 
 /// Tries the credentials of settings, by what has been learned in the life of the instance.
 #[derive(Default)]
@@ -23,7 +28,7 @@ pub struct Rotation {
     /// Entra ID's time.
     clock: Clock,
     /// The thumbprints of the certificates that were warned about.
-    warned: RefCell<Vec<String>>,
+    warned: RefCell<VecDeque<String>>,
 }
 
 /// What a token is asked for.
@@ -48,7 +53,7 @@ impl Rotation {
         host: &impl Host,
         wanted: &Wanted<'_>,
         budget: &Budget,
-    ) -> Result<(Granted, UsedCredential), Error> {
+    ) -> Result<(Granted, Used), Error> {
         let credentials = &wanted.settings.credentials;
         let first = wanted.accepted.get();
         let others = (0..credentials.len()).filter(|index| *index != first);
@@ -62,19 +67,19 @@ impl Rotation {
             match self.ask_with(host, wanted, named, budget).await {
                 Ok(granted) => {
                     let used = named.used();
-                    refused.tell(&untimely, &used, self.clock.now(host));
+                    refused.tell(host, &untimely, &used, self.clock.now(host));
                     self.warn_of_end(host, &used);
                     wanted.accepted.set(index);
                     return Ok((granted, used));
                 }
-                Err(Error::EntraId(error)) if is_the_credentials(&error) => {
+                Err(error) => {
+                    let credential = the_credentials(error)?;
                     // By Entra ID's clock, which is known by now if the host's is wrong.
                     match named.check_time(self.clock.now(host)) {
-                        Ok(()) => refused.by_entra_id.push(error),
+                        Ok(()) => refused.by_entra_id.push(credential),
                         Err(reason) => refused.untimely.add(&named.name, reason),
                     }
                 }
-                Err(error) => return Err(error),
             }
         }
         Err(refused.into_error())
@@ -89,10 +94,9 @@ impl Rotation {
         named: &Named,
         budget: &Budget,
     ) -> Result<Granted, Error> {
-        let mut attempts = Attempts::default();
+        let asked = endpoint::asked(host, wanted.settings);
         let mut is_corrected = false;
-        loop {
-            attempts.begin();
+        let attempt = async || {
             let request = TokenRequest {
                 settings: wanted.settings,
                 tenant: wanted.tenant,
@@ -101,50 +105,91 @@ impl Rotation {
                 timeouts: wanted.timeouts,
                 assertion_time: self.clock.now(host),
             };
-            let (outcome, date) = endpoint::ask(host, &request).await;
-            let mut error = match outcome {
-                Ok(granted) => return Ok(granted),
-                Err(error) => error,
+            let (refused, told) = match endpoint::ask(host, &request, &asked.client_request_id).await {
+                Outcome::Granted(granted) => return Attempt::Done(granted),
+                Outcome::NotSent(error) => return Attempt::NotMade(error),
+                Outcome::Refused(refused, told) => (refused, told),
             };
-            if let Error::EntraId(refusal) = &mut error {
-                let is_own = matches!(named.credential, Credential::Certificate(_));
-                let is_late = refusal.error_codes.contains(&ASSERTION_TIME);
-                if is_own && is_late && !is_corrected && date.is_some_and(|date| self.clock.correct(host, date)) {
-                    is_corrected = true;
-                    continue;
-                }
-                refusal.credential.clone_from(&named.name);
-                refusal.advice = advice::on(refusal, wanted.settings, wanted.tenant, &named.used());
+            let answer = match refused {
+                NoToken::Said(answer) => answer,
+                NoToken::Unsaid(reason) => return Attempt::Failed(reason),
+            };
+            let is_own = matches!(named.credential, Credential::Certificate(_));
+            let is_late = answer.codes.contains(&ASSERTION_TIME);
+            if is_own && is_late && !is_corrected && told.is_some_and(|date| self.clock.correct(host, date)) {
+                is_corrected = true;
+                return Attempt::Mended;
             }
-            if !attempts.wait(host, budget, &error, true).await {
-                return Err(counted(error, attempts.made()));
-            }
-        }
+            Attempt::Failed(Reason::EntraId(Box::new(EntraRefusal {
+                advice: advice::on(&answer, wanted.settings, wanted.tenant, &named.used()),
+                credential: named.name.clone(),
+                answer,
+            })))
+        };
+        let (granted, _) = retry::run(host, budget, &asked, true, attempt).await?;
+        Ok(granted)
     }
 
     /// Once in the life of an instance: what is said with every token is not read.
-    fn warn_of_end(&self, host: &impl Host, used: &UsedCredential) {
+    fn warn_of_end(&self, host: &impl Host, used: &Used) {
         let (Some(thumbprint), Some(end)) = (&used.thumbprint, used.expires_at) else {
             return;
         };
-        if !ends_soon(used, self.clock.now(host)) || self.warned.borrow().contains(thumbprint) {
+        if !used.ends_soon(self.clock.now(host)) || self.warned.borrow().contains(thumbprint) {
             return;
         }
-        log::note(format_args!(
-            "the certificate with thumbprint {thumbprint} ({}) ends on {}: register its successor and set that beside it",
-            used.name,
-            date(end)
-        ));
-        self.warned.borrow_mut().push(thumbprint.clone());
+        log::note(
+            host,
+            format_args!(
+                "the certificate with thumbprint {thumbprint} ({}) ends on {}: register its successor and set that beside it",
+                used.name,
+                date::format(end)
+            ),
+        );
+        let mut warned = self.warned.borrow_mut();
+        if warned.len() >= MAX_WARNED {
+            warned.pop_front();
+        }
+        warned.push_back(thumbprint.clone());
     }
 }
 
 /// AADSTS700024: the assertion is not valid at this time.
 const ASSERTION_TIME: u32 = 700_024;
 
-/// Whether a refusal lies in the credential, so that another may be accepted: the numbers are needed here, since
-/// `invalid_client` alone also stands for what no credential can mend.
-fn is_the_credentials(error: &EntraError) -> bool {
+/// A token request that was refused for its credential.
+struct RefusedCredential {
+    asked: Asked,
+    attempts: u32,
+    refusal: EntraRefusal,
+}
+
+/// The refusal in an error, where it lies in the credential, so that another may be accepted.
+///
+/// # Errors
+/// Any other error.
+fn the_credentials(error: Error) -> Result<RefusedCredential, Error> {
+    let failed = match error {
+        Error::Failed(failed) => *failed,
+        error => return Err(error),
+    };
+    match failed {
+        Failed {
+            asked,
+            attempts,
+            reason: Reason::EntraId(refusal),
+            ..
+        } if is_the_credentials(&refusal.answer) => Ok(RefusedCredential {
+            asked,
+            attempts,
+            refusal: *refusal,
+        }),
+        failed => Err(failed.into()),
+    }
+}
+
+/// The numbers are needed here, since `invalid_client` alone also stands for what no credential can mend.
+fn is_the_credentials(answer: &EntraAnswer) -> bool {
     const CODES: [u32; 16] = [
         700_027,        // not registered, or a wrong signature
         1_000_502,      // outside its validity
@@ -163,31 +208,34 @@ fn is_the_credentials(error: &EntraError) -> bool {
         7_002_137,      // federated, case
         7_002_138,      // federated, case
     ];
-    error.error_codes.iter().any(|code| CODES.contains(code))
+    answer.codes.iter().any(|code| CODES.contains(code))
 }
 
 /// The credentials that were refused.
 #[derive(Default)]
 struct Refused {
-    by_entra_id: Vec<EntraError>,
+    by_entra_id: Vec<RefusedCredential>,
     /// Those that are out of time, which says more than Entra ID's words.
     untimely: Faults,
 }
 
 impl Refused {
     /// Says which credentials did not serve, now that another does.
-    fn tell(&self, untimely: &[(usize, &Named)], used: &UsedCredential, now: u64) {
-        for refusal in &self.by_entra_id {
-            log::note(format_args!(
-                "{} was refused, {} is used: {}",
-                refusal.credential,
-                used.name,
-                one_line(&refusal.description)
-            ));
+    fn tell(&self, host: &impl Host, untimely: &[(usize, &Named)], used: &Used, now: u64) {
+        for RefusedCredential { asked, refusal, .. } in &self.by_entra_id {
+            let (refused, id) = (&refusal.credential, &asked.client_request_id);
+            let said = refusal.answer.summary();
+            log::note(
+                host,
+                format_args!(
+                    "{refused} was refused, {} is used: {said} (client request id {id})",
+                    used.name
+                ),
+            );
         }
         for (_, named) in untimely {
             if let Err(reason) = named.check_time(now) {
-                log::note(format_args!("{} {reason}; {} is used", named.name, used.name));
+                log::note(host, format_args!("{} {reason}; {} is used", named.name, used.name));
             }
         }
     }
@@ -195,21 +243,40 @@ impl Refused {
     /// The first refusal, whose advice also names the others.
     fn into_error(self) -> Error {
         let mut refusals = self.by_entra_id.into_iter();
-        let Some(mut first) = refusals.next() else {
+        let Some(first) = refusals.next() else {
             return self.untimely.into_settings_error();
         };
-        let refused = refusals.map(|refusal| {
-            let codes: Vec<String> = refusal.error_codes.iter().map(|code| format!("AADSTS{code}")).collect();
+        let refused = refusals.map(|RefusedCredential { refusal, .. }| {
+            let codes: Vec<String> = refusal
+                .answer
+                .codes
+                .iter()
+                .map(|code| format!("AADSTS{code}"))
+                .collect();
             format!("{} was also refused ({})", refusal.credential, codes.join(", "))
         });
         let untimely = self
             .untimely
             .iter()
             .map(|fault| format!("{} {}", fault.field, fault.reason));
-        let sentences: Vec<String> = first.advice.take().into_iter().chain(refused).chain(untimely).collect();
-        if !sentences.is_empty() {
-            first.advice = Some(sentences.join("; "));
-        }
-        Error::EntraId(first)
+        let RefusedCredential {
+            asked,
+            attempts,
+            mut refusal,
+        } = first;
+        let sentences: Vec<String> = refusal
+            .advice
+            .take()
+            .into_iter()
+            .chain(refused)
+            .chain(untimely)
+            .collect();
+        refusal.advice = (!sentences.is_empty()).then(|| sentences.join("; "));
+        Error::from(Failed {
+            asked,
+            attempts,
+            reason: Reason::EntraId(Box::new(refusal)),
+            note: None,
+        })
     }
 }

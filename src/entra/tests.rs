@@ -1,14 +1,10 @@
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contract::types;
-use crate::host::fake::FakeHost;
-use crate::settings::tests::{contoso, with_credentials};
+use crate::error::{EntraRefusal, Reason};
+use crate::host::fake::{FakeHost, at_once};
+use crate::settings::tests::{contoso, with_secrets};
 
 type Answer = (u16, &'static [&'static str]);
 
@@ -25,7 +21,9 @@ const UNKNOWN_APPLICATION: Answer = (400, &[r#"{"error":"unauthorized_client","e
 
 async fn acquire_for(tokens: &Tokens, host: &FakeHost, settings: &Settings) -> Result<Acquired, Error> {
     let budget = Budget::start(host, Duration::ZERO);
-    tokens.acquire(host, settings, &budget).await
+    tokens
+        .acquire(host, settings, settings.tenant.as_deref().unwrap(), &budget)
+        .await
 }
 
 async fn acquire(tokens: &Tokens, host: &FakeHost) -> Result<Acquired, Error> {
@@ -38,13 +36,35 @@ fn token(tokens: &Tokens, host: &FakeHost) -> String {
 
 fn codes(outcome: Result<Acquired, Error>) -> Vec<u32> {
     match outcome.map(|acquired| acquired.token.reveal().to_owned()) {
-        Err(Error::EntraId(error)) => error.error_codes,
+        Err(error) => refusal(error).answer.codes,
         other => panic!("{other:?}"),
     }
 }
 
+fn reason(error: Error) -> Reason {
+    match error {
+        Error::Failed(failed) => failed.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal(error: Error) -> EntraRefusal {
+    match reason(error) {
+        Reason::EntraId(refusal) => *refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_outage(error: &Error) -> bool {
+    matches!(reason(error.clone()), Reason::NoAnswer(_))
+}
+
+fn is_throttled(error: &Error) -> bool {
+    matches!(reason(error.clone()), Reason::Throttled(_))
+}
+
 fn two_secrets() -> Settings {
-    with_credentials(["old", "new"].map(|secret| types::Credential::Secret(secret.to_owned())))
+    with_secrets(&["old", "new"])
 }
 
 #[test]
@@ -85,7 +105,7 @@ fn a_token_that_has_ended_does_not_serve_on() {
     let tokens = Tokens::default();
     assert_eq!(token(&tokens, &host), "one");
     host.clock.set(host.now() + 3600);
-    assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+    assert!(matches!(block_on(acquire(&tokens, &host)), Err(error) if is_outage(&error)));
 }
 
 #[test]
@@ -210,7 +230,7 @@ fn throttling_is_remembered_for_as_long_as_was_asked_and_an_outage_is_not() {
     let tokens = Tokens::default();
     for seconds in [0, 119] {
         host.slept.set(Duration::from_secs(seconds));
-        assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Throttled(_))));
+        assert!(matches!(block_on(acquire(&tokens, &host)), Err(error) if is_throttled(&error)));
     }
     assert_eq!(host.sent.borrow().len(), 1);
     host.slept.set(Duration::from_secs(120));
@@ -218,7 +238,7 @@ fn throttling_is_remembered_for_as_long_as_was_asked_and_an_outage_is_not() {
 
     let host = FakeHost::new([(503, [].as_slice()), ONE]);
     let tokens = Tokens::default();
-    assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+    assert!(matches!(block_on(acquire(&tokens, &host)), Err(error) if is_outage(&error)));
     assert_eq!(token(&tokens, &host), "one");
 }
 
@@ -229,6 +249,8 @@ fn an_early_renewal_keeps_to_a_wait_that_was_asked_for() {
     let slot = tokens.slot(&host, &contoso(), "11111111-1111-4111-8111-111111111111");
     let now = host.now();
     *slot.token.borrow_mut() = Some(Rc::new(Token {
+        has_served: Cell::new(false),
+        is_refused: Cell::new(false),
         text: Zeroizing::new("old".to_owned()),
         obtained_at: now,
         renew_at: now,
@@ -251,7 +273,7 @@ fn an_outage_that_asks_for_a_wait_gets_it() {
     let tokens = Tokens::default();
     for seconds in [0, 119] {
         host.slept.set(Duration::from_secs(seconds));
-        assert!(matches!(block_on(acquire(&tokens, &host)), Err(Error::Unavailable(_))));
+        assert!(matches!(block_on(acquire(&tokens, &host)), Err(error) if is_outage(&error)));
     }
     assert_eq!(host.sent.borrow().len(), 1);
     host.slept.set(Duration::from_secs(120));
@@ -262,29 +284,61 @@ fn an_outage_that_asks_for_a_wait_gets_it() {
 fn entra_id_is_not_asked_twice_at_once() {
     let host = FakeHost::new([ONE, TWO]);
     let tokens = Tokens::default();
-    let mut first = pin!(acquire(&tokens, &host));
-    let mut second = pin!(acquire(&tokens, &host));
-    let (mut one, mut two) = (None, None);
-    block_on(poll_fn(|cx| {
-        if one.is_none()
-            && let Poll::Ready(acquired) = first.as_mut().poll(cx)
-        {
-            one = Some(acquired.unwrap());
-        }
-        if two.is_none()
-            && let Poll::Ready(acquired) = second.as_mut().poll(cx)
-        {
-            two = Some(acquired.unwrap());
-        }
-        if one.is_some() && two.is_some() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }));
-    assert_eq!(one.unwrap().token.reveal(), "one");
-    assert_eq!(two.unwrap().token.reveal(), "one");
+    for (acquired, _) in at_once((0..16).map(|_| acquire(&tokens, &host))) {
+        assert_eq!(acquired.unwrap().token.reveal(), "one");
+    }
     assert_eq!(host.sent.borrow().len(), 1);
+}
+
+#[test]
+fn who_waits_for_a_token_shares_the_failure_too() {
+    let host = FakeHost::new([(503, [].as_slice()), (503, &[]), ONE]);
+    let tokens = Tokens::default();
+    for (acquired, _) in at_once((0..16).map(|_| acquire(&tokens, &host))) {
+        assert!(acquired.is_err_and(|error| is_outage(&error)));
+    }
+    assert_eq!(host.sent.borrow().len(), 1);
+    assert!(
+        block_on(acquire(&tokens, &host)).is_err(),
+        "it is not remembered for later"
+    );
+    assert_eq!(host.sent.borrow().len(), 2);
+}
+
+#[test]
+fn a_living_token_serves_the_others_while_one_call_renews_it() {
+    let host = FakeHost::new([ONE, TWO]);
+    let tokens = Tokens::default();
+    let start = host.now();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(start + 3400);
+    host.turns.set(50);
+    let acquired = at_once((0..12).map(|_| acquire(&tokens, &host)));
+    let waited = |turn: &u32| *turn >= 50;
+    assert_eq!(
+        acquired.iter().filter(|(_, turn)| waited(turn)).count(),
+        1,
+        "the one that renews"
+    );
+    for (acquired, turn) in &acquired {
+        let expected = if waited(turn) { "two" } else { "one" };
+        assert_eq!(acquired.as_ref().unwrap().token.reveal(), expected);
+    }
+    assert_eq!(host.sent.borrow().len(), 2);
+    assert_eq!(token(&tokens, &host), "two");
+}
+
+#[test]
+fn one_token_that_many_callers_see_refused_is_one_refusal() {
+    let host = FakeHost::new([ONE, TWO, ONE, TWO, ONE]);
+    let tokens = Tokens::default();
+    for _ in 0..50 {
+        let acquired = at_once((0..16).map(|_| acquire(&tokens, &host)));
+        for (acquired, _) in acquired {
+            tokens.refuse(&host, &acquired.unwrap(), &HeaderMap::new());
+        }
+    }
+    assert_eq!(host.sent.borrow().len(), 3);
 }
 
 #[test]
@@ -305,20 +359,17 @@ fn when_all_credentials_are_refused_all_are_named() {
         WRONG_SECRET,
         (401, &[r#"{"error":"invalid_client","error_codes":[7000222]}"#]),
     ]);
-    match block_on(acquire_for(&Tokens::default(), &host, &two_secrets())).map(|_| ()) {
-        Err(Error::EntraId(error)) => {
-            assert_eq!(
-                (error.error_codes, error.credential.as_str()),
-                (vec![7_000_215], "credentials[0]")
-            );
-            let advice = error.advice.unwrap();
-            assert!(
-                advice.contains("credentials[1] was also refused (AADSTS7000222)"),
-                "{advice}"
-            );
-        }
-        other => panic!("{other:?}"),
-    }
+    let outcome = block_on(acquire_for(&Tokens::default(), &host, &two_secrets()));
+    let refusal = refusal(outcome.map(|_| ()).unwrap_err());
+    assert_eq!(
+        (refusal.answer.codes, refusal.credential.as_str()),
+        (vec![7_000_215], "credentials[0]")
+    );
+    let advice = refusal.advice.unwrap();
+    assert!(
+        advice.contains("credentials[1] was also refused (AADSTS7000222)"),
+        "{advice}"
+    );
 }
 
 #[test]
@@ -344,7 +395,7 @@ fn a_token_that_never_ends_does_not_overflow() {
 fn settings_that_come_and_go_leave_nothing() {
     let host = FakeHost::new([WRONG_SECRET, ONE, TWO, (500, [].as_slice())]);
     let tokens = Tokens::default();
-    let settings = |secret: &str| with_credentials([types::Credential::Secret(secret.to_owned())]);
+    let settings = |secret: &str| with_secrets(&[secret]);
     block_on(acquire_for(&tokens, &host, &settings("a"))).err().unwrap();
     block_on(acquire_for(&tokens, &host, &settings("b"))).unwrap();
     assert_eq!(tokens.slots.borrow().len(), 2, "a refusal is remembered");

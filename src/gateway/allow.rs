@@ -13,8 +13,7 @@
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
-use crate::contract::validation::{Expectation, Verb};
-use crate::validation::VERBS;
+use crate::validation::{Expectation, Verb};
 
 /// Tables and the methods that each may be reached with.
 pub struct AllowList(Vec<(String, Vec<Method>)>);
@@ -62,7 +61,7 @@ impl AllowList {
             methods.into_iter().any(|method| verb_of(method) == Some(verb))
         };
         let of_table = |table: &str| {
-            VERBS.map(|verb| Expectation {
+            Verb::ALL.map(|verb| Expectation {
                 entity_set: table.to_owned(),
                 verb,
                 allowed: lists(table, verb),

@@ -7,6 +7,7 @@ pub mod callers;
 mod headers;
 pub mod links;
 pub mod multipart;
+mod refusal;
 mod relay;
 mod reply;
 mod report;

@@ -1,25 +1,23 @@
 //! Relaying a request to the environment, and its answer back, as they flow.
 
-use std::time::Duration;
-
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::headers::{check_size, inward, outward};
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::multipart::MultipartLinks;
-use super::reply::{Refusal, Reply, ReplyBody};
+use super::refusal::Refusal;
+use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten};
-use crate::attempts::counted;
-use crate::contract::types::{DataverseError, Error, Service};
 use crate::dataverse::advice::advice;
-use crate::dataverse::answer::is_multipart;
+use crate::dataverse::answer::request_id;
 use crate::dataverse::batch::boundary::boundary_of;
-use crate::dataverse::client::{Connection, authorise};
+use crate::dataverse::client::{Connection, Outgoing, Sent, Times};
 use crate::dataverse::url::refuse_dot_segments;
-use crate::entra::Token;
-use crate::error::Asked;
+use crate::error::{Asked, DataverseRefusal, Reason, Service};
 use crate::host::{Body, Failure, Host};
+use crate::http::body::Payload;
+use crate::http::{length, media_type};
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
 /// takes a body without one is not documented. A longer one is sent in chunks.
@@ -70,16 +68,49 @@ pub async fn relay<H: Host, B: Body>(
         .await
         .map_err(|_| Refusal::broken_off())?;
 
-    let sending = Sending {
-        host,
-        connection,
+    let reads = head.method == Method::GET || head.method == Method::HEAD;
+    let outgoing = Outgoing {
+        asked: Asked {
+            service: Service::Dataverse,
+            origin: environment,
+            writes: !reads,
+            client_request_id: id.to_owned(),
+        },
+        repeatable: reads,
         method: &head.method,
         uri: &uri,
         headers: &headers,
-        id,
     };
-    let (answer, times) = sending.send(upload).await?;
-    reply(answer, &outwards, &head.method, &times)
+    let read = async |answer: Response<H::Body>, _token: &str| check_accepted(answer);
+    let Sent { value, times, .. } = match upload {
+        Upload::None => connection.send::<_, B, _>(host, &outgoing, Payload::None, read).await,
+        Upload::Held(bytes) => {
+            connection
+                .send::<_, B, _>(host, &outgoing, Payload::Held(&bytes), read)
+                .await
+        }
+        Upload::Flowing(body) => {
+            connection
+                .send(host, &outgoing, Payload::Flowing(Some(body)), read)
+                .await
+        }
+    }
+    .map_err(|error| Refusal::from_error(host, error))?;
+    reply(value, &outwards, &head.method, times)
+}
+
+/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own.
+fn check_accepted<B>(answer: Response<B>) -> Result<Response<B>, Reason> {
+    if answer.status() != StatusCode::UNAUTHORIZED || media_type::is_multipart(answer.headers()) {
+        return Ok(answer);
+    }
+    Err(Reason::Dataverse(Box::new(DataverseRefusal {
+        status: StatusCode::UNAUTHORIZED.as_u16(),
+        message: "Dataverse does not accept the gateway's token".to_owned(),
+        advice: advice(401, "", ""),
+        request_id: request_id(answer.headers()),
+        ..DataverseRefusal::default()
+    })))
 }
 
 /// The gateway's origin as the caller reached it: a proxy before it says so, or else the request itself.
@@ -127,9 +158,7 @@ impl<B: Body> Upload<B> {
         origins: &Origins,
         headers: &mut HeaderMap,
     ) -> Result<Self, Failure> {
-        let length = given
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let length = length::of(given);
         let usually_has_one = [Method::POST, Method::PUT, Method::PATCH].contains(method);
         let is_chunked = given.contains_key("transfer-encoding");
         if length == Some(0) || (length.is_none() && !is_chunked && !usually_has_one) {
@@ -181,131 +210,11 @@ fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>
     if headers.contains_key(CONTENT_ENCODING) {
         return None;
     }
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if media_type::is_json(headers) {
         return Some(Box::new(JsonLinks::new(origins.clone())));
     }
-    let boundary = boundary_of(content_type)?;
+    let boundary = boundary_of(headers.get(CONTENT_TYPE)?.to_str().ok()?)?;
     Some(Box::new(MultipartLinks::new(origins.clone(), &boundary)))
-}
-
-/// How long what took, for `Server-Timing`.
-struct Times {
-    token: Duration,
-    upstream: Duration,
-}
-
-struct Sending<'a, H> {
-    host: &'a H,
-    connection: &'a Connection,
-    method: &'a Method,
-    uri: &'a Uri,
-    headers: &'a HeaderMap,
-    id: &'a str,
-}
-
-impl<H: Host> Sending<'_, H> {
-    /// Sends, and again where that cannot do a thing twice: a read whose answer has not begun, once; anything whose body is
-    /// here, after a 401 to a token that was kept.
-    async fn send<B: Body>(&self, upload: Upload<B>) -> Result<(Response<H::Body>, Times), Refusal> {
-        let mut upload = Some(upload);
-        let budget = self.connection.budget(self.host);
-        let mut may_repeat = *self.method == Method::GET || *self.method == Method::HEAD;
-        let mut attempts: u32 = 0;
-        let mut is_renewed = false;
-        loop {
-            attempts = attempts.saturating_add(1);
-            let start = self.host.elapsed();
-            let acquired = self
-                .connection
-                .token(self.host, &budget)
-                .await
-                .map_err(Refusal::from_error)?;
-            let sent = self.host.elapsed();
-            let outcome = self.attempt(&acquired.token, &mut upload).await;
-            let times = Times {
-                token: sent.saturating_sub(start),
-                upstream: self.host.elapsed().saturating_sub(sent),
-            };
-            let has_body_left = upload.is_some();
-            match outcome {
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_multipart(answer.headers()) => {
-                    let may_do_better = self.connection.refuse(self.host, &acquired, answer.headers());
-                    if !(may_do_better && has_body_left) || std::mem::replace(&mut is_renewed, true) {
-                        return Err(Refusal::from_error(refused_token(self.id, attempts)));
-                    }
-                }
-                Ok(answer) => return Ok((answer, times)),
-                Err(_) if may_repeat && has_body_left && budget.pause(self.host, 1, None).await => {
-                    may_repeat = false;
-                }
-                Err(failure) => {
-                    let writes = *self.method != Method::GET && *self.method != Method::HEAD;
-                    let origin = self.connection.environment().to_string();
-                    let asked = Asked {
-                        service: Service::Dataverse,
-                        origin: &origin,
-                        writes,
-                        client_request_id: self.id,
-                    };
-                    return Err(Refusal::from_error(counted(asked.outage(failure), attempts)));
-                }
-            }
-        }
-    }
-
-    /// Sends once. A body that flows is gone then; any other is left.
-    async fn attempt<B: Body>(
-        &self,
-        token: &Token,
-        upload: &mut Option<Upload<B>>,
-    ) -> Result<Response<H::Body>, Failure> {
-        let timeouts = self.connection.timeouts();
-        match upload.take() {
-            Some(Upload::Flowing(flowing)) => self.host.send(self.request(token, Some(flowing)), timeouts).await,
-            Some(Upload::Held(bytes)) => {
-                let answer = self
-                    .host
-                    .send(self.request(token, Some(bytes.as_slice())), timeouts)
-                    .await;
-                *upload = Some(Upload::Held(bytes));
-                answer
-            }
-            Some(Upload::None) | None => {
-                *upload = Some(Upload::None);
-                self.host.send(self.request(token, None::<&[u8]>), timeouts).await
-            }
-        }
-    }
-
-    fn request<T>(&self, token: &Token, body: Option<T>) -> Request<Option<T>> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        authorise(request.headers_mut(), token);
-        request
-    }
-}
-
-fn refused_token(id: &str, attempts: u32) -> Error {
-    Error::Dataverse(DataverseError {
-        status: 401,
-        may_have_taken_effect: false,
-        attempts,
-        code: String::new(),
-        code_number: None,
-        message: "Dataverse does not accept the gateway's token".to_owned(),
-        inner_message: None,
-        help_link: None,
-        trace_text: None,
-        advice: advice(401, "", ""),
-        retry_after_seconds: None,
-        request_id: None,
-        service_request_ids: Vec::new(),
-        client_request_id: id.to_owned(),
-    })
 }
 
 /// The answer as the caller gets it.
@@ -313,7 +222,7 @@ fn reply<B: Body>(
     answer: Response<B>,
     origins: &Origins,
     method: &Method,
-    times: &Times,
+    times: Times,
 ) -> Result<Response<ReplyBody<B>>, Refusal> {
     let (mut head, body) = answer.into_parts();
     let is_file = head.headers.contains_key("x-ms-file-name");

@@ -8,12 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::allow::AllowList;
-use super::reply::{self, Refusal, ReplyBody};
-use crate::contract::validation::{Expectation, Line, Outcome, Report, Verdict};
-use crate::credential::kind_name;
+use super::refusal::Refusal;
+use super::reply::{self, ReplyBody};
 use crate::dataverse::client::Connection;
 use crate::host::{Body, Host};
-use crate::validation::{VERBS, validate, verb_name};
+use crate::validation::{Expectation, Line, Outcome, Report, Verb, Verdict, validate};
 
 /// The largest body, in bytes: some 800 expectations.
 const MAX_BODY: usize = 64 << 10;
@@ -39,7 +38,7 @@ pub async fn answer<H: Host>(
     };
     let report = validate(connection, host, expectations)
         .await
-        .map_err(Refusal::from_error)?;
+        .map_err(|error| Refusal::from_error(host, error))?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     Ok(if accept.is_some_and(|accept| accept.contains("text/html")) {
         let mut page = reply::own(StatusCode::OK, "text/html; charset=utf-8", page(&report).into_bytes());
@@ -84,7 +83,7 @@ fn expectation(one: &Value) -> Option<Expectation> {
     let verb = one.get("verb")?.as_str()?;
     Some(Expectation {
         entity_set: one.get("entitySet")?.as_str()?.to_owned(),
-        verb: VERBS.into_iter().find(|known| verb_name(*known) == verb)?,
+        verb: Verb::ALL.into_iter().find(|known| known.name() == verb)?,
         allowed: one.get("allowed")?.as_bool()?,
     })
 }
@@ -150,7 +149,7 @@ impl<'a> Shown<'a> {
         };
         let expectation = |expectation: &'a Expectation| ShownExpectation {
             entity_set: &expectation.entity_set,
-            verb: verb_name(expectation.verb),
+            verb: expectation.verb.name(),
             allowed: expectation.allowed,
         };
         Self {
@@ -161,7 +160,7 @@ impl<'a> Shown<'a> {
                 client_id: &facts.client_id,
                 audience: &facts.audience,
                 token_expires_in: facts.token_expires_in,
-                credential: kind_name(facts.credential.kind),
+                credential: facts.credential.kind.name(),
                 credential_name: &facts.credential.name,
                 credential_days_left: facts.credential_days_left,
                 user_id: facts.user_id.as_deref(),
@@ -245,7 +244,6 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::validation::Verb;
 
     #[test]
     fn expectations_are_read_or_their_place_is_told() {

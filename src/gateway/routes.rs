@@ -7,13 +7,13 @@ use zeroize::Zeroize;
 
 use super::allow::AllowList;
 use super::callers::Keys;
-use super::reply::{Refusal, Reply};
+use super::refusal::Refusal;
+use super::reply::Reply;
 use super::{headers, relay, reply, report};
-use crate::contract::types::Error;
-use crate::credential::ends_soon;
 use crate::dataverse::client::Connection;
-use crate::host::{Body, Host, new_guid};
-use crate::log;
+use crate::error::Error;
+use crate::guid::new_guid;
+use crate::host::{Body, Host};
 
 /// Who may call, and what for.
 pub struct Gateway {
@@ -84,10 +84,7 @@ async fn route<H: Host, B: Body>(
     if path == "/healthz" {
         return only_reads(request.method()).map(|()| reply::text(StatusCode::OK, "alive"));
     }
-    let gateway = gateway().map_err(|reason| {
-        log::note(format_args!("{reason}"));
-        Refusal::unavailable("the gateway is not set up; its operator finds out why in its log")
-    })?;
+    let gateway = gateway().map_err(|reason| Refusal::not_set_up(host, &reason))?;
     let admitted = gateway.keys.admit(host, request.headers());
     match path {
         "/readyz" => {
@@ -97,16 +94,19 @@ async fn route<H: Host, B: Body>(
         _ if !admitted => Err(Refusal::unauthorized()),
         "/whoami" => {
             only_reads(request.method())?;
-            let identity = connection().map_err(Refusal::from_error)?.whoami(host).await;
+            let identity = connection()
+                .map_err(|error| Refusal::from_error(host, error))?
+                .whoami(host)
+                .await;
             identity
                 .map(|identity| reply::identity(&identity))
-                .map_err(Refusal::from_error)
+                .map_err(|error| Refusal::from_error(host, error))
         }
         "/validate" => {
             if request.method() != Method::POST {
                 return Err(Refusal::not_allowed("POST"));
             }
-            let connection = connection().map_err(Refusal::from_error)?;
+            let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
             let (head, body) = request.into_parts();
             report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body).await
         }
@@ -116,7 +116,7 @@ async fn route<H: Host, B: Body>(
                     .check(request.method(), request.uri())
                     .map_err(Refusal::forbidden)?;
             }
-            let connection = connection().map_err(Refusal::from_error)?;
+            let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
             relay::relay(host, &connection, request, id).await
         }
         _ => Err(Refusal::not_found()),
@@ -131,7 +131,7 @@ fn only_reads(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// Settings are whole and a token can be had; and whether the credential that got it is near its end. Which credential that is,
+/// Whether the settings are valid and a token can be obtained; and whether the credential that got it is near its end. Which credential that is,
 /// and why there is no token, is for those who are allowed in.
 async fn ready<H: Host>(
     host: &H,
@@ -147,13 +147,13 @@ async fn ready<H: Host>(
             let (credential, now) = (&token.credential, host.now());
             Ok(if admitted {
                 reply::ready(credential, now)
-            } else if ends_soon(credential, now) {
+            } else if credential.ends_soon(now) {
                 reply::text(StatusCode::OK, "ready, but the credential ends soon")
             } else {
                 reply::text(StatusCode::OK, "ready")
             })
         }
-        Err(error) if admitted => Err(Refusal::from_error(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
+        Err(error) if admitted => Err(Refusal::from_error(host, error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
         Err(_) => Ok(reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
     }
 }

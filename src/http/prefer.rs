@@ -9,7 +9,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// # Errors
 /// The preference that is there with another value.
 pub fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
-    let mut preferences = listed(headers);
+    let mut preferences = list(headers);
     for given in &preferences {
         let (given_name, given_value) = given.split_once('=').unwrap_or((given, ""));
         if given_name.trim().eq_ignore_ascii_case(name) {
@@ -32,19 +32,21 @@ pub fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Strin
 /// Makes one header of several: whether Dataverse reads more than the first is not documented.
 pub fn merge(headers: &mut HeaderMap) {
     if headers.get_all(PREFER).iter().nth(1).is_some() {
-        let preferences = listed(headers);
+        let preferences = list(headers);
         set(headers, &preferences);
     }
 }
 
-fn set(headers: &mut HeaderMap, preferences: &[String]) {
+/// Sets the header to these preferences.
+pub fn set(headers: &mut HeaderMap, preferences: &[String]) {
     // Made of header values, it is one.
     if let Ok(value) = HeaderValue::try_from(preferences.join(",")) {
         headers.insert(PREFER, value);
     }
 }
 
-fn listed(headers: &HeaderMap) -> Vec<String> {
+/// All preferences, of all such headers.
+pub fn list(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(split).map(str::to_owned).collect()
 }

@@ -4,8 +4,8 @@ use zeroize::Zeroizing;
 
 use super::names::{ASSERTION, CERTIFICATES, SECRETS, VARIABLES};
 use super::parse::{parse_algorithm, parse_flag};
-use crate::contract::types::{self, AssertionAlgorithm};
-use crate::error::Faults;
+use crate::credential::AssertionAlgorithm;
+use crate::faults::Faults;
 
 /// Settings as they were given.
 #[derive(Default)]
@@ -44,45 +44,6 @@ pub enum GivenText {
 }
 
 impl Given {
-    pub fn from_record(record: types::Settings) -> Self {
-        let credentials = record.credentials.into_iter().enumerate();
-        let credentials = credentials.map(|(index, credential)| GivenCredential {
-            name: format!("credentials[{index}]"),
-            text: match credential {
-                types::Credential::Certificate(certificate) => GivenText::Certificate {
-                    text: Zeroizing::new(certificate.text),
-                    password: certificate.password.map(Zeroizing::new),
-                },
-                types::Credential::Assertion(assertion) => GivenText::Assertion(Zeroizing::new(assertion)),
-                types::Credential::Secret(secret) => GivenText::Secret(Zeroizing::new(secret)),
-            },
-        });
-        let given = Self {
-            environment_url: Some(record.environment_url),
-            tenant_id: record.tenant_id,
-            client_id: Some(record.client_id),
-            credentials: credentials.collect(),
-            ..Self::default()
-        };
-        let Some(options) = record.options else {
-            return given;
-        };
-        Self {
-            authority: options.authority,
-            scope: options.scope,
-            algorithm: options.assertion_algorithm,
-            send_chain: options.send_certificate_chain,
-            connect_timeout_ms: options.connect_timeout_ms,
-            first_byte_timeout_ms: options.first_byte_timeout_ms,
-            between_bytes_timeout_ms: options.between_bytes_timeout_ms,
-            retry_budget_ms: options.retry_budget_ms,
-            max_request_bytes: options.max_request_bytes,
-            max_answer_bytes: options.max_answer_bytes,
-            organization_id: options.organization_id,
-            ..given
-        }
-    }
-
     /// A variable that is empty counts as one that is not set, as shells and manifests often cannot leave one out.
     pub fn from_variables(variables: &[(String, String)], faults: &mut Faults) -> Self {
         let value = |name: &str| {

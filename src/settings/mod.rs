@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use zeroize::Zeroize;
 
-use crate::contract::types::{self, AssertionAlgorithm, Error};
+use crate::credential::AssertionAlgorithm;
 use crate::credential::{Certificate, Credential, FederatedAssertion, Named, Secret};
-use crate::error::Faults;
+use crate::error::Error;
+use crate::faults::Faults;
 use crate::host::Timeouts;
 use crate::http::origin::Origin;
-use given::{Given, GivenCredential, GivenText};
 use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
 use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope};
 
+pub use given::{Given, GivenCredential, GivenText};
 pub use parse::parse_tenant;
 
 /// Settings that hold together.
@@ -51,12 +52,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads a caller's record.
+    /// Checks what a caller gives.
     ///
     /// # Errors
     /// `invalid-settings`.
-    pub fn from_record(record: types::Settings) -> Result<Self, Error> {
-        check(Given::from_record(record), &FIELDS, Faults::default())
+    pub fn new(given: Given) -> Result<Self, Error> {
+        check(given, &FIELDS, Faults::default())
     }
 
     /// Reads environment variables, and wipes them.
@@ -197,30 +198,29 @@ mod properties;
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
 
     /// Settings for the unit tests of other rooms.
     pub(crate) fn contoso() -> Settings {
-        Settings::from_record(record()).unwrap()
+        with_secrets(&["hunter2-hunter2"])
     }
 
-    /// The same with other credentials.
-    pub(crate) fn with_credentials(credentials: impl IntoIterator<Item = types::Credential>) -> Settings {
-        Settings::from_record(types::Settings {
-            credentials: credentials.into_iter().collect(),
-            ..record()
+    /// The same with other secrets.
+    pub(crate) fn with_secrets(secrets: &[&str]) -> Settings {
+        let credentials = secrets.iter().enumerate().map(|(index, secret)| GivenCredential {
+            name: format!("credentials[{index}]"),
+            text: GivenText::Secret(Zeroizing::new((*secret).to_owned())),
+        });
+        Settings::new(Given {
+            environment_url: Some("https://contoso.crm.dynamics.com".to_owned()),
+            tenant_id: Some("11111111-1111-4111-8111-111111111111".to_owned()),
+            client_id: Some("22222222-2222-4222-8222-222222222222".to_owned()),
+            credentials: credentials.collect(),
+            ..Given::default()
         })
         .unwrap()
-    }
-
-    fn record() -> types::Settings {
-        types::Settings {
-            environment_url: "https://contoso.crm.dynamics.com".to_owned(),
-            tenant_id: Some("11111111-1111-4111-8111-111111111111".to_owned()),
-            client_id: "22222222-2222-4222-8222-222222222222".to_owned(),
-            credentials: vec![types::Credential::Secret("hunter2-hunter2".to_owned())],
-            options: None,
-        }
     }
 
     fn fields(error: Error) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Single settings, as people write them.
 
-use crate::contract::types::AssertionAlgorithm;
-use crate::host::is_guid;
+use crate::credential::AssertionAlgorithm;
+use crate::guid::is_guid;
 use crate::http::origin::Origin;
 use crate::settings::cloud;
 

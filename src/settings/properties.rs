@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use super::names::{ASSERTION, CERTIFICATES, SECRETS};
 use super::*;
@@ -80,12 +81,17 @@ proptest! {
         variables.extend(SECRETS.iter().zip(&secrets).map(|(name, secret)| ((*name).to_owned(), secret.clone())));
         variables.extend(budget.iter().map(|budget| (VARIABLES.retry_budget_ms.to_owned(), budget.to_string())));
         let by_variables = Settings::from_variables(variables).unwrap();
-        let by_record = Settings::from_record(types::Settings {
-            environment_url: url,
+        let credentials = secrets.into_iter().map(|secret| GivenCredential {
+            name: String::new(),
+            text: GivenText::Secret(Zeroizing::new(secret)),
+        });
+        let by_record = Settings::new(Given {
+            environment_url: Some(url),
             tenant_id: tenant,
-            client_id: CLIENT.to_owned(),
-            credentials: secrets.into_iter().map(types::Credential::Secret).collect(),
-            options: Some(types::Options { retry_budget_ms: budget, ..no_options() }),
+            client_id: Some(CLIENT.to_owned()),
+            credentials: credentials.collect(),
+            retry_budget_ms: budget,
+            ..Given::default()
         }).unwrap();
         prop_assert_eq!(&by_variables.environment, &by_record.environment);
         prop_assert_eq!(&by_variables.authority, &by_record.authority);
@@ -114,21 +120,5 @@ proptest! {
         if let Ok(origin) = Origin::parse(&text) {
             prop_assert_eq!(Origin::parse(&origin.to_string()), Ok(origin));
         }
-    }
-}
-
-fn no_options() -> types::Options {
-    types::Options {
-        authority: None,
-        scope: None,
-        assertion_algorithm: None,
-        send_certificate_chain: None,
-        connect_timeout_ms: None,
-        first_byte_timeout_ms: None,
-        between_bytes_timeout_ms: None,
-        retry_budget_ms: None,
-        max_request_bytes: None,
-        max_answer_bytes: None,
-        organization_id: None,
     }
 }

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 
-use crate::attempts::may_have_taken_effect;
-use crate::contract::types::{Batch, BatchItem, BatchResult, DataverseError, Error, OutageCause, Request, Response};
+use crate::dataverse::batch::{Batch, DraftPart, Item, PartResult};
 use crate::dataverse::client::Connection;
-use crate::dataverse::exchange::get;
-use crate::error::summary;
-use crate::host::Host;
+use crate::dataverse::exchange::Exchange;
+use crate::dataverse::request::Draft;
+use crate::error::{DataverseRefusal, Error, Failed, Reason};
+use crate::host::{Cause, Host};
 
 /// Asks, until it is of no use to go on.
 pub struct Asking<'a, H> {
@@ -21,9 +21,15 @@ pub struct Asking<'a, H> {
 /// Why there is no answer.
 pub enum Unanswered {
     /// Dataverse refused, or failed.
-    Refused(Box<DataverseError>),
+    Refused(Box<Refused>),
     /// Nothing is known; why, for people.
     Unknown(String),
+}
+
+/// What Dataverse refused.
+pub struct Refused {
+    pub refusal: DataverseRefusal,
+    may_have_taken_effect: bool,
 }
 
 impl<'a, H: Host> Asking<'a, H> {
@@ -48,32 +54,33 @@ impl<'a, H: Host> Asking<'a, H> {
         self.stopped.borrow_mut().get_or_insert_with(|| reason.to_owned());
     }
 
-    pub async fn send(&self, request: Request) -> Result<Response, Unanswered> {
+    pub async fn send(&self, draft: Draft) -> Result<Exchange, Unanswered> {
         self.check()?;
-        let answer = self.connection.odata_request(self.host, request).await;
+        let answer = self.connection.request(self.host, draft).await;
         answer.map_err(|error| self.unanswered(error))
     }
 
     /// Sends one change set. The result of its first request is that of the whole, unless all was done.
-    pub async fn change_set(&self, items: BatchItem) -> Result<BatchResult, Unanswered> {
+    pub async fn change_set(&self, set: Vec<DraftPart>) -> Result<PartResult, Unanswered> {
         self.check()?;
-        let batch = Batch {
-            items: vec![items],
-            continue_on_error: false,
+        let settings = self.connection.settings();
+        let results = match Batch::new(self.host, settings, vec![Item::ChangeSet(set)], false) {
+            Ok(batch) => self.connection.batch(self.host, &batch).await,
+            Err(error) => Err(error),
         };
-        let results = self.connection.odata_batch(self.host, batch).await;
-        let first = results.map_err(|error| self.unanswered(error))?.into_iter().next();
-        if let Some(BatchResult::Refused(error)) = &first
-            && error.status == 429
+        let (results, _) = results.map_err(|error| self.unanswered(error))?;
+        let first = results.into_iter().next();
+        if let Some(PartResult::Refused(refused)) = &first
+            && refused.refusal.status == 429
         {
             self.stop("Dataverse wants less traffic");
         }
-        Ok(first.unwrap_or(BatchResult::NotRun))
+        Ok(first.unwrap_or(PartResult::NotRun))
     }
 
     /// Reads JSON; or why not, for people.
     pub async fn json(&self, path: String) -> Result<Value, String> {
-        let response = self.send(get(path, Vec::new())).await.map_err(Unanswered::reason)?;
+        let response = self.send(Draft::get(path)).await.map_err(Unanswered::reason)?;
         serde_json::from_slice(&response.body).map_err(|_| "the answer is not the JSON that was expected".to_owned())
     }
 
@@ -85,35 +92,35 @@ impl<'a, H: Host> Asking<'a, H> {
     }
 
     fn unanswered(&self, error: Error) -> Unanswered {
-        let reason = summary(&error);
-        match error {
-            Error::Dataverse(error) => return Unanswered::Refused(Box::new(error)),
-            Error::Unavailable(outage) if concerns_one(outage.cause) => {
-                let unsure = if outage.may_have_taken_effect {
-                    "; the request may have taken effect"
-                } else {
-                    ""
-                };
-                return Unanswered::Unknown(format!("{reason}{unsure}"));
+        let summary = error.summary();
+        let Error::Failed(failed) = error else {
+            self.stop(&summary);
+            return Unanswered::Unknown(summary);
+        };
+        let may_have_taken_effect = failed.may_have_taken_effect();
+        let Failed { reason, .. } = *failed;
+        let concerns_one = match reason {
+            Reason::Dataverse(refusal) => {
+                return Unanswered::Refused(Box::new(Refused {
+                    refusal: *refusal,
+                    may_have_taken_effect,
+                }));
             }
-            ref error if may_have_taken_effect(error) => {
-                self.stop(&reason);
-                return Unanswered::Unknown(format!("{reason}; the request may have taken effect"));
-            }
-            _ => self.stop(&reason),
+            Reason::NoAnswer(failure) => concerns_one(failure.cause),
+            Reason::Throttled(_) | Reason::EntraId(_) => false,
+        };
+        if !concerns_one {
+            self.stop(&summary);
         }
-        Unanswered::Unknown(reason)
+        Unanswered::Unknown(format!("{summary}{}", unsure(may_have_taken_effect)))
     }
 }
 
 /// Whether the next request may do better.
-fn concerns_one(cause: OutageCause) -> bool {
+fn concerns_one(cause: Cause) -> bool {
     matches!(
         cause,
-        OutageCause::CutOff
-            | OutageCause::AnswerTooLarge
-            | OutageCause::UnusableAnswer
-            | OutageCause::ServiceUnavailable
+        Cause::CutOff | Cause::AnswerTooLarge | Cause::UnusableAnswer | Cause::ServiceUnavailable
     )
 }
 
@@ -121,21 +128,31 @@ impl Unanswered {
     /// For people.
     pub fn reason(self) -> String {
         match self {
-            Self::Refused(error) => answered(&error),
+            Self::Refused(refused) => refused.summary(),
             Self::Unknown(reason) => reason,
         }
     }
 }
 
-/// What Dataverse answered, on a line.
-pub fn answered(error: &DataverseError) -> String {
-    let unsure = if error.may_have_taken_effect {
+impl Refused {
+    /// Of a part of a batch.
+    pub fn new(refusal: DataverseRefusal, may_have_taken_effect: bool) -> Self {
+        Self {
+            refusal,
+            may_have_taken_effect,
+        }
+    }
+
+    /// What Dataverse answered, on a line.
+    pub fn summary(&self) -> String {
+        format!("{}{}", self.refusal.summary(), unsure(self.may_have_taken_effect))
+    }
+}
+
+fn unsure(may_have_taken_effect: bool) -> &'static str {
+    if may_have_taken_effect {
         "; the request may have taken effect"
     } else {
         ""
-    };
-    format!(
-        "Dataverse answered {} {}: {}{unsure}",
-        error.status, error.code, error.message
-    )
+    }
 }

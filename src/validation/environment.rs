@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::asking::Asking;
 use super::identity::text;
 use super::lines::{Finding, Lines};
-use crate::contract::validation::Facts;
-use crate::host::{Host, is_guid};
+use super::report::Facts;
+use crate::guid::is_guid;
+use crate::host::Host;
 use crate::http::origin::Origin;
 
 /// Notes what the environment says of itself.

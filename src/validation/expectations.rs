@@ -1,11 +1,9 @@
 //! What is expected, and how it is written elsewhere.
 
-use crate::contract::types::Error;
-use crate::contract::validation::{Expectation, Verb};
-use crate::error::Faults;
-
-/// All of them.
-pub const VERBS: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
+use super::report::Expectation;
+use super::verbs::Verb;
+use crate::error::Error;
+use crate::faults::Faults;
 
 /// The tables that are looked at where nothing is expected.
 const USUAL: [&str; 4] = ["contacts", "leads", "opportunities", "accounts"];
@@ -22,7 +20,7 @@ pub struct Wanted {
 pub fn wanted(expectations: Vec<Expectation>) -> Result<Vec<Wanted>, Error> {
     if expectations.is_empty() {
         let usual = USUAL.iter().flat_map(|set| {
-            VERBS.iter().map(|verb| Wanted {
+            Verb::ALL.iter().map(|verb| Wanted {
                 set: (*set).to_owned(),
                 verb: *verb,
                 allowed: None,
@@ -53,27 +51,12 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// In a word.
-pub fn verb_name(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Create => "create",
-        Verb::Read => "read",
-        Verb::Write => "write",
-        Verb::Delete => "delete",
-    }
-}
-
 /// What is allowed, as a value for `GATEWAY_ALLOW`.
 pub fn gateway_allow(observed: &[Expectation]) -> String {
-    let mut tables: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
     for expectation in observed.iter().filter(|expectation| expectation.allowed) {
         let set = expectation.entity_set.as_str();
-        let method = match expectation.verb {
-            Verb::Create => "POST",
-            Verb::Read => "GET",
-            Verb::Write => "PATCH",
-            Verb::Delete => "DELETE",
-        };
+        let method = expectation.verb.method().to_string();
         match tables.iter_mut().find(|(name, _)| *name == set) {
             Some((_, methods)) if methods.contains(&method) => {}
             Some((_, methods)) => methods.push(method),

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::asking::Asking;
 use super::lines::{Finding, Lines};
-use crate::contract::types::{AccessToken, CredentialKind, UsedCredential};
-use crate::contract::validation::Facts;
-use crate::credential::{days_left, ends_soon, kind_name};
+use super::report::Facts;
+use crate::credential::{Kind, Used};
 use crate::dataverse::advice::ADMIN;
 use crate::dataverse::client::Connection;
-use crate::error::date;
+use crate::entra::AccessToken;
 use crate::host::Host;
+use crate::http::date::format as date;
 
 /// Roles with power over the whole environment, by the template that they are made from, which is the same in every
 /// environment (Microsoft's page "Security roles and templates").
@@ -34,7 +34,7 @@ pub fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut 
         client_id: settings.client_id.clone(),
         audience: token.audience,
         token_expires_in: token.expires_in,
-        credential_days_left: days_left(&token.credential, now),
+        credential_days_left: token.credential.days_left(now),
         credential: token.credential,
         user_id: None,
         user_name: None,
@@ -48,26 +48,26 @@ pub fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut 
     }
 }
 
-fn credential(used: &UsedCredential, now: u64, lines: &mut Lines) {
+fn credential(used: &Used, now: u64, lines: &mut Lines) {
     let thumbprint = used
         .thumbprint
         .as_ref()
         .map(|print| format!(" {print}"))
         .unwrap_or_default();
-    let what = format!("{}{thumbprint} ({})", kind_name(used.kind), used.name);
+    let what = format!("{}{thumbprint} ({})", used.kind.name(), used.name);
     let ends = used.expires_at.map(date).unwrap_or_default();
-    let left = days_left(used, now).unwrap_or_default();
+    let left = used.days_left(now).unwrap_or_default();
     let (expected, finding) = match used.kind {
-        CredentialKind::Certificate => (
+        Kind::Certificate => (
             Some("ends in 30 days or later".to_owned()),
             Finding::of(
-                !ends_soon(used, now),
+                !used.ends_soon(now),
                 format!("{what} ends {ends}, in {left} days"),
                 "register its successor with the application, and set it beside this one",
             ),
         ),
-        CredentialKind::Assertion => (None, Finding::note(format!("{what} ends {ends}"), None)),
-        CredentialKind::Secret => {
+        Kind::Assertion => (None, Finding::note(format!("{what} ends {ends}"), None)),
+        Kind::Secret => {
             let advice = "a certificate's end would be checked, and its key would not travel";
             let found = format!("{what}, whose end only Entra ID knows");
             (None, Finding::note(found, Some(advice.to_owned())))

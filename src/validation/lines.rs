@@ -1,8 +1,8 @@
 //! The report's lines, and what they come to.
 
-use super::expectations::verb_name;
 use super::probe::Found;
-use crate::contract::validation::{Line, Outcome, Verb, Verdict};
+use super::report::{Line, Outcome, Verdict};
+use super::verbs::Verb;
 use crate::dataverse::advice::ADMIN;
 
 /// The lines so far.
@@ -55,7 +55,7 @@ impl Lines {
 
     /// `allowed`: what is expected; `None`: nothing in particular.
     pub fn expectation(&mut self, set: &str, verb: Verb, allowed: Option<bool>, found: Found) {
-        let verb = verb_name(verb);
+        let verb = verb.name();
         let finding = match found {
             Found::Changed(what) => Finding::of(
                 false,

@@ -1,8 +1,9 @@
 //! Whether the environment knows the application, by `WhoAmI`.
 
 use super::lines::{Finding, Lines};
-use crate::contract::types::{DataverseError, Error, Identity};
 use crate::dataverse::client::Connection;
+use crate::dataverse::whoami::Identity;
+use crate::error::{DataverseRefusal, Error, Reason};
 use crate::host::Host;
 
 /// Notes whether the token is accepted and the application has a user; `None`, where it has not.
@@ -11,9 +12,9 @@ use crate::host::Host;
 /// Where Dataverse says neither.
 pub async fn whoami(connection: &Connection, host: &impl Host, lines: &mut Lines) -> Result<Option<Identity>, Error> {
     let settings = connection.settings();
-    let refused = |error: &DataverseError| Finding {
-        advice: error.advice.clone(),
-        ..Finding::of(false, super::asking::answered(error), "")
+    let refused = |refusal: &DataverseRefusal| Finding {
+        advice: refusal.advice.clone(),
+        ..Finding::of(false, refusal.summary(), "")
     };
     let audience = Some(format!("accepted by {}", settings.environment));
     let user = Some(format!("WhoAmI names the application user of {}", settings.client_id));
@@ -32,17 +33,20 @@ pub async fn whoami(connection: &Connection, host: &impl Host, lines: &mut Lines
             );
             Ok(Some(identity))
         }
-        Err(Error::Dataverse(error)) if error.status == 401 => {
-            let finding = refused(&error);
-            let found = format!("{audience_of_token}: {}", finding.found);
-            lines.add("audience", audience, Finding { found, ..finding });
-            Ok(None)
-        }
-        // A 403 without a code is none of Dataverse's: something between stands in the way.
-        Err(Error::Dataverse(error)) if error.status == 403 && !error.code.is_empty() => {
-            lines.add("application-user", user, refused(&error));
-            Ok(None)
-        }
+        Err(Error::Failed(failed)) => match &failed.reason {
+            Reason::Dataverse(refusal) if refusal.status == 401 => {
+                let finding = refused(refusal);
+                let found = format!("{audience_of_token}: {}", finding.found);
+                lines.add("audience", audience, Finding { found, ..finding });
+                Ok(None)
+            }
+            // A 403 without a code is not Dataverse's: something between stands in the way.
+            Reason::Dataverse(refusal) if refusal.status == 403 && !refusal.code.is_empty() => {
+                lines.add("application-user", user, refused(refusal));
+                Ok(None)
+            }
+            _ => Err(Error::Failed(failed)),
+        },
         Err(error) => Err(error),
     }
 }

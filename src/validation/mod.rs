@@ -9,17 +9,19 @@ mod lines;
 mod member;
 mod privileges;
 mod probe;
+mod report;
+mod verbs;
 
-use crate::contract::types::Error;
-use crate::contract::validation::{Expectation, Report};
 use crate::dataverse::client::Connection;
+use crate::error::Error;
 use crate::host::Host;
 use asking::Asking;
 use expectations::Wanted;
 use lines::Lines;
 use privileges::Privileges;
 
-pub use expectations::{VERBS, verb_name};
+pub use report::{Expectation, Facts, Line, Outcome, Report, Verdict};
+pub use verbs::Verb;
 
 /// Checks a connection.
 ///

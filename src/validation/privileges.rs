@@ -3,11 +3,10 @@
 use serde_json::Value;
 
 use super::asking::Asking;
-use super::expectations::VERBS;
 use super::identity::text;
 use super::lines::{Finding, Lines};
-use super::probe::{Found, verb_word};
-use crate::contract::validation::Verb;
+use super::probe::Found;
+use super::verbs::Verb;
 use crate::dataverse::advice::verb_and_table;
 use crate::host::Host;
 
@@ -64,7 +63,7 @@ impl Privileges {
 fn privilege(listed: &Value) -> Option<Privilege> {
     let name = text(listed, "PrivilegeName")?;
     let (word, table) = verb_and_table(&name)?;
-    let verb = VERBS.into_iter().find(|verb| verb_word(*verb) == word)?;
+    let verb = Verb::ALL.into_iter().find(|verb| verb.privilege() == word)?;
     let depth = text(listed, "Depth")
         .map(|depth| format!(", {depth}"))
         .unwrap_or_default();

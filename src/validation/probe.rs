@@ -6,14 +6,17 @@
 //! change set is done as a whole or not at all, in order ("Execute batch operations using the Web API"). None of it was verified
 //! against a live environment.
 
+use http::{Method, StatusCode, header};
 use serde_json::Value;
 
-use super::asking::{Asking, Unanswered, answered};
-use crate::contract::types::{BatchItem, BatchRequest, BatchResult, DataverseError, Method, Request};
-use crate::contract::validation::Verb;
+use super::asking::{Asking, Refused, Unanswered};
+use super::verbs::Verb;
 use crate::dataverse::advice::{privilege_in, verb_and_table};
-use crate::dataverse::exchange::{get, patch};
-use crate::host::{Host, new_guid};
+use crate::dataverse::batch::{DraftPart, PartResult};
+use crate::dataverse::request::Draft;
+use crate::error::DataverseRefusal;
+use crate::guid::new_guid;
+use crate::host::Host;
 
 /// What there is to say.
 #[derive(Debug)]
@@ -49,36 +52,40 @@ pub async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb) -> Fo
         Verb::Read => {
             // Every table of the standard kind has this column, and the key comes along; the key's own name is not known.
             let path = format!("{set}?$select=createdon&$top=1");
-            match asking.send(get(path, Vec::new())).await {
-                Ok(response) if response.status == 200 && holds_rows(&response.body) => Found::Allowed(None),
-                Ok(response) => Found::Unknown(format!("the answer, {}, holds no rows", response.status)),
+            match asking.send(Draft::get(path)).await {
+                Ok(response) if response.status == StatusCode::OK && holds_rows(&response.body) => Found::Allowed(None),
+                Ok(response) => Found::Unknown(format!("the answer, {}, holds no rows", response.status.as_u16())),
                 Err(unanswered) => of_unanswered(unanswered, verb, &missing),
             }
         }
         Verb::Write => carried_out(asking, change(row), verb, &missing).await,
         Verb::Delete => {
-            let request = Request {
+            let request = Draft {
                 headers: vec![if_any()],
-                ..Request::new(Method::Delete, row)
+                ..Draft::new(Method::DELETE, row)
             };
             carried_out(asking, request, verb, &missing).await
         }
         Verb::Create => {
-            let create = Request {
+            let create = Draft {
                 body: Some(b"{}".to_vec()),
-                ..Request::new(Method::Post, set)
+                ..Draft::new(Method::POST, set)
             };
-            let requests = [create, change(row)].into_iter().map(|request| BatchRequest {
+            let requests = [create, change(row)].into_iter().map(|request| DraftPart {
                 request,
                 content_id: None,
             });
-            match asking.change_set(BatchItem::ChangeSet(requests.collect())).await {
-                Ok(BatchResult::Done(created)) => {
-                    Found::Changed(format!("a row was created, {}", created.entity_id.unwrap_or_default()))
+            match asking.change_set(requests.collect()).await {
+                Ok(PartResult::Done(created)) => Found::Changed(format!(
+                    "a row was created, {}",
+                    created.entity_id().unwrap_or_default()
+                )),
+                Ok(PartResult::Refused(refused)) => {
+                    let refused = Refused::new(refused.refusal, refused.may_have_taken_effect);
+                    of_change_set(&refused, &missing)
                 }
-                Ok(BatchResult::Refused(error)) => of_change_set(&error, &missing),
-                Ok(BatchResult::NotRun) => Found::Unknown("Dataverse did not come to it".to_owned()),
-                Err(Unanswered::Refused(error)) => Found::Unknown(answered(&error)),
+                Ok(PartResult::NotRun) => Found::Unknown("Dataverse did not come to it".to_owned()),
+                Err(Unanswered::Refused(error)) => Found::Unknown(error.summary()),
                 Err(Unanswered::Unknown(reason)) => Found::Unknown(reason),
             }
         }
@@ -86,58 +93,62 @@ pub async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb) -> Fo
 }
 
 /// The change of a row that is not there: nothing is changed.
-fn change(row: String) -> Request {
-    patch(row, vec![if_any()], Some(b"{}".to_vec()))
+fn change(row: String) -> Draft {
+    Draft {
+        headers: vec![if_any()],
+        body: Some(b"{}".to_vec()),
+        ..Draft::new(Method::PATCH, row)
+    }
 }
 
 /// Without it, a `PATCH` would create the row.
 fn if_any() -> (String, String) {
-    ("If-Match".to_owned(), "*".to_owned())
+    (header::IF_MATCH.to_string(), "*".to_owned())
 }
 
-async fn carried_out<H: Host>(asking: &Asking<'_, H>, request: Request, verb: Verb, missing: &str) -> Found {
+async fn carried_out<H: Host>(asking: &Asking<'_, H>, request: Draft, verb: Verb, missing: &str) -> Found {
     let row = request.path.clone();
     match asking.send(request).await {
-        Ok(response) => Found::Changed(format!("{row} was answered with {}", response.status)),
+        Ok(response) => Found::Changed(format!("{row} was answered with {}", response.status.as_u16())),
         Err(unanswered) => of_unanswered(unanswered, verb, missing),
     }
 }
 
 fn of_unanswered(unanswered: Unanswered, verb: Verb, missing: &str) -> Found {
     match unanswered {
-        Unanswered::Refused(error) if is_missing(&error, missing) && verb != Verb::Read => Found::Allowed(None),
+        Unanswered::Refused(error) if is_missing(&error.refusal, missing) && verb != Verb::Read => Found::Allowed(None),
         Unanswered::Refused(error) => of_refusal(&error, verb),
         Unanswered::Unknown(reason) => Found::Unknown(reason),
     }
 }
 
 /// A refusal of one request. The lack of a privilege counts only if it is not another's: to change a row could take reading it.
-fn of_refusal(error: &DataverseError, verb: Verb) -> Found {
-    match lacking(error) {
-        Some(Lack::Privilege(word)) if word == verb_word(verb) => denied(error),
-        Some(Lack::Access) => denied(error),
-        _ => Found::Unknown(answered(error)),
+fn of_refusal(error: &Refused, verb: Verb) -> Found {
+    match lacking(&error.refusal) {
+        Some(Lack::Privilege(word)) if word == verb.privilege() => denied(&error.refusal),
+        Some(Lack::Access) => denied(&error.refusal),
+        _ => Found::Unknown(error.summary()),
     }
 }
 
 /// A refusal of a change set: of the create, or of the change after it. A create takes the privilege to create, and a change the
 /// one to write.
-fn of_change_set(error: &DataverseError, missing: &str) -> Found {
-    if is_missing(error, missing) {
+fn of_change_set(error: &Refused, missing: &str) -> Found {
+    if is_missing(&error.refusal, missing) {
         return Found::Allowed(None);
     }
-    match lacking(error) {
-        Some(Lack::Privilege("Create")) => denied(error),
+    match lacking(&error.refusal) {
+        Some(Lack::Privilege("Create")) => denied(&error.refusal),
         Some(Lack::Privilege("Write")) => Found::Allowed(None),
-        Some(Lack::Access) if error.message.contains("CreateAccess") => denied(error),
+        Some(Lack::Access) if error.refusal.message.contains("CreateAccess") => denied(&error.refusal),
         _ => Found::Unknown(format!(
             "it cannot be told whether the create was refused, or the change after it: {}",
-            answered(error)
+            error.summary()
         )),
     }
 }
 
-fn denied(error: &DataverseError) -> Found {
+fn denied(error: &DataverseRefusal) -> Found {
     let privilege = privilege_in(&error.message).map(|privilege| format!(", {privilege} is missing"));
     Found::Denied {
         why: format!("{} {}{}", error.status, error.code, privilege.unwrap_or_default()),
@@ -153,7 +164,7 @@ enum Lack {
     Access,
 }
 
-fn lacking(error: &DataverseError) -> Option<Lack> {
+fn lacking(error: &DataverseRefusal) -> Option<Lack> {
     if error.status != 403 {
         return None;
     }
@@ -168,22 +179,12 @@ fn lacking(error: &DataverseError) -> Option<Lack> {
 }
 
 /// Whether Dataverse says that this very row is not there. A table that is not there is 404 too, and its URL has the id in it.
-fn is_missing(error: &DataverseError, id: &str) -> bool {
+fn is_missing(error: &DataverseRefusal, id: &str) -> bool {
     let message = error.message.to_ascii_lowercase();
     error.status == 404
         && message.contains(id)
         && (error.code.eq_ignore_ascii_case("0x80040217")
             || error.code.is_empty() && message.contains("does not exist"))
-}
-
-/// As a role's editor calls it.
-pub fn verb_word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Create => "Create",
-        Verb::Read => "Read",
-        Verb::Write => "Write",
-        Verb::Delete => "Delete",
-    }
 }
 
 /// Whether it is an answer to a query, of which nothing is kept.

@@ -3,8 +3,7 @@
 use wasip2::http::types::{ErrorCode, http_error_code};
 use wasip2::io::streams::StreamError;
 
-use crate::contract::types::OutageCause;
-use crate::host::Failure;
+use crate::host::{Cause, Failure};
 
 /// A stream that broke. Its end (`closed`) is one of these only for a writer.
 pub fn broken(error: &StreamError) -> Failure {
@@ -18,7 +17,7 @@ pub fn broken(error: &StreamError) -> Failure {
 }
 
 fn cut_off(detail: &str) -> Failure {
-    Failure::new(OutageCause::CutOff, detail)
+    Failure::new(Cause::CutOff, detail)
 }
 
 /// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
@@ -26,53 +25,49 @@ fn cut_off(detail: &str) -> Failure {
 pub fn failure(code: ErrorCode) -> Failure {
     let (cause, sent, what) = match &code {
         ErrorCode::HttpRequestDenied => (
-            OutageCause::DeniedByHost,
+            Cause::DeniedByHost,
             false,
             "the host this component runs in denies the request: allow the address (on Spin, in allowed_outbound_hosts)",
         ),
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
-            (OutageCause::NoConnection, false, "the host name was not found")
+            (Cause::NoConnection, false, "the host name was not found")
         }
         ErrorCode::DestinationIpProhibited => (
-            OutageCause::DeniedByHost,
+            Cause::DeniedByHost,
             false,
             "the host this component runs in prohibits the address",
         ),
         ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable | ErrorCode::ConnectionRefused => {
-            (OutageCause::NoConnection, false, "the connection was refused")
+            (Cause::NoConnection, false, "the connection was refused")
         }
         ErrorCode::ConnectionLimitReached => (
-            OutageCause::NoConnection,
+            Cause::NoConnection,
             false,
             "the host this component runs in allows no more connections now",
         ),
         ErrorCode::TlsCertificateError => (
-            OutageCause::NoConnection,
+            Cause::NoConnection,
             false,
             "the service's TLS certificate is not trusted",
         ),
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (OutageCause::NoConnection, true, "TLS failed"),
-        ErrorCode::ConnectionTimeout => (OutageCause::TimedOut, false, "no connection within connect-timeout-ms"),
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "TLS failed"),
+        ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection within connect-timeout-ms"),
         ErrorCode::ConnectionReadTimeout => (
-            OutageCause::TimedOut,
+            Cause::TimedOut,
             true,
             "no answer within first-byte-timeout-ms, or nothing more of it within between-bytes-timeout-ms",
         ),
         ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
-            (OutageCause::TimedOut, true, "the request took too long")
+            (Cause::TimedOut, true, "the request took too long")
         }
         // What Spin puts in the place of a capability that a dependency was not given.
         ErrorCode::InternalError(Some(text)) if text.contains("is not permitted") => (
-            OutageCause::DeniedByHost,
+            Cause::DeniedByHost,
             false,
             "the host this component runs in denies outgoing HTTP: let the dependency inherit allowed_outbound_hosts \
              (inherit_configuration)",
         ),
-        _ => (
-            OutageCause::CutOff,
-            true,
-            "the connection broke before the answer ended",
-        ),
+        _ => (Cause::CutOff, true, "the connection broke before the answer ended"),
     };
     Failure {
         sent,

@@ -6,6 +6,7 @@ mod outgoing;
 mod stream;
 
 use std::future::{Future, poll_fn};
+use std::io::{self, Write};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -48,6 +49,10 @@ impl Host for WasiHost {
     fn random(&self) -> [u8; 16] {
         let (high, low) = (random::get_random_u64(), random::get_random_u64());
         (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+    }
+
+    fn log(&self, line: &str) {
+        let _ = writeln!(io::stderr(), "dynamics365: {line}");
     }
 }
 

@@ -15,8 +15,7 @@ use wstd::io::AsyncPollable;
 use super::failure::failure;
 use super::stream::{Sink, WasiBody};
 use super::{headers, within};
-use crate::contract::types::OutageCause;
-use crate::host::{Body, Failure, Timeouts};
+use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// As [`crate::host::Host::send`].
 pub async fn send<B: Body>(request: Request<Option<B>>, timeouts: &Timeouts) -> Result<Response<WasiBody>, Failure> {
@@ -59,7 +58,7 @@ async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Re
         source.sent(chunk);
         match written {
             Ok(()) => {}
-            Err(failure) if failure.cause == OutageCause::TimedOut => return Err(failure),
+            Err(failure) if failure.cause == Cause::TimedOut => return Err(failure),
             Err(_) => return Ok(()),
         }
     }
@@ -73,7 +72,7 @@ fn outgoing(
 ) -> Result<(wasi::OutgoingRequest, Option<wasi::OutgoingBody>), Failure> {
     let refused = |what: &str| {
         let detail = format!("the host this component runs in does not take the {what} of a request");
-        Failure::not_sent(OutageCause::DeniedByHost, detail)
+        Failure::not_sent(Cause::DeniedByHost, detail)
     };
     let headers = wasi::Fields::new();
     for (name, value) in &head.headers {
@@ -154,7 +153,7 @@ fn response(
     let status = answer.status();
     let unusable = |what: &str| Failure {
         status: Some(status),
-        ..Failure::new(OutageCause::UnusableAnswer, format!("the answer has {what}"))
+        ..Failure::new(Cause::UnusableAnswer, format!("the answer has {what}"))
     };
     let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is none"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is none"))?;

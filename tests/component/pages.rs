@@ -238,8 +238,9 @@ fn only_a_get_has_pages() {
         .map(|(field, _)| field)
         .collect();
     assert_eq!(fields, ["method", "body"]);
-    let pages = client.pages(&request(Method::Get, "https://evil.example/api/data/v9.2/contacts"));
-    assert_eq!(request_faults(client.next(pages).unwrap_err())[0].0, "path");
+    let evil = request(Method::Get, "https://evil.example/api/data/v9.2/contacts");
+    let refused = client.instance.odata_pages(Some(client.connection), &evil).unwrap();
+    assert_eq!(request_faults(refused.err().unwrap())[0].0, "path");
     assert!(requests.lock().unwrap().is_empty());
 }
 

@@ -149,11 +149,11 @@ fn what_is_wrong_is_refused_before_anything_is_sent() {
             "line break",
         ),
         (with_header(get("x"), "X-Evil: 1\r\nX", "a"), "headers", "name"),
-        (with_body(get("x"), "{}"), "body", "GET carries none"),
+        (with_body(get("x"), "{}"), "body", "GET has no body"),
         (
             with_body(request(Method::Delete, "x"), "{}"),
             "body",
-            "DELETE carries none",
+            "DELETE has no body",
         ),
         (
             with_body(request(Method::Post, "x"), vec![b' '; 1001]),

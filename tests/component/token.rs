@@ -488,3 +488,32 @@ fn what_stays_out_of_reach_is_given_up() {
     );
     assert_eq!(tenant.counts().0, 4);
 }
+
+/// An outage is given four attempts, and throttling lasts as long as the service says: the two are counted apart.
+#[test]
+fn throttled_attempts_do_not_use_up_those_for_outages() {
+    const STATUSES: [u16; 4] = [429, 429, 429, 503];
+    for finds_tenant in [false, true] {
+        let left = Mutex::new(STATUSES.to_vec());
+        let settings = Settings {
+            tenant_id: Some(TENANT.to_owned()).filter(|_| !finds_tenant),
+            ..with_options(contoso_settings(), DEFAULT_OPTIONS)
+        };
+        let (mut client, requests) = answered(&settings, move |request| {
+            let is_token = request.uri().path().ends_with("/oauth2/v2.0/token");
+            let mut left = left.lock().unwrap();
+            Reply::Answer(if is_token != finds_tenant && !left.is_empty() {
+                answer(left.remove(0), &[("retry-after", "0")], "")
+            } else if is_token {
+                token_answer()
+            } else {
+                let uri =
+                    format!("Bearer authorization_uri=https://login.microsoftonline.com/{TENANT}/oauth2/authorize");
+                answer(401, &[("www-authenticate", &uri)], "")
+            })
+        });
+        assert!(!client.token().unwrap().token.is_empty());
+        let asked = STATUSES.len() + 1 + usize::from(finds_tenant);
+        assert_eq!(requests.lock().unwrap().len(), asked, "{finds_tenant}");
+    }
+}

@@ -2,13 +2,14 @@
 
 use std::cell::LazyCell;
 
-use dynamics365::contract::types::{self, BatchItem, BatchRequest, BatchResult, Method, Request, Service};
 use dynamics365::dataverse::batch::boundary::boundary_of;
-use dynamics365::dataverse::batch::{Batch, Reading};
+use dynamics365::dataverse::batch::{Batch, DraftPart, Item, PartResult};
+use dynamics365::dataverse::request::Draft;
+use dynamics365::error::Reason;
 use dynamics365::settings::Settings;
-use http::Response;
+use http::{Method, Response};
 
-use super::support::{Alone, NOW, TOKEN, answer, asked, contains, first_line, settings};
+use super::support::{Alone, NOW, TOKEN, answer, contains, first_line, settings};
 
 thread_local! {
     static SETTINGS: LazyCell<Settings> = const { LazyCell::new(settings) };
@@ -21,22 +22,15 @@ const CUTS: usize = 50;
 /// sets in parentheses, and a plus sign for going on after an error.
 pub fn batch_answer(input: &[u8]) {
     let (line, rest) = first_line(input);
-    let Some(given) = batch(line) else {
+    let Some((items, goes_on)) = batch(line) else {
         return;
     };
-    let shape = shape(&given);
-    let goes_on = given.continue_on_error;
-    let Ok(batch) = SETTINGS.with(|settings| Batch::new(&Alone, settings, given)) else {
+    let shape = shape(&items);
+    let Ok(batch) = SETTINGS.with(|settings| Batch::new(&Alone, settings, items, goes_on)) else {
         return;
     };
     let answer = answer(rest);
-    let asked = asked(Service::Dataverse, true);
-    let reading = Reading {
-        asked: &asked,
-        token: TOKEN,
-        now: NOW,
-    };
-    let read = |answer: Response<Vec<u8>>| reading.results(&batch, answer);
+    let read = |answer: Response<Vec<u8>>| batch.results(answer, TOKEN, NOW);
     match read(answer.clone()) {
         Ok(results) => {
             fit(&results, &shape, goes_on);
@@ -47,25 +41,25 @@ pub fn batch_answer(input: &[u8]) {
         }
         Err(error) => assert!(!format!("{error:?}").contains(TOKEN), "{error:?}"),
     }
-    if let Err(error) = reading.only(answer) {
+    if let Err(error) = batch.only(answer, TOKEN, NOW) {
         assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
     }
 }
 
-fn batch(line: &[u8]) -> Option<types::Batch> {
+fn batch(line: &[u8]) -> Option<(Vec<Item<DraftPart>>, bool)> {
     let mut items = Vec::new();
-    let mut set: Option<Vec<BatchRequest>> = None;
+    let mut set: Option<Vec<DraftPart>> = None;
     let mut continue_on_error = false;
     for byte in line.iter().take(16) {
         let method = match byte {
-            b'R' => Method::Get,
-            b'W' => Method::Post,
+            b'R' => Method::GET,
+            b'W' => Method::POST,
             b'(' if set.is_none() => {
                 set = Some(Vec::new());
                 continue;
             }
             b')' => {
-                items.push(BatchItem::ChangeSet(set.take()?));
+                items.push(Item::ChangeSet(set.take()?));
                 continue;
             }
             b'+' => {
@@ -74,32 +68,29 @@ fn batch(line: &[u8]) -> Option<types::Batch> {
             }
             _ => return None,
         };
-        let request = BatchRequest {
-            request: Request::new(method, "contacts"),
+        let request = DraftPart {
+            request: Draft::new(method, "contacts"),
             content_id: None,
         };
         match &mut set {
             Some(set) => set.push(request),
-            None => items.push(BatchItem::Request(request)),
+            None => items.push(Item::Request(request)),
         }
     }
-    Some(types::Batch {
-        items,
-        continue_on_error,
-    })
+    Some((items, continue_on_error))
 }
 
 /// How many requests each item has.
-fn shape(batch: &types::Batch) -> Vec<usize> {
-    let lengths = batch.items.iter().map(|item| match item {
-        BatchItem::Request(_) => 1,
-        BatchItem::ChangeSet(set) => set.len(),
+fn shape(items: &[Item<DraftPart>]) -> Vec<usize> {
+    let lengths = items.iter().map(|item| match item {
+        Item::Request(_) => 1,
+        Item::ChangeSet(set) => set.len(),
     });
     lengths.collect()
 }
 
 /// One result for each request, those of a change set all alike, and none that was not run without one that was refused.
-fn fit(results: &[BatchResult], shape: &[usize], goes_on: bool) {
+fn fit(results: &[PartResult], shape: &[usize], goes_on: bool) {
     assert_eq!(results.len(), shape.iter().sum::<usize>());
     let mut rest = results;
     for length in shape {
@@ -117,35 +108,36 @@ fn fit(results: &[BatchResult], shape: &[usize], goes_on: bool) {
 const REFUSED: &str = "refused";
 const NOT_RUN: &str = "not run";
 
-fn kind(result: &BatchResult) -> &'static str {
+fn kind(result: &PartResult) -> &'static str {
     match result {
-        BatchResult::Done(_) => "done",
-        BatchResult::Refused(_) => REFUSED,
-        BatchResult::NotRun => NOT_RUN,
+        PartResult::Done(_) => "done",
+        PartResult::Refused(_) => REFUSED,
+        PartResult::NotRun => NOT_RUN,
     }
 }
 
 /// What is done was answered, and with no error.
-fn come_from(result: &BatchResult, text: &[u8]) {
+fn come_from(result: &PartResult, text: &[u8]) {
     match result {
-        BatchResult::Done(response) => {
-            assert!((200..300).contains(&response.status) || response.status == 304);
+        PartResult::Done(response) => {
+            let status = response.status.as_u16();
+            assert!((200..300).contains(&status) || status == 304);
             let is_there = response.body.is_empty() || memchr::memmem::find(text, &response.body).is_some();
-            assert!(is_there && contains(text, &response.status.to_string()));
+            assert!(is_there && contains(text, &status.to_string()));
         }
-        BatchResult::Refused(error) => {
-            assert!((400..600).contains(&error.status));
+        PartResult::Refused(error) => {
+            assert!((400..600).contains(&error.refusal.status));
             assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
         }
-        BatchResult::NotRun => {}
+        PartResult::NotRun => {}
     }
 }
 
 /// A text that breaks off says the same or nothing: what is left out is behind its last delimiter, or it is no answer.
 fn is_not_cut(
     answer: &Response<Vec<u8>>,
-    results: &[BatchResult],
-    read: impl Fn(Response<Vec<u8>>) -> Result<Vec<BatchResult>, types::Error>,
+    results: &[PartResult],
+    read: impl Fn(Response<Vec<u8>>) -> Result<Vec<PartResult>, Reason>,
 ) {
     let content_type = answer
         .headers()

@@ -2,8 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use dynamics365::contract::types::AssertionAlgorithm;
-use dynamics365::credential::{Certificate, FederatedAssertion};
+use dynamics365::credential::{AssertionAlgorithm, Certificate, FederatedAssertion};
 use serde_json::Value;
 
 use super::support::first_line;

@@ -1,39 +1,35 @@
 //! What the Web API answers.
 
-use dynamics365::contract::types::{self, Error, Service};
-use dynamics365::dataverse::answer;
+use dynamics365::dataverse::answer::{self, Answer};
+use dynamics365::error::Reason;
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use super::support::{NOW, TOKEN, answer as read_input, asked};
+use super::support::{NOW, TOKEN, answer as read_input};
 
-/// An answer as `support::answer` reads it, to a read and to a write, and as one of a batch.
+/// An answer as `support::answer` reads it, by itself and as one of a batch.
 pub fn dataverse_answer(input: &[u8]) {
     let given = read_input(input);
-    for writes in [false, true] {
-        let asked = asked(Service::Dataverse, writes);
-        match answer::read(given.clone(), &asked, TOKEN, NOW) {
-            Ok(response) => is_what_was_said(&response, &given),
-            Err(error) => {
-                let told = format!("{error:?}");
-                gives_nothing_away(&told, input, given.body());
-                let (may_have, status) = match &error {
-                    Error::Dataverse(error) => (error.may_have_taken_effect, Some(error.status)),
-                    Error::Throttled(throttling) => (throttling.may_have_taken_effect, Some(429)),
-                    Error::Unavailable(outage) => (outage.may_have_taken_effect, outage.status),
-                    other => panic!("{other:?}"),
-                };
-                assert!(writes || !may_have, "a read changes nothing");
-                assert_eq!(status, Some(given.status().as_u16()));
-            }
+    match answer::read(given.clone(), TOKEN, NOW) {
+        Ok(answer) => is_what_was_said(&answer, &given),
+        Err(reason) => {
+            let told = format!("{reason:?}");
+            gives_nothing_away(&told, input, given.body());
+            let status = match &reason {
+                Reason::Dataverse(refusal) => Some(refusal.status),
+                Reason::Throttled(_) => Some(429),
+                Reason::NoAnswer(failure) => failure.status,
+                Reason::EntraId(_) => panic!("{reason:?}"),
+            };
+            assert_eq!(status, Some(given.status().as_u16()));
         }
-        let refused = answer::read_refusal(given.clone().map(|_| given.body().as_slice()), &asked, TOKEN, NOW);
-        gives_nothing_away(&format!("{refused:?}"), input, given.body());
-        assert!(refused.code_number.is_none() || !refused.code.is_empty());
     }
+    let refused = answer::read_refusal(given.clone().map(|_| given.body().as_slice()), TOKEN, NOW);
+    gives_nothing_away(&format!("{refused:?}"), input, given.body());
+    assert!(refused.code_number.is_none() || !refused.code.is_empty());
 }
 
-fn is_what_was_said(response: &types::Response, given: &Response<Vec<u8>>) {
+fn is_what_was_said(response: &Answer, given: &Response<Vec<u8>>) {
     let status = given.status();
     let is_multipart = given.headers().get("content-type").is_some_and(|value| {
         value
@@ -43,16 +39,15 @@ fn is_what_was_said(response: &types::Response, given: &Response<Vec<u8>>) {
             .starts_with(b"multipart/")
     });
     assert!(status.is_success() || status == StatusCode::NOT_MODIFIED || is_multipart);
-    assert_eq!(response.status, status.as_u16());
+    assert_eq!(response.status, status);
     assert_eq!(&response.body, given.body());
-    assert!(response.headers.iter().all(|(name, _)| name != "set-cookie"));
-    if let (Some(id), Some(url)) = (&response.entity_id, &response.entity_url) {
+    if let (Some(id), Some(url)) = (response.entity_id(), response.entity_url()) {
         assert!(url.ends_with(&format!("({id})")));
     }
     if let Ok(body) = serde_json::from_slice::<Value>(given.body()) {
         for (link, name) in [
-            (&response.next_link, "@odata.nextLink"),
-            (&response.delta_link, "@odata.deltaLink"),
+            (&response.control.next_link, "@odata.nextLink"),
+            (&response.control.delta_link, "@odata.deltaLink"),
         ] {
             assert!(link.is_none() || link.as_deref() == body[name].as_str());
         }

@@ -1,14 +1,14 @@
 //! What Entra ID answers, and what an environment says of it.
 
-use dynamics365::contract::types::{Error, Service};
 use dynamics365::dataverse::tenant;
-use dynamics365::entra::answer;
+use dynamics365::entra::answer::{self, Refused};
+use dynamics365::error::Reason;
 use dynamics365::http::challenge as challenges;
 use dynamics365::http::origin::Origin;
 use dynamics365::settings::parse_tenant;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::support::{NOW, answer, asked, contains};
+use super::support::{NOW, answer, contains};
 
 /// The secret that the request carried, as it is and as a form has it.
 const SECRETS: [&str; 2] = ["hunter2~a+b/c=", "hunter2%7Ea%2Bb%2Fc%3D"];
@@ -21,8 +21,7 @@ pub fn token_answer(input: &[u8]) {
     let answer = answer(input);
     let status = answer.status();
     let headers = format!("{:?}", answer.headers());
-    let asked = asked(Service::EntraId, false);
-    match answer::read(answer, NOW, &asked, SECRETS[0]) {
+    match answer::read(answer, NOW, SECRETS[0]) {
         Ok(granted) => {
             assert_eq!(status, StatusCode::OK);
             assert!(!granted.text.is_empty() && granted.text.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -37,12 +36,10 @@ pub fn token_answer(input: &[u8]) {
                 "{told}"
             );
             match error {
-                Error::EntraId(error) => assert!(status.is_client_error() && error.status == status.as_u16()),
-                Error::Throttled(throttling) => assert!(!throttling.may_have_taken_effect),
-                Error::Unavailable(outage) => {
-                    assert!(!outage.may_have_taken_effect && outage.status == Some(status.as_u16()));
-                }
-                other => panic!("{other:?}"),
+                Refused::Said(said) => assert!(status.is_client_error() && said.status == status.as_u16()),
+                Refused::Unsaid(Reason::Throttled(_)) => {}
+                Refused::Unsaid(Reason::NoAnswer(failure)) => assert_eq!(failure.status, Some(status.as_u16())),
+                Refused::Unsaid(other) => panic!("{other:?}"),
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dynamics365::contract::types::FetchQuery;
-use dynamics365::dataverse::fetch_xml::FetchXml;
+use dynamics365::dataverse::answer::Control;
+use dynamics365::dataverse::fetch_xml::{self, FetchXml};
 use percent_encoding::percent_decode_str;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -18,7 +18,7 @@ pub fn fetch_xml(input: &[u8]) {
     let (size, rest) = first_line(input);
     let (fetch, answer) = first_line(rest);
     let page_size: Option<u32> = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok());
-    let query = FetchQuery {
+    let query = fetch_xml::Query {
         entity_set: "contacts".to_owned(),
         fetch: String::from_utf8_lossy(fetch).into_owned(),
         page_size,
@@ -34,7 +34,9 @@ pub fn fetch_xml(input: &[u8]) {
     is_the_same_query(&given, &first);
     assert!(page_size.is_none_or(|size| first.attributes.get("count") == Some(&size.to_string())));
 
-    let goes_on = fetch.advance(answer);
+    let goes_on = serde_json::from_slice::<Control>(answer)
+        .map_err(|error| error.to_string())
+        .and_then(|control| fetch.advance(&control));
     let cookie = fetch.cookie().map(str::to_owned);
     let then = sent(&fetch);
     is_the_same_query(&given, &then);
@@ -57,7 +59,7 @@ struct Query {
 }
 
 fn sent(fetch: &FetchXml) -> Query {
-    let link = fetch.link(&environment());
+    let link = fetch.uri(&environment()).unwrap().to_string();
     let encoded = link
         .strip_prefix("https://contoso.crm.dynamics.com/api/data/v9.2/contacts?fetchXml=")
         .expect("it leads to the table");

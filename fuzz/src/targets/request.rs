@@ -2,10 +2,11 @@
 
 use std::cell::LazyCell;
 
-use dynamics365::contract::types::{Caller, Condition, CustomLogic, Error, Method, Request, RequestOptions};
-use dynamics365::dataverse::request::Prepared;
+use dynamics365::dataverse::options::{Caller, Condition, CustomLogic, Options};
+use dynamics365::dataverse::request::{Draft, Request};
+use dynamics365::error::Error;
 use dynamics365::settings::Settings;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 
 use super::support::{first_line, settings};
 
@@ -30,7 +31,7 @@ const NOT_THE_CALLERS: [&str; 9] = [
 /// the body.
 pub fn request(input: &[u8]) {
     let request = read(input);
-    let prepared = SETTINGS.with(|settings| Prepared::new(settings, request.clone(), "the-id".to_owned()));
+    let prepared = SETTINGS.with(|settings| Request::new(settings, request.clone(), "the-id".to_owned()));
     match prepared {
         Ok(prepared) => {
             cannot_break_the_call(&prepared);
@@ -55,19 +56,19 @@ pub fn request(input: &[u8]) {
     }
 }
 
-fn read(input: &[u8]) -> Request {
+fn read(input: &[u8]) -> Draft {
     let (line, mut rest) = first_line(input);
     let line = String::from_utf8_lossy(line);
     let (method, path) = line.split_once(' ').unwrap_or((&line, "contacts"));
     let method = match method {
-        "POST" => Method::Post,
-        "PATCH" => Method::Patch,
-        "PUT" => Method::Put,
-        "DELETE" => Method::Delete,
-        _ => Method::Get,
+        "POST" => Method::POST,
+        "PATCH" => Method::PATCH,
+        "PUT" => Method::PUT,
+        "DELETE" => Method::DELETE,
+        _ => Method::GET,
     };
-    let mut request = Request::new(method, path);
-    let mut options = none();
+    let mut request = Draft::new(method, path);
+    let mut options = Options::default();
     loop {
         let (line, after) = first_line(rest);
         rest = after;
@@ -85,27 +86,12 @@ fn read(input: &[u8]) -> Request {
             }
         }
     }
-    request.options = Some(options);
+    request.options = options;
     request.body = (!rest.is_empty()).then(|| rest.to_vec());
     request
 }
 
-fn none() -> RequestOptions {
-    RequestOptions {
-        return_representation: None,
-        annotations: None,
-        page_size: None,
-        track_changes: None,
-        condition: None,
-        caller: None,
-        strong_consistency: None,
-        suppress_duplicate_detection: None,
-        bypass_custom_logic: None,
-        suppress_flows: None,
-    }
-}
-
-fn set(options: &mut RequestOptions, option: &str) {
+fn set(options: &mut Options, option: &str) {
     let (name, value) = option.split_once(' ').unwrap_or((option, ""));
     let text = value.to_owned();
     match name {
@@ -127,7 +113,7 @@ fn set(options: &mut RequestOptions, option: &str) {
     }
 }
 
-fn cannot_break_the_call(prepared: &Prepared) {
+fn cannot_break_the_call(prepared: &Request) {
     let headers = prepared.headers();
     for name in NOT_THE_CALLERS {
         assert!(!headers.contains_key(name), "{name}");
@@ -142,7 +128,7 @@ fn cannot_break_the_call(prepared: &Prepared) {
         );
     }
     let lengths: Vec<_> = headers.get_all(header::CONTENT_LENGTH).iter().collect();
-    let has_one = prepared.method() != http::Method::GET && prepared.method() != http::Method::DELETE;
+    let has_one = prepared.method() != Method::GET && prepared.method() != Method::DELETE;
     assert_eq!(lengths.len(), usize::from(has_one));
     let length = prepared.body().map_or(0, <[u8]>::len).to_string();
     assert!(lengths.iter().all(|value| **value == length));
@@ -164,7 +150,7 @@ fn cannot_break_the_call(prepared: &Prepared) {
 }
 
 /// Each of the caller's, and no other of the same name.
-fn carries_the_headers(request: &Request, headers: &HeaderMap) {
+fn carries_the_headers(request: &Draft, headers: &HeaderMap) {
     for (name, value) in &request.headers {
         let same = request
             .headers
@@ -187,8 +173,8 @@ fn carries_the_headers(request: &Request, headers: &HeaderMap) {
     }
 }
 
-fn carries_the_options(request: &Request, headers: &HeaderMap) {
-    let options = request.options.as_ref().unwrap();
+fn carries_the_options(request: &Draft, headers: &HeaderMap) {
+    let options = &request.options;
     assert!(headers.get_all("prefer").iter().count() <= 1 || request.headers.iter().any(|(name, _)| name == "prefer"));
     if options.return_representation == Some(true) {
         assert!(says(headers, "return=representation"), "{headers:?}");

@@ -1,6 +1,6 @@
 //! What an operator writes into the environment.
 
-use dynamics365::contract::types::Error;
+use dynamics365::error::Error;
 use dynamics365::gateway::Gateway;
 use dynamics365::settings::Settings;
 

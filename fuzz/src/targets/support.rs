@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use dynamics365::contract::types::{OutageCause, Service};
-use dynamics365::error::Asked;
-use dynamics365::host::{Body, Failure, Host, Timeouts};
+use dynamics365::host::{Body, Cause, Failure, Host, Timeouts};
 use dynamics365::http::origin::Origin;
 use dynamics365::settings::Settings;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -30,15 +28,6 @@ pub fn settings() -> Settings {
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Settings::from_variables(variables.to_vec()).unwrap()
-}
-
-pub fn asked(service: Service, writes: bool) -> Asked<'static> {
-    Asked {
-        service,
-        origin: ENVIRONMENT,
-        writes,
-        client_request_id: "33333333-3333-4333-8333-333333333333",
-    }
 }
 
 /// What stands before the first line feed, and behind it.
@@ -86,7 +75,7 @@ impl Host for Alone {
     type Body = &'static [u8];
 
     async fn send<B: Body>(&self, _: Request<Option<B>>, _: &Timeouts) -> Result<Response<Self::Body>, Failure> {
-        Err(Failure::not_sent(OutageCause::NoConnection, "there is nobody"))
+        Err(Failure::not_sent(Cause::NoConnection, "there is nobody"))
     }
 
     fn now(&self) -> u64 {
@@ -102,4 +91,6 @@ impl Host for Alone {
     fn random(&self) -> [u8; 16] {
         [7; 16]
     }
+
+    fn log(&self, _: &str) {}
 }

@@ -3,20 +3,20 @@
 use std::cell::LazyCell;
 use std::rc::Rc;
 
-use dynamics365::dataverse::client::Connection;
+use dynamics365::dataverse::client::{Connection, Instance};
 use dynamics365::dataverse::files::upload::Upload;
-use dynamics365::entra::Tokens;
 
-use super::support::{ENVIRONMENT, settings};
+use super::support::{Alone, ENVIRONMENT, settings};
 
 thread_local! {
     static CONNECTION: LazyCell<Rc<Connection>> =
-        LazyCell::new(|| Rc::new(Connection::new(settings(), Rc::new(Tokens::default()))));
+        LazyCell::new(|| Rc::new(Connection::new(settings(), Rc::new(Instance::default()))));
 }
 
 /// The state of an upload, which a caller may have kept where others can write.
 pub fn upload_state(input: &[u8]) {
-    let resume = |state: &str| CONNECTION.with(|connection| Upload::resume(Rc::clone(connection), state, Vec::new()));
+    let resume =
+        |state: &str| CONNECTION.with(|connection| Upload::resume(Rc::clone(connection), &Alone, state, Vec::new()));
     let Ok(upload) = resume(&String::from_utf8_lossy(input)) else {
         return;
     };

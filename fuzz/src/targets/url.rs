@@ -10,7 +10,7 @@ pub fn url(input: &[u8]) {
     let path = String::from_utf8_lossy(input);
     let environment = environment();
     let Ok(uri) = urls::target(&environment, &path, MAX_URL) else {
-        assert!(urls::check_link(&environment, &path).is_err() || path.len() > MAX_URL - 100);
+        assert!(urls::link(&environment, &path).is_err() || path.len() > MAX_URL - 100);
         return;
     };
     let text = uri.to_string();
@@ -31,7 +31,7 @@ pub fn url(input: &[u8]) {
             .as_ref(),
         Ok(&text)
     );
-    let is_link = urls::check_link(&environment, &path).is_ok();
+    let is_link = urls::link(&environment, &path).is_ok();
     if !is_link {
         let relative = below
             .strip_prefix(urls::ROOT)

@@ -3,16 +3,15 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::{Item, MAX_REQUESTS, references};
-use crate::contract::types::{self, BatchItem, BatchRequest, Error};
-use crate::dataverse::request::Prepared;
+use super::{DraftPart, Item, MAX_REQUESTS, references};
+use crate::dataverse::request::Request;
 use crate::dataverse::url::LINK_ROOT;
-use crate::error::Faults;
+use crate::faults::Faults;
 use crate::settings::Settings;
 
 /// A request of a batch, and the name that others refer to it by. In a change set, each has one.
 pub struct Checked {
-    pub request: Prepared,
+    pub request: Request,
     pub content_id: Option<String>,
 }
 
@@ -22,13 +21,13 @@ const PART_HEADERS: [&str; 2] = ["content-id", "content-transfer-encoding"];
 /// Checks all of it.
 ///
 /// # Errors
-/// `invalid-request`, with every fault at once.
-pub fn check(settings: &Settings, items: Vec<BatchItem>, client_request_id: &str) -> Result<Vec<Item<Checked>>, Error> {
-    let requests = items.iter().map(|item| match item {
-        BatchItem::Request(_) => 1,
-        BatchItem::ChangeSet(set) => set.len(),
-    });
-    let count = requests.fold(0_usize, usize::saturating_add);
+/// Every fault at once.
+pub fn check(
+    settings: &Settings,
+    items: Vec<Item<DraftPart>>,
+    client_request_id: &str,
+) -> Result<Vec<Item<Checked>>, Faults> {
+    let count = items.iter().flat_map(Item::all).count();
     let mut check = Check {
         settings,
         client_request_id,
@@ -38,7 +37,7 @@ pub fn check(settings: &Settings, items: Vec<BatchItem>, client_request_id: &str
     if count > MAX_REQUESTS {
         let reason = format!("hold {count} requests, and Dataverse takes {MAX_REQUESTS} in a batch");
         check.faults.add("items", reason);
-        return Err(check.faults.into_request_error());
+        return Err(check.faults);
     }
     if items.is_empty() {
         check.faults.add("items", "are empty");
@@ -47,24 +46,19 @@ pub fn check(settings: &Settings, items: Vec<BatchItem>, client_request_id: &str
     for (index, item) in items.into_iter().enumerate() {
         let place = format!("items[{index}]");
         match item {
-            BatchItem::Request(request) => {
-                checked.extend(check.request(&place, request, None)?.map(Item::Request));
-            }
-            BatchItem::ChangeSet(set) => checked.push(Item::ChangeSet(check.change_set(&place, set)?)),
+            Item::Request(request) => checked.extend(check.request(&place, request, None).map(Item::Request)),
+            Item::ChangeSet(set) => checked.push(Item::ChangeSet(check.change_set(&place, set))),
         }
     }
     if check.faults.is_empty() {
         Ok(checked)
     } else {
-        Err(check.faults.into_request_error())
+        Err(check.faults)
     }
 }
 
-fn content_ids(items: &[BatchItem]) -> Vec<String> {
-    let requests = items.iter().flat_map(|item| match item {
-        BatchItem::Request(request) => std::slice::from_ref(request),
-        BatchItem::ChangeSet(set) => set,
-    });
+fn content_ids(items: &[Item<DraftPart>]) -> Vec<String> {
+    let requests = items.iter().flat_map(Item::all);
     requests.filter_map(|request| request.content_id.clone()).collect()
 }
 
@@ -77,7 +71,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn change_set(&mut self, place: &str, set: Vec<BatchRequest>) -> Result<Vec<Checked>, Error> {
+    fn change_set(&mut self, place: &str, set: Vec<DraftPart>) -> Vec<Checked> {
         if set.is_empty() {
             self.faults.add(&format!("{place}.change-set"), "is empty");
         }
@@ -86,7 +80,7 @@ impl Check<'_> {
         let mut numbers = 1_u32..;
         for (index, mut request) in set.into_iter().enumerate() {
             let place = format!("{place}.change-set[{index}]");
-            if matches!(request.request.method, types::Method::Get) {
+            if request.request.method == Method::GET {
                 // Microsoft's page: not allowed there.
                 self.faults.add(
                     &format!("{place}.request.method"),
@@ -96,10 +90,10 @@ impl Check<'_> {
             let given = request.content_id.clone();
             // OData Protocol 4.0, 11.7.2: each request of a change set has one.
             request.content_id = given.clone().or_else(|| self.unused(&mut numbers));
-            checked.extend(self.request(&place, request, Some(&earlier))?);
+            checked.extend(self.request(&place, request, Some(&earlier)));
             earlier.extend(given);
         }
-        Ok(checked)
+        checked
     }
 
     fn unused(&self, numbers: &mut impl Iterator<Item = u32>) -> Option<String> {
@@ -109,13 +103,8 @@ impl Check<'_> {
     }
 
     /// Checks one request. `earlier` are the Content-IDs it may refer to, if it is in a change set.
-    fn request(
-        &mut self,
-        place: &str,
-        request: BatchRequest,
-        earlier: Option<&[String]>,
-    ) -> Result<Option<Checked>, Error> {
-        let BatchRequest { request, content_id } = request;
+    fn request(&mut self, place: &str, part: DraftPart, earlier: Option<&[String]>) -> Option<Checked> {
+        let DraftPart { request, content_id } = part;
         if let Some(id) = &content_id {
             let id_place = format!("{place}.content-id");
             self.faults.keep(&id_place, references::check_content_id(id));
@@ -139,7 +128,7 @@ impl Check<'_> {
         }
         let in_path = references::in_path(&request.path).map(str::to_owned);
         let in_body = references::in_body(request.body.as_deref().unwrap_or_default());
-        let prepared = Prepared::in_batch(self.settings, request, self.client_request_id.to_owned());
+        let prepared = Request::in_batch(self.settings, request, self.client_request_id.to_owned());
         // An absolute link can end in a reference too, and so can a path that is percent-encoded.
         let in_path =
             in_path.or_else(|| reference_below_root(prepared.as_ref().ok().filter(|request| !is_batch(request))?));
@@ -155,13 +144,12 @@ impl Check<'_> {
                     self.faults
                         .add(&format!("{place}.path"), "is $batch: a batch cannot hold another one");
                 }
-                Ok(Some(Checked { request, content_id }))
+                Some(Checked { request, content_id })
             }
-            Err(Error::InvalidRequest(inner)) => {
+            Err(inner) => {
                 self.faults.nest(&place, inner);
-                Ok(None)
+                None
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -182,13 +170,13 @@ impl Check<'_> {
     }
 }
 
-fn reference_below_root(request: &Prepared) -> Option<String> {
+fn reference_below_root(request: &Request) -> Option<String> {
     let (_version, path) = request.uri().path().strip_prefix(LINK_ROOT)?.split_once('/')?;
     let path = percent_decode_str(path).decode_utf8_lossy();
     references::in_path(&path).map(str::to_owned)
 }
 
-fn is_batch(request: &Prepared) -> bool {
+fn is_batch(request: &Request) -> bool {
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     request.method() == Method::POST && last.eq_ignore_ascii_case("$batch")

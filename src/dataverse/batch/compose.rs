@@ -6,7 +6,7 @@ use super::Item;
 use super::check::Checked;
 use super::references;
 use crate::dataverse::headers::CLIENT_REQUEST_ID;
-use crate::dataverse::request::Prepared;
+use crate::dataverse::request::Request;
 
 /// A batch as text, and the type that names its boundary.
 pub struct Text {
@@ -105,7 +105,7 @@ impl Writer<'_> {
 }
 
 /// The URL as Microsoft's page has it: `$1` as it is, and others absolute, which leaves no doubt without a `Host`.
-fn url(request: &Prepared) -> String {
+fn url(request: &Request) -> String {
     let below = request
         .uri()
         .path_and_query()

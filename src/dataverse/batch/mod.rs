@@ -8,12 +8,15 @@ pub mod reader;
 mod references;
 mod results;
 
-pub use results::Reading;
+pub use results::{PartResult, RefusedPart};
 
-use crate::contract::types::{self, Error, Method};
-use crate::dataverse::request::Prepared;
-use crate::error::Faults;
-use crate::host::{Host, new_guid};
+use http::Method;
+
+use super::request::{Draft, Request};
+use crate::error::Error;
+use crate::faults::Faults;
+use crate::guid::new_guid;
+use crate::host::Host;
 use crate::settings::Settings;
 
 /// Microsoft's page "Execute batch operations using the Web API".
@@ -37,9 +40,18 @@ impl<T> Item<T> {
     }
 }
 
+/// A request of a batch as a caller gives it.
+#[derive(Clone, Debug)]
+pub struct DraftPart {
+    /// The request.
+    pub request: Draft,
+    /// The name that later requests of the same change set refer to it by.
+    pub content_id: Option<String>,
+}
+
 /// A batch that has been checked and written, and lacks only the token.
 pub struct Batch {
-    request: Prepared,
+    request: Request,
     items: Vec<Item<Sent>>,
     continue_on_error: bool,
 }
@@ -56,17 +68,22 @@ impl Batch {
     ///
     /// # Errors
     /// `invalid-request`, with every fault at once.
-    pub fn new(host: &impl Host, settings: &Settings, batch: types::Batch) -> Result<Self, Error> {
+    pub fn new(
+        host: &impl Host,
+        settings: &Settings,
+        items: Vec<Item<DraftPart>>,
+        continue_on_error: bool,
+    ) -> Result<Self, Error> {
         let client_request_id = new_guid(host);
-        let items = check::check(settings, batch.items, &client_request_id)?;
-        Self::write(host, settings, items, batch.continue_on_error, client_request_id)
+        let items = check::check(settings, items, &client_request_id).map_err(Faults::into_request_error)?;
+        Self::write(host, settings, items, continue_on_error, client_request_id)
     }
 
     /// A batch of one, for a query with a URL that is too long for a request of its own.
     ///
     /// # Errors
     /// As [`Batch::new`].
-    pub fn of_one(host: &impl Host, settings: &Settings, request: Prepared) -> Result<Self, Error> {
+    pub fn of_one(host: &impl Host, settings: &Settings, request: Request) -> Result<Self, Error> {
         let client_request_id = request.client_request_id().to_owned();
         let items = vec![Item::Request(check::Checked {
             request,
@@ -91,32 +108,26 @@ impl Batch {
         }
         let max_bytes = settings.max_request_bytes;
         if text.body.len() as u64 > u64::from(max_bytes) {
-            let mut faults = Faults::default();
             let length = text.body.len();
-            faults.add(
-                "items",
-                format!(
-                    "have {length} bytes together, more than the {max_bytes} that the settings allow for a request"
-                ),
+            let reason = format!(
+                "have {length} bytes together, more than the {max_bytes} that the settings allow for a request"
             );
-            return Err(faults.into_request_error());
+            return Err(Faults::one("items", reason).into_request_error());
         }
-        let request = types::Request {
-            method: Method::Post,
-            path: "$batch".to_owned(),
+        let draft = Draft {
             headers,
             body: Some(text.body),
-            options: None,
+            ..Draft::new(Method::POST, "$batch")
         };
         Ok(Self {
-            request: Prepared::new(settings, request, client_request_id)?.that_writes(writes),
+            request: Request::new(settings, draft, client_request_id)?.that_writes(writes),
             items,
             continue_on_error,
         })
     }
 
     /// The request that carries all others.
-    pub fn request(&self) -> &Prepared {
+    pub fn request(&self) -> &Request {
         &self.request
     }
 }

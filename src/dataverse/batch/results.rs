@@ -6,46 +6,60 @@ use http::{Response, StatusCode, header};
 use super::boundary::boundary_of;
 use super::reader::{self, Part, Unreadable};
 use super::{Batch, Item, Sent};
-use crate::contract::types::{self, BatchResult, DataverseError, Error, OutageCause, Service};
-use crate::dataverse::answer;
-use crate::error::{Asked, redact};
-use crate::host::Failure;
-use crate::retry::retry_after;
+use crate::dataverse::answer::{self, Answer};
+use crate::error::{DataverseRefusal, Reason};
+use crate::host::{Cause, Failure};
+use crate::http::retry_after;
+use crate::redact::redact;
 
-/// What an answer is read with.
-pub struct Reading<'a> {
-    /// The request that it answers.
-    pub asked: &'a Asked<'a>,
-    /// The token that the request carried.
-    pub token: &'a str,
-    /// In seconds since 1970.
-    pub now: u64,
+/// What became of one request of a batch.
+#[derive(Clone, Debug)]
+pub enum PartResult {
+    /// It was carried out.
+    Done(Box<Answer>),
+    /// It was refused.
+    Refused(Box<RefusedPart>),
+    /// Dataverse did not come to it.
+    NotRun,
 }
 
-impl Reading<'_> {
-    /// What became of each request of a batch.
+/// A refusal within a batch.
+#[derive(Clone, Debug)]
+pub struct RefusedPart {
+    /// What Dataverse says.
+    pub refusal: DataverseRefusal,
+    /// Whether the request may have been carried out all the same.
+    pub may_have_taken_effect: bool,
+    /// The id of this request.
+    pub client_request_id: String,
+}
+
+impl Batch {
+    /// What became of each request, by the answer to the batch. `token` is the one that the batch carried; `now` is in seconds
+    /// since 1970.
     ///
     /// # Errors
-    /// As `odata-batch` in `wit/dataverse.wit`.
-    pub fn results(&self, batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<BatchResult>, Error> {
+    /// Why that cannot be told.
+    pub fn results(&self, answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Vec<PartResult>, Reason> {
+        let reading = Reading { token, now };
         let Some(boundary) = boundary(&answer) else {
-            return self.refused_whole(batch, answer);
+            return reading.refused_whole(self, answer);
         };
-        let unusable = |detail| self.failed(&answer, OutageCause::UnusableAnswer, detail);
-        let mut items = self.items(&answer, &boundary)?.into_iter();
+        let unusable = |detail| reading.failed(&answer, Cause::UnusableAnswer, detail);
+        let mut items = reading.items(&answer, &boundary)?.into_iter();
         let mut results = Vec::new();
         let mut stopped = false;
-        for item in &batch.items {
+        for item in &self.items {
             match items.next() {
                 Some(answered) => {
-                    let answered = self
+                    let answered = reading
                         .item(item, answered)?
                         .ok_or_else(|| unusable("the answers to a change set do not match its requests"))?;
-                    stopped = answered.iter().any(|result| matches!(result, BatchResult::Refused(_)));
+                    stopped = answered.iter().any(|result| matches!(result, PartResult::Refused(_)));
                     results.extend(answered);
                 }
-                None if stopped && !batch.continue_on_error => {
-                    results.extend(item.all().iter().map(|_| BatchResult::NotRun));
+                None if stopped && !self.continue_on_error => {
+                    results.extend(item.all().iter().map(|_| PartResult::NotRun));
                 }
                 None => return Err(unusable("it holds fewer answers than the batch has requests")),
             }
@@ -56,18 +70,19 @@ impl Reading<'_> {
         }
     }
 
-    /// The answer to the only request of a batch, as if it had come by itself.
+    /// The answer to the only request, as if it had come by itself.
     ///
     /// # Errors
-    /// As `odata-request` in `wit/dataverse.wit`.
-    pub fn only(&self, answer: Response<Vec<u8>>) -> Result<types::Response, Error> {
+    /// Why there is none.
+    pub fn only(&self, answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, Reason> {
+        let reading = Reading { token, now };
         let Some(boundary) = boundary(&answer) else {
-            return Err(self.without_parts(answer));
+            return Err(reading.without_parts(answer));
         };
-        let items = self.items(&answer, &boundary)?;
+        let items = reading.items(&answer, &boundary)?;
         let [Item::Request(part)] = items.as_slice() else {
             let detail = "it does not hold the one answer that was asked for";
-            return Err(self.failed(&answer, OutageCause::UnusableAnswer, detail));
+            return Err(reading.failed(&answer, Cause::UnusableAnswer, detail));
         };
         let mut only = part.response.clone().map(<[u8]>::to_vec);
         // What is about the request as a whole, such as what is left of the service's limits, stands outside.
@@ -78,36 +93,46 @@ impl Reading<'_> {
                 }
             }
         }
-        answer::read(only, self.asked, self.token, self.now)
+        answer::read(only, token, now)
     }
+}
 
-    fn items<'t>(&self, answer: &'t Response<Vec<u8>>, boundary: &str) -> Result<Vec<Item<Part<'t>>>, Error> {
+/// What an answer is read with.
+struct Reading<'a> {
+    /// The token that the request carried.
+    token: &'a str,
+    /// In seconds since 1970.
+    now: u64,
+}
+
+impl Reading<'_> {
+    fn items<'t>(&self, answer: &'t Response<Vec<u8>>, boundary: &str) -> Result<Vec<Item<Part<'t>>>, Reason> {
         reader::read(answer.body(), boundary).map_err(|unreadable| match unreadable {
-            Unreadable::CutOff => self.failed(answer, OutageCause::CutOff, "it ends before its last delimiter"),
-            Unreadable::Malformed(detail) => self.failed(answer, OutageCause::UnusableAnswer, detail),
+            Unreadable::CutOff => self.failed(answer, Cause::CutOff, "it ends before its last delimiter"),
+            Unreadable::Malformed(detail) => self.failed(answer, Cause::UnusableAnswer, detail),
         })
     }
 
     /// An answer without parts: a refusal of the batch as a whole, or an error.
-    fn refused_whole(&self, batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<BatchResult>, Error> {
+    fn refused_whole(&self, batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<PartResult>, Reason> {
         match self.without_parts(answer) {
-            Error::Dataverse(error) if is_refusal(error.status) => {
+            Reason::Dataverse(refusal) if is_refusal(refusal.status) => {
                 // Where a batch turns out to be wrong in its midst, what came before may have been carried out.
-                let partly = error.status == StatusCode::BAD_REQUEST.as_u16() && batch.items.len() > 1;
+                let partly = refusal.status == StatusCode::BAD_REQUEST.as_u16() && batch.items.len() > 1;
                 let refused = batch.items.iter().flat_map(Item::all);
-                Ok(refused.map(|sent| refused_with(&error, sent, partly)).collect())
+                Ok(refused.map(|sent| sent.refused(&refusal, partly)).collect())
             }
-            error => Err(error),
+            reason => Err(reason),
         }
     }
 
-    fn without_parts(&self, answer: Response<Vec<u8>>) -> Error {
-        let unusable = self.failed(&answer, OutageCause::UnusableAnswer, "it is not in parts");
-        answer::read(answer, self.asked, self.token, self.now).map_or_else(|error| error, |_| unusable)
+    fn without_parts(&self, answer: Response<Vec<u8>>) -> Reason {
+        let unusable = self.failed(&answer, Cause::UnusableAnswer, "it is not in parts");
+        answer::read(answer, self.token, self.now).map_or_else(|reason| reason, |_| unusable)
     }
 
     /// The results of a request or a change set; `None` where the answers do not match.
-    fn item(&self, item: &Item<Sent>, answered: Item<Part<'_>>) -> Result<Option<Vec<BatchResult>>, Error> {
+    fn item(&self, item: &Item<Sent>, answered: Item<Part<'_>>) -> Result<Option<Vec<PartResult>>, Reason> {
         match (item, answered) {
             (Item::Request(sent), Item::Request(part)) => self.result(sent, part).map(|result| Some(vec![result])),
             (Item::Request(_), Item::ChangeSet(_)) => Ok(None),
@@ -118,10 +143,10 @@ impl Reading<'_> {
 
     /// A set that failed has been taken back, whatever is said of its other requests. It is answered with the one response of
     /// the request that failed (OData Protocol 4.0, 11.7.4).
-    fn change_set(&self, set: &[Sent], parts: Vec<Part<'_>>) -> Result<Option<Vec<BatchResult>>, Error> {
+    fn change_set(&self, set: &[Sent], parts: Vec<Part<'_>>) -> Result<Option<Vec<PartResult>>, Reason> {
         if let Some(failure) = parts.iter().find(|part| is_error(part.response.status())) {
-            let error = answer::read_refusal(failure.response.clone(), self.asked, self.token, self.now);
-            let refused = |sent| refused_with(&error, sent, error.may_have_taken_effect);
+            let refusal = answer::read_refusal(failure.response.clone(), self.token, self.now);
+            let refused = |sent: &Sent| sent.refused(&refusal, refusal.may_have_acted());
             return Ok(Some(set.iter().map(refused).collect()));
         }
         let Some(parts) = in_order(set, parts) else {
@@ -131,50 +156,35 @@ impl Reading<'_> {
         results.collect::<Result<_, _>>().map(Some)
     }
 
-    fn result(&self, sent: &Sent, part: Part<'_>) -> Result<BatchResult, Error> {
+    fn result(&self, sent: &Sent, part: Part<'_>) -> Result<PartResult, Reason> {
         if is_error(part.response.status()) {
-            let asked = self.asked_for(sent);
-            let error = answer::read_refusal(part.response, &asked, self.token, self.now);
-            return Ok(BatchResult::Refused(error));
+            let refusal = answer::read_refusal(part.response, self.token, self.now);
+            return Ok(sent.refused(&refusal, refusal.may_have_acted()));
         }
-        let response = part.response.map(<[u8]>::to_vec);
-        match answer::read(response, &self.asked_for(sent), self.token, self.now) {
-            Ok(response) => Ok(BatchResult::Done(response)),
-            // No error status, and yet no answer. It leaves the others in doubt too.
-            Err(Error::Unavailable(outage)) => Err(Error::Unavailable(types::Outage {
-                may_have_taken_effect: self.asked.writes,
-                ..outage
-            })),
-            Err(error) => Err(error),
-        }
+        // No error status, and yet no answer: it leaves the others in doubt too.
+        let answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
+        Ok(PartResult::Done(Box::new(answer)))
     }
 
-    fn asked_for<'s>(&'s self, sent: &'s Sent) -> Asked<'s> {
-        Asked {
-            service: Service::Dataverse,
-            origin: self.asked.origin,
-            writes: sent.writes,
-            client_request_id: &sent.client_request_id,
-        }
-    }
-
-    fn failed(&self, answer: &Response<Vec<u8>>, cause: OutageCause, detail: &str) -> Error {
-        self.asked.outage(Failure {
+    fn failed(&self, answer: &Response<Vec<u8>>, cause: Cause, detail: &str) -> Reason {
+        Reason::NoAnswer(Failure {
             status: Some(answer.status().as_u16()),
-            retry_after_seconds: retry_after(answer.headers(), self.now),
+            retry_after_seconds: retry_after::seconds(answer.headers(), self.now),
             request_id: answer::request_id(answer.headers()).map(|id| redact(&id, &[self.token])),
             ..Failure::new(cause, format!("the answer to the batch cannot be used: {detail}"))
         })
     }
 }
 
-/// An error that stands for several requests, as the one of this request.
-fn refused_with(error: &DataverseError, sent: &Sent, may_have_taken_effect: bool) -> BatchResult {
-    BatchResult::Refused(DataverseError {
-        may_have_taken_effect: may_have_taken_effect && sent.writes,
-        client_request_id: sent.client_request_id.clone(),
-        ..error.clone()
-    })
+impl Sent {
+    /// A refusal, which may stand for several requests, as the one of this request.
+    fn refused(&self, refusal: &DataverseRefusal, may_have_acted: bool) -> PartResult {
+        PartResult::Refused(Box::new(RefusedPart {
+            refusal: refusal.clone(),
+            may_have_taken_effect: may_have_acted && self.writes,
+            client_request_id: self.client_request_id.clone(),
+        }))
+    }
 }
 
 /// The answers in the order of the requests. Within a change set they may come in any other (OData Protocol 4.0, 11.7.4), and

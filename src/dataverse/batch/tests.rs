@@ -1,53 +1,51 @@
 //! What is sent, and what is refused before.
 
 use super::*;
-use crate::contract::types::{BatchItem, BatchRequest, Request};
+use http::Method;
+
+use crate::dataverse::options::Options;
 use crate::host::fake::FakeHost;
 use crate::settings::tests::contoso;
 
-pub fn request(method: Method, path: &str, body: Option<&str>) -> BatchRequest {
-    BatchRequest {
-        request: Request {
+pub fn request(method: Method, path: &str, body: Option<&str>) -> DraftPart {
+    DraftPart {
+        request: Draft {
             method,
             path: path.to_owned(),
             headers: Vec::new(),
             body: body.map(|body| body.as_bytes().to_vec()),
-            options: None,
+            options: Options::default(),
         },
         content_id: None,
     }
 }
 
-pub fn named(id: &str, request: BatchRequest) -> BatchRequest {
-    BatchRequest {
+pub fn named(id: &str, request: DraftPart) -> DraftPart {
+    DraftPart {
         content_id: Some(id.to_owned()),
         ..request
     }
 }
 
-pub fn batch(items: Vec<BatchItem>, continue_on_error: bool) -> Result<Batch, Error> {
-    let batch = types::Batch {
-        items,
-        continue_on_error,
-    };
-    Batch::new(&FakeHost::new([]), &contoso(), batch)
+pub fn batch(items: Vec<Item<DraftPart>>, continue_on_error: bool) -> Result<Batch, Error> {
+    Batch::new(&FakeHost::new([]), &contoso(), items, continue_on_error)
 }
 
-fn with_header(mut request: BatchRequest, name: &str, value: &str) -> BatchRequest {
+fn with_header(mut request: DraftPart, name: &str, value: &str) -> DraftPart {
     request.request.headers.push((name.to_owned(), value.to_owned()));
     request
 }
 
-fn get(path: &str) -> BatchRequest {
-    request(Method::Get, path, None)
+fn get(path: &str) -> DraftPart {
+    request(Method::GET, path, None)
 }
 
-fn post(path: &str, body: &str) -> BatchRequest {
-    request(Method::Post, path, Some(body))
+fn post(path: &str, body: &str) -> DraftPart {
+    request(Method::POST, path, Some(body))
 }
 
 /// The places of the faults.
-fn faults(items: Vec<BatchItem>) -> Vec<String> {
+fn faults(items: Vec<Item<DraftPart>>) -> Vec<String> {
     match batch(items, false).map(|_| ()) {
         Err(Error::InvalidRequest(faults)) => faults.into_iter().map(|fault| fault.field).collect(),
         Ok(()) => Vec::new(),
@@ -55,7 +53,7 @@ fn faults(items: Vec<BatchItem>) -> Vec<String> {
     }
 }
 
-fn text(items: Vec<BatchItem>) -> String {
+fn text(items: Vec<Item<DraftPart>>) -> String {
     let batch = batch(items, false).unwrap();
     String::from_utf8(batch.request().body().unwrap().to_vec()).unwrap()
 }
@@ -63,15 +61,15 @@ fn text(items: Vec<BatchItem>) -> String {
 #[test]
 fn a_batch_is_written_with_all_its_parts_headers() {
     let items = vec![
-        BatchItem::Request(with_header(
+        Item::Request(with_header(
             get("contacts?$filter=lastname eq 'Ł'"),
             "Prefer",
             "odata.maxpagesize=1",
         )),
-        BatchItem::ChangeSet(vec![
+        Item::ChangeSet(vec![
             named("2", post("contacts", r#"{"lastname":"Müller"}"#)),
-            request(Method::Patch, "$2", Some(r#"{"x@odata.bind":"$2"}"#)),
-            request(Method::Delete, "$2/x/$ref", None),
+            request(Method::PATCH, "$2", Some(r#"{"x@odata.bind":"$2"}"#)),
+            request(Method::DELETE, "$2/x/$ref", None),
         ]),
     ];
     let batch = batch(items, true).unwrap();
@@ -119,7 +117,7 @@ fn a_batch_is_written_with_all_its_parts_headers() {
 
 #[test]
 fn a_batch_of_reads_is_a_read() {
-    let batch = batch(vec![BatchItem::Request(get("contacts"))], false).unwrap();
+    let batch = batch(vec![Item::Request(get("contacts"))], false).unwrap();
     assert!(!batch.request().writes());
     assert!(!batch.request().headers().contains_key("prefer"));
 }
@@ -128,13 +126,13 @@ fn a_batch_of_reads_is_a_read() {
 fn no_body_holds_a_boundary() {
     let guid = "02020202-0202-4202-8202-020202020202";
     let body = format!("\r\n--batch_{guid}--\r\n{guid}0");
-    let text = text(vec![BatchItem::Request(post("contacts", &body))]);
+    let text = text(vec![Item::Request(post("contacts", &body))]);
     assert!(text.starts_with(&format!("--batch_{guid}00\r\n")), "{text}");
 }
 
 #[test]
 fn an_id_of_the_callers_own_is_sent_in_its_part() {
-    let text = text(vec![BatchItem::Request(with_header(
+    let text = text(vec![Item::Request(with_header(
         get("x"),
         "x-ms-client-request-id",
         "mine",
@@ -146,9 +144,9 @@ fn an_id_of_the_callers_own_is_sent_in_its_part() {
 #[test]
 fn every_fault_is_named_with_its_place() {
     let items = vec![
-        BatchItem::Request(get("/contacts")),
-        BatchItem::ChangeSet(Vec::new()),
-        BatchItem::ChangeSet(vec![
+        Item::Request(get("/contacts")),
+        Item::ChangeSet(Vec::new()),
+        Item::ChangeSet(vec![
             named("1", post("contacts", "{}")),
             get("contacts"),
             named("1", with_header(post("contacts", "{}"), "Authorization", "x")),
@@ -156,9 +154,9 @@ fn every_fault_is_named_with_its_place() {
             post("$4/x", r#"{"x@odata.bind":"$5"}"#),
             named("4", post("contacts", "{}")),
         ]),
-        BatchItem::Request(request(Method::Post, "$batch", Some("x"))),
-        BatchItem::Request(named("batch", request(Method::Get, "$1", Some("{}")))),
-        BatchItem::Request(with_header(
+        Item::Request(request(Method::POST, "$batch", Some("x"))),
+        Item::Request(named("batch", request(Method::GET, "$1", Some("{}")))),
+        Item::Request(with_header(
             with_header(post("contacts", r#"{"x@odata.bind":["$1"]}"#), "Content-ID", "7"),
             "Prefer",
             "a\r\nb",
@@ -195,10 +193,10 @@ fn a_reference_is_found_however_it_is_written() {
         "https://contoso.crm.dynamics.com/api/data/v9.2/$9",
         "https://contoso.crm.dynamics.com/api/data/v9.1/%249?$select=name",
     ] {
-        let alone = vec![BatchItem::Request(get(path))];
+        let alone = vec![Item::Request(get(path))];
         assert_eq!(faults(alone), ["items[0].request.path"], "{path}");
         let set = |id| {
-            vec![BatchItem::ChangeSet(vec![
+            vec![Item::ChangeSet(vec![
                 named(id, post("contacts", "{}")),
                 post(path, "{}"),
             ])]
@@ -210,7 +208,7 @@ fn a_reference_is_found_however_it_is_written() {
 
 #[test]
 fn only_a_batch_of_one_to_a_thousand_is_sent() {
-    let many = |count: usize| vec![BatchItem::ChangeSet(vec![post("contacts", "{}"); count])];
+    let many = |count: usize| vec![Item::ChangeSet(vec![post("contacts", "{}"); count])];
     assert_eq!(faults(Vec::new()), ["items"]);
     assert_eq!(faults(many(1000)), [""; 0]);
     assert_eq!(faults(many(1001)), ["items"]);
@@ -220,17 +218,11 @@ fn only_a_batch_of_one_to_a_thousand_is_sent() {
 fn the_whole_has_to_fit_the_settings() {
     let mut settings = contoso();
     settings.max_request_bytes = 1000;
-    let items = |length: usize| vec![BatchItem::Request(post("contacts", &"x".repeat(length)))];
-    let sent = |length| {
-        let batch = types::Batch {
-            items: items(length),
-            continue_on_error: false,
-        };
-        Batch::new(&FakeHost::new([]), &settings, batch)
-    };
+    let items = |length: usize| vec![Item::Request(post("contacts", &"x".repeat(length)))];
+    let sent = |length| Batch::new(&FakeHost::new([]), &settings, items(length), false);
     assert!(sent(100).is_ok());
     match sent(999).map(|_| ()).unwrap_err() {
-        Error::InvalidRequest(faults) => assert_eq!(faults[0].field, "items"),
+        Error::InvalidRequest(faults) => assert_eq!(faults.iter().next().unwrap().field, "items"),
         other => panic!("{other:?}"),
     }
 }
@@ -239,9 +231,9 @@ fn the_whole_has_to_fit_the_settings() {
 fn system_resources_are_no_references() {
     assert_eq!(
         faults(vec![
-            BatchItem::Request(get("$metadata")),
-            BatchItem::Request(get("$crossjoin(accounts,contacts)")),
-            BatchItem::Request(get("accounts(name='$batch')")),
+            Item::Request(get("$metadata")),
+            Item::Request(get("$crossjoin(accounts,contacts)")),
+            Item::Request(get("accounts(name='$batch')")),
         ]),
         [""; 0]
     );
@@ -252,7 +244,7 @@ fn system_resources_are_no_references() {
         "https://contoso.crm.dynamics.com/api/data/v9.2/$batch",
     ] {
         assert_eq!(
-            faults(vec![BatchItem::Request(post(path, ""))]),
+            faults(vec![Item::Request(post(path, ""))]),
             ["items[0].request.path"],
             "{path}"
         );

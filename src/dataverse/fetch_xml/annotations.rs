@@ -1,6 +1,7 @@
 //! `Prefer: odata.include-annotations`, which a paging cookie has to be asked for with.
 
-use crate::dataverse::exchange::Headers;
+use http::HeaderMap;
+
 use crate::http::prefer;
 
 const PREFERENCE: &str = "odata.include-annotations";
@@ -12,19 +13,16 @@ const PAGING: [&str; 2] = [
 const COVERING: [&str; 2] = ["*", "Microsoft.Dynamics.CRM.*"];
 
 /// Adds the annotations that paging needs to those that the caller asks for.
-pub fn ask_for_paging(headers: &mut Headers) {
-    let is_prefer = |name: &str| name.eq_ignore_ascii_case("prefer");
+pub fn ask_for_paging(headers: &mut HeaderMap) {
     let mut annotations: Vec<String> = Vec::new();
     let mut others: Vec<String> = Vec::new();
-    for (_, value) in headers.iter().filter(|(name, _)| is_prefer(name)) {
-        for preference in prefer::split(value) {
-            match preference.split_once('=') {
-                Some((name, list)) if name.trim().eq_ignore_ascii_case(PREFERENCE) => {
-                    let list = list.trim().trim_matches('"').split(',').map(str::trim);
-                    annotations.extend(list.filter(|name| !name.is_empty()).map(str::to_owned));
-                }
-                _ => others.push(preference.to_owned()),
+    for preference in prefer::list(headers) {
+        match preference.split_once('=') {
+            Some((name, list)) if name.trim().eq_ignore_ascii_case(PREFERENCE) => {
+                let list = list.trim().trim_matches('"').split(',').map(str::trim);
+                annotations.extend(list.filter(|name| !name.is_empty()).map(str::to_owned));
             }
+            _ => others.push(preference),
         }
     }
     if !annotations.iter().any(|name| COVERING.contains(&name.as_str())) {
@@ -35,8 +33,7 @@ pub fn ask_for_paging(headers: &mut Headers) {
         }
     }
     others.push(format!("{PREFERENCE}=\"{}\"", annotations.join(",")));
-    headers.retain(|(name, _)| !is_prefer(name));
-    headers.push(("Prefer".to_owned(), others.join(", ")));
+    prefer::set(headers, &others);
 }
 
 #[cfg(test)]
@@ -44,15 +41,15 @@ mod tests {
     use super::*;
 
     fn asked(given: &[&str]) -> String {
-        let mut headers: Headers = given
-            .iter()
-            .map(|value| ("prefer".to_owned(), (*value).to_owned()))
-            .collect();
-        headers.insert(0, ("x-other".to_owned(), "kept".to_owned()));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-other", "kept".parse().unwrap());
+        for value in given {
+            headers.append("prefer", value.parse().unwrap());
+        }
         ask_for_paging(&mut headers);
         assert_eq!(headers.len(), 2);
-        assert_eq!(headers[0], ("x-other".to_owned(), "kept".to_owned()));
-        headers.remove(1).1
+        assert_eq!(headers["x-other"], "kept");
+        headers["prefer"].to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -65,7 +62,7 @@ mod tests {
                 "respond-async"
             ]),
             format!(
-                "odata.maxpagesize=5, respond-async, \
+                "odata.maxpagesize=5,respond-async,\
                  odata.include-annotations=\"OData.Community.Display.V1.FormattedValue,x.y,{paging}\""
             )
         );

@@ -1,10 +1,10 @@
 //! What an answer says of the page after it.
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::xml::Root;
+use crate::dataverse::answer::Control;
 use crate::dataverse::url::MAX_URL_IN_BATCH;
 
 /// What an answer says of the page after it.
@@ -16,34 +16,26 @@ pub struct Paging {
     pub cookie: Option<String>,
 }
 
-/// The last page has neither.
-#[derive(Deserialize)]
-struct Annotations {
-    #[serde(rename = "@Microsoft.Dynamics.CRM.morerecords")]
-    more_records: Option<Value>,
-    #[serde(rename = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie")]
-    cookie: Option<String>,
-}
-
 impl Paging {
-    /// Reads the body of an answer.
+    /// Reads the annotations of an answer. The last page has none.
     ///
     /// # Errors
     /// What is wrong with it, for people.
-    pub fn read(body: &[u8]) -> Result<Self, String> {
-        let read: Annotations = serde_json::from_slice(body)
-            .map_err(|_| "the answer to the query does not hold rows as JSON with paging annotations".to_owned())?;
-        let more_records = match read.more_records {
+    pub fn read(control: &Control) -> Result<Self, String> {
+        let more_records = match &control.more_records {
             None | Some(Value::Null) => false,
-            Some(Value::Bool(more)) => more,
+            Some(Value::Bool(more)) => *more,
             // Some answers have it as a text.
             Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
             Some(_) => {
                 return Err("the answer says neither that there are more records nor that there are none".to_owned());
             }
         };
-        let cookie = read.cookie.filter(|cookie| more_records && !cookie.is_empty());
-        let cookie = cookie.map(|cookie| decode(&cookie)).transpose()?;
+        let cookie = match &control.paging_cookie {
+            Some(Value::String(cookie)) if more_records && !cookie.is_empty() => Some(decode(cookie)?),
+            None | Some(Value::Null | Value::String(_)) => None,
+            Some(_) => return Err("the paging cookie is not a text".to_owned()),
+        };
         Ok(Self { more_records, cookie })
     }
 }
@@ -53,7 +45,7 @@ const MAX_ANNOTATION: usize = 4 * MAX_URL_IN_BATCH;
 
 /// The annotation is an element, whose attribute `pagingcookie` holds the cookie, URL-encoded twice.
 fn decode(annotation: &str) -> Result<String, String> {
-    let unusable = || "the paging cookie is none that Dataverse gives".to_owned();
+    let unusable = || "the paging cookie is not one that Dataverse gives".to_owned();
     if annotation.len() > MAX_ANNOTATION {
         return Err("the paging cookie is longer than any URL".to_owned());
     }
@@ -80,7 +72,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Paging, String> {
-        Paging::read(body.as_bytes())
+        Paging::read(&serde_json::from_str(body).map_err(|error| error.to_string())?)
     }
 
     fn with_cookie(cookie: &str) -> Result<Paging, String> {
@@ -106,7 +98,10 @@ mod tests {
             assert_eq!(paging.more_records, more, "{value}");
         }
         assert!(!read("{}").unwrap().more_records);
-        for body in ["{\"@Microsoft.Dynamics.CRM.morerecords\":1}", "[]", "", "{"] {
+        for body in [
+            "{\"@Microsoft.Dynamics.CRM.morerecords\":1}",
+            "{\"@Microsoft.Dynamics.CRM.morerecords\":[]}",
+        ] {
             assert!(read(body).is_err(), "{body}");
         }
     }
@@ -132,6 +127,8 @@ mod tests {
             assert!(with_cookie(cookie).is_err(), "{cookie}");
         }
         assert_eq!(with_cookie("").unwrap().cookie, None, "none at all");
+        let number = r#"{"@Microsoft.Dynamics.CRM.morerecords":true,"@Microsoft.Dynamics.CRM.fetchxmlpagingcookie":1}"#;
+        assert!(read(number).is_err());
         let long = "x".repeat(MAX_ANNOTATION);
         let reason = with_cookie(&format!("<cookie pagingcookie='{long}'/>")).unwrap_err();
         assert!(reason.contains("longer"), "{reason}");

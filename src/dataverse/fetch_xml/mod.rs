@@ -4,13 +4,30 @@ pub mod annotations;
 mod cookie;
 mod xml;
 
-use crate::contract::types::{Error, FetchQuery};
-use crate::dataverse::options::MAX_PAGE;
-use crate::dataverse::url::{ROOT, encode_value};
-use crate::error::Faults;
+use http::Uri;
+
+use super::answer::Control;
+use super::headers::Headers;
+use super::options::MAX_PAGE;
+use super::url::{self, ROOT, encode_value};
+use crate::error::Error;
+use crate::faults::Faults;
 use crate::http::origin::Origin;
 use cookie::Paging;
 use xml::Root;
+
+/// A query as a caller gives it.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The entity set that the rows are asked of.
+    pub entity_set: String,
+    /// The `fetch` element.
+    pub fetch: String,
+    /// How many rows a page has at most.
+    pub page_size: Option<u32>,
+    /// Headers beside those that the Web API expects.
+    pub headers: Headers,
+}
 
 /// A query, and the page it asks for.
 #[derive(Clone, Debug)]
@@ -27,7 +44,7 @@ impl FetchXml {
     ///
     /// # Errors
     /// `invalid-request`, with every fault at once.
-    pub fn parse(query: &FetchQuery) -> Result<Self, Error> {
+    pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         if query.entity_set.is_empty() || !query.entity_set.bytes().all(is_name) {
@@ -46,11 +63,18 @@ impl FetchXml {
         }
     }
 
-    /// The link that asks for the page. No relative path: quotes in FetchXML are not OData's, and need not pair up.
-    pub fn link(&self, environment: &Origin) -> String {
-        let fetch = self.fetch.to_string();
-        let set = &self.entity_set;
-        format!("{environment}{ROOT}{set}?fetchXml={}", encode_value(&fetch))
+    /// The URL that asks for the page. FetchXML is encoded whole: its quotes are not OData's, and need not pair up.
+    ///
+    /// # Errors
+    /// `invalid-request` where it is too long for any URL.
+    pub fn uri(&self, environment: &Origin) -> Result<Uri, Error> {
+        let (set, fetch) = (&self.entity_set, encode_value(&self.fetch.to_string()));
+        url::below(
+            environment,
+            &format!("{ROOT}{set}?fetchXml={fetch}"),
+            url::MAX_URL_IN_BATCH,
+        )
+        .map_err(|reason| Faults::one("fetch", reason).into_request_error())
     }
 
     /// The cookie that asks for the page, if the page before it brought one.
@@ -62,11 +86,11 @@ impl FetchXml {
     ///
     /// # Errors
     /// What is wrong with what came, for people.
-    pub fn advance(&mut self, body: &[u8]) -> Result<bool, String> {
+    pub fn advance(&mut self, control: &Control) -> Result<bool, String> {
         let Some(page) = self.page else {
             return Ok(false);
         };
-        let paging = Paging::read(body)?;
+        let paging = Paging::read(control)?;
         if !paging.more_records {
             return Ok(false);
         }
@@ -114,7 +138,7 @@ fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option
         Some(page) => match page.trim().parse() {
             Ok(page) if page > 0 => page,
             _ => {
-                faults.add("fetch", "has a page that is no number from 1 on");
+                faults.add("fetch", "has a page that is not a number from 1 on");
                 return None;
             }
         },
@@ -129,8 +153,8 @@ mod tests {
 
     use super::*;
 
-    fn query(fetch: &str, page_size: Option<u32>) -> FetchQuery {
-        FetchQuery {
+    fn query(fetch: &str, page_size: Option<u32>) -> Query {
+        Query {
             entity_set: "contacts".to_owned(),
             fetch: fetch.to_owned(),
             page_size,
@@ -138,12 +162,19 @@ mod tests {
         }
     }
 
+    fn control(body: &[u8]) -> Control {
+        serde_json::from_slice(body).unwrap()
+    }
+
     fn parsed(fetch: &str) -> FetchXml {
         FetchXml::parse(&query(fetch, None)).unwrap()
     }
 
     fn sent(fetch: &FetchXml) -> String {
-        let link = fetch.link(&Origin::parse("https://contoso.example").unwrap());
+        let link = fetch
+            .uri(&Origin::parse("https://contoso.example").unwrap())
+            .unwrap()
+            .to_string();
         let encoded = link
             .strip_prefix("https://contoso.example/api/data/v9.2/contacts?fetchXml=")
             .unwrap();
@@ -156,7 +187,7 @@ mod tests {
         percent_decode_str(encoded).decode_utf8().unwrap().into_owned()
     }
 
-    fn faults(query: &FetchQuery) -> Vec<(String, String)> {
+    fn faults(query: &Query) -> Vec<(String, String)> {
         match FetchXml::parse(query) {
             Err(Error::InvalidRequest(faults)) => faults.into_iter().map(|fault| (fault.field, fault.reason)).collect(),
             other => panic!("{other:?}"),
@@ -173,7 +204,7 @@ mod tests {
             sent(&fetch),
             "<fetch count='3' page=\"1\"><entity name='contact'/></fetch>"
         );
-        assert!(fetch.advance(MORE).unwrap());
+        assert!(fetch.advance(&control(MORE)).unwrap());
         assert_eq!(
             sent(&fetch),
             "<fetch count='3' page=\"2\" paging-cookie=\"&lt;cookie page=&quot;1&quot;&gt;&lt;lastname last=&quot;O'Brien &amp;amp; Ö+&quot; /&gt;\
@@ -182,21 +213,21 @@ mod tests {
         // Another page without a cookie: simple paging.
         assert!(
             fetch
-                .advance(br#"{"@Microsoft.Dynamics.CRM.morerecords":"true"}"#)
+                .advance(&control(br#"{"@Microsoft.Dynamics.CRM.morerecords":"true"}"#))
                 .unwrap()
         );
         assert_eq!(
             sent(&fetch),
             "<fetch count='3' page=\"3\"><entity name='contact'/></fetch>"
         );
-        assert!(!fetch.advance(br#"{"value":[]}"#).unwrap());
+        assert!(!fetch.advance(&control(br#"{"value":[]}"#)).unwrap());
     }
 
     #[test]
     fn what_the_query_says_of_pages_is_kept() {
         let mut fetch = parsed("<fetch page = '4' paging-cookie='mine'/>");
         assert_eq!(sent(&fetch), "<fetch paging-cookie='mine' page=\"4\"/>");
-        assert!(fetch.advance(MORE).unwrap());
+        assert!(fetch.advance(&control(MORE)).unwrap());
         assert!(
             sent(&fetch).starts_with("<fetch page=\"5\" paging-cookie=\"&lt;cookie"),
             "{}",
@@ -205,7 +236,7 @@ mod tests {
 
         let mut top = parsed("<fetch top='3'><entity name='contact'/></fetch>");
         assert_eq!(sent(&top), "<fetch top='3'><entity name='contact'/></fetch>");
-        assert!(!top.advance(MORE).unwrap(), "top excludes paging");
+        assert!(!top.advance(&control(MORE)).unwrap(), "top excludes paging");
     }
 
     #[test]
@@ -237,7 +268,7 @@ mod tests {
             assert_eq!(faults(&query(fetch, None))[0].0, "fetch", "{fetch}");
         }
         for entity_set in ["", "contacts?x", "a/b", "../x", "http://x"] {
-            let query = FetchQuery {
+            let query = Query {
                 entity_set: entity_set.to_owned(),
                 ..query("<x/>", None)
             };

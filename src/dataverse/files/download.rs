@@ -2,14 +2,42 @@
 
 use std::rc::Rc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
-use super::{CHUNK, VALUE, column};
-use crate::contract::types::{DownloadRequest, Error, FileInfo, Response};
+use super::{CHUNK, VALUE, check_column};
 use crate::dataverse::client::Connection;
-use crate::dataverse::exchange::{Answered, Headers, ask, get, header, refuse_headers};
-use crate::error::Faults;
+use crate::dataverse::exchange::Exchange;
+use crate::dataverse::headers::{self, Headers};
+use crate::dataverse::request::{Draft, Request};
+use crate::dataverse::url;
+use crate::error::{Error, Reason};
+use crate::faults::Faults;
+use crate::guid::new_guid;
 use crate::host::Host;
+
+/// Which file to read, and from where.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The column of a row.
+    pub path: String,
+    /// How many bytes to leave out.
+    pub offset: u64,
+    /// Headers beside those that the Web API expects.
+    pub headers: Headers,
+}
+
+/// What is known of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// In bytes.
+    pub size: u64,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its media type.
+    pub mime_type: Option<String>,
+    /// Its version.
+    pub etag: Option<String>,
+}
 
 /// By which Dataverse refuses to read in pieces a file that its database holds.
 const ONLY_WHOLE: &str = "0x80090017";
@@ -26,8 +54,8 @@ pub struct Download {
 /// Where a file is.
 struct Source {
     connection: Rc<Connection>,
-    link: String,
-    headers: Headers,
+    /// Asks for all of it.
+    request: Request,
     piece: u64,
 }
 
@@ -35,7 +63,7 @@ struct Source {
 struct Piece {
     bytes: Vec<u8>,
     info: FileInfo,
-    answered: Answered,
+    exchange: Exchange,
 }
 
 impl Download {
@@ -43,18 +71,16 @@ impl Download {
     ///
     /// # Errors
     /// As `download-file` in `wit/dataverse.wit`.
-    pub async fn begin(connection: Rc<Connection>, host: &impl Host, request: DownloadRequest) -> Result<Self, Error> {
-        let offset = request.offset;
-        let source = Source::parse(connection, request)?;
+    pub async fn begin(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
+        let offset = query.offset;
+        let source = Source::parse(connection, host, query)?;
         let first = match source.range(host, offset, source.piece).await {
             Err(error) if is_refused_range(&error) => source.without_range(host, offset).await?,
             first => first?,
         };
         if offset > first.info.size {
-            let mut faults = Faults::default();
             let reason = format!("is {offset}, and the file has {} bytes", first.info.size);
-            faults.add("offset", reason);
-            return Err(faults.into_request_error());
+            return Err(Faults::one("offset", reason).into_request_error());
         }
         Ok(Self {
             source,
@@ -98,42 +124,45 @@ impl Download {
             return Ok(());
         }
         Err(piece
-            .answered
+            .exchange
             .unusable("the file has changed since its first piece was read: begin anew"))
     }
 }
 
 impl Source {
-    fn parse(connection: Rc<Connection>, request: DownloadRequest) -> Result<Self, Error> {
+    fn parse(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
         let mut faults = Faults::default();
-        refuse_headers(&request.headers, &["range", "if-range"], &mut faults);
-        let column = faults.keep("path", column(&connection, &request.path));
-        match column {
-            Some(column) if faults.is_empty() => {
-                let value = if column.path().ends_with(VALUE) { "" } else { VALUE };
-                let query = column.query().map(|query| format!("?{query}")).unwrap_or_default();
-                Ok(Self {
-                    link: format!("{}{}{value}{query}", connection.environment(), column.path()),
-                    headers: request.headers,
-                    piece: u64::from(CHUNK.min(connection.max_answer_bytes())),
-                    connection,
-                })
-            }
-            _ => Err(faults.into_request_error()),
-        }
+        headers::refuse(&query.headers, &["range", "if-range"], &mut faults);
+        let column = url::target(connection.environment(), &query.path, url::MAX_URL)
+            .and_then(|uri| check_column(&uri).map(|()| uri));
+        let column = faults.keep("path", column);
+        let Some(column) = column.filter(|_| faults.is_empty()) else {
+            return Err(faults.into_request_error());
+        };
+        let value = if column.path().ends_with(VALUE) { "" } else { VALUE };
+        let query_part = column.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{value}{query_part}", column.path());
+        let uri = url::below(connection.environment(), &target, url::MAX_URL)
+            .map_err(|reason| Faults::one("path", reason).into_request_error())?;
+        let draft = Draft {
+            headers: query.headers,
+            ..Draft::get(query.path)
+        };
+        Ok(Self {
+            request: connection.check(host, draft)?.to(uri, new_guid(host)),
+            piece: u64::from(CHUNK.min(connection.max_answer_bytes())),
+            connection,
+        })
     }
 
     /// Up to `length` bytes from `first` on. Where the service pays no heed to a range, it is all bytes from `first` on.
     async fn range(&self, host: &impl Host, first: u64, length: u64) -> Result<Piece, Error> {
         let last = first.saturating_add(length).saturating_sub(1);
-        let range = ("Range".to_owned(), format!("bytes={first}-{last}"));
-        let mut headers = self.headers.clone();
-        headers.push(range);
-        let (response, answered) = self.ask(host, headers).await?;
-        if answered.status() == StatusCode::PARTIAL_CONTENT {
-            part(response, answered, first, length)
+        let exchange = self.ask(host, Some((first, last))).await?;
+        if exchange.status == StatusCode::PARTIAL_CONTENT {
+            part(exchange, first, length)
         } else {
-            whole(response, answered, first)
+            whole(exchange, first)
         }
     }
 
@@ -151,81 +180,85 @@ impl Source {
                 }
             }
         }
-        let (response, answered) = self.ask(host, self.headers.clone()).await?;
-        whole(response, answered, offset)
+        whole(self.ask(host, None).await?, offset)
     }
 
-    async fn ask(&self, host: &impl Host, headers: Headers) -> Result<(Response, Answered), Error> {
-        ask(&self.connection, host, get(self.link.clone(), headers)).await
+    async fn ask(&self, host: &impl Host, range: Option<(u64, u64)>) -> Result<Exchange, Error> {
+        let request = self.request.to(self.request.uri().clone(), new_guid(host));
+        let request = request.with_headers(|headers| {
+            let range = range.and_then(|(first, last)| HeaderValue::try_from(format!("bytes={first}-{last}")).ok());
+            headers.extend(range.map(|range| (header::RANGE, range)));
+        });
+        self.connection.exchange(host, &request).await
     }
 }
 
 fn is_refused_range(error: &Error) -> bool {
-    match error {
-        Error::Dataverse(error) => {
-            error.status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() || error.code.eq_ignore_ascii_case(ONLY_WHOLE)
-        }
-        _ => false,
-    }
+    let Error::Failed(failed) = error else {
+        return false;
+    };
+    matches!(&failed.reason, Reason::Dataverse(refusal)
+        if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() || refusal.code.eq_ignore_ascii_case(ONLY_WHOLE))
 }
 
 /// An answer of 206: what it says of itself must be what was asked for.
-fn part(response: Response, answered: Answered, first: u64, length: u64) -> Result<Piece, Error> {
-    let length_of_body = response.body.len() as u64;
+fn part(mut exchange: Exchange, first: u64, length: u64) -> Result<Piece, Error> {
+    let length_of_body = exchange.body.len() as u64;
     let end = first.saturating_add(length_of_body);
-    let range = header(&response, "content-range").map(str::to_owned);
-    let size = match &range {
+    let range = exchange.header("content-range");
+    let announced = file_size(&exchange);
+    let size = match range {
         Some(text) => match content_range(text) {
-            Some((from, to, size)) if from == first && to.checked_add(1) == Some(end) => size.or(file_size(&response)),
-            _ => return Err(answered.unusable("the bytes that came are not the ones that were asked for")),
+            Some((from, to, size)) if from == first && to.checked_add(1) == Some(end) => size.or(announced),
+            _ => return Err(exchange.unusable("the bytes that came are not the ones that were asked for")),
         },
         // Microsoft's page shows none.
-        None => file_size(&response),
+        None => announced,
     };
-    let size = size.ok_or_else(|| answered.unusable("the answer does not say how large the file is"))?;
+    let size = size.ok_or_else(|| exchange.unusable("the answer does not say how large the file is"))?;
     let expected = size.saturating_sub(first).min(length);
     // Without a range it is only their number that tells which bytes these are.
     let fits = length_of_body <= expected && length_of_body > 0 && (range.is_some() || length_of_body == expected);
-    if !fits || file_size(&response).is_some_and(|other| other != size) {
-        return Err(answered.unusable(format!("{length_of_body} bytes came where {expected} were asked for")));
+    if !fits || announced.is_some_and(|other| other != size) {
+        return Err(exchange.unusable(format!("{length_of_body} bytes came where {expected} were asked for")));
     }
     Ok(Piece {
-        info: info(&response, size),
-        bytes: response.body,
-        answered,
+        info: info(&exchange, size),
+        bytes: std::mem::take(&mut exchange.answer.body),
+        exchange,
     })
 }
 
 /// An answer of 200, which has the whole file.
-fn whole(response: Response, answered: Answered, first: u64) -> Result<Piece, Error> {
-    match answered.status() {
+fn whole(mut exchange: Exchange, first: u64) -> Result<Piece, Error> {
+    match exchange.status {
         StatusCode::OK => {}
-        StatusCode::NO_CONTENT => return Err(answered.refused("the column holds no such image")),
-        status => return Err(answered.unusable(format!("{} came for a file", status.as_u16()))),
+        StatusCode::NO_CONTENT => return Err(exchange.refused("the column holds no such image")),
+        status => return Err(exchange.unusable(format!("{} came for a file", status.as_u16()))),
     }
-    let size = response.body.len() as u64;
-    if file_size(&response).is_some_and(|announced| announced != size) {
-        return Err(answered.unusable("the answer has not as many bytes as it says that the file has"));
+    let size = exchange.body.len() as u64;
+    if file_size(&exchange).is_some_and(|announced| announced != size) {
+        return Err(exchange.unusable("the answer has not as many bytes as it says that the file has"));
     }
-    let info = info(&response, size);
-    let mut bytes = response.body;
+    let info = info(&exchange, size);
+    let mut bytes = std::mem::take(&mut exchange.answer.body);
     let skipped = usize::try_from(first).unwrap_or(usize::MAX).min(bytes.len());
     bytes.drain(..skipped);
-    Ok(Piece { bytes, info, answered })
+    Ok(Piece { bytes, info, exchange })
 }
 
-fn info(response: &Response, size: u64) -> FileInfo {
-    let text = |name| header(response, name).map(str::to_owned);
+fn info(exchange: &Exchange, size: u64) -> FileInfo {
+    let text = |name| exchange.header(name).map(str::to_owned);
     FileInfo {
         size,
         name: text("x-ms-file-name"),
         mime_type: text("mimetype"),
-        etag: response.etag.clone(),
+        etag: exchange.etag().map(str::to_owned),
     }
 }
 
-fn file_size(response: &Response) -> Option<u64> {
-    number(header(response, "x-ms-file-size")?)
+fn file_size(exchange: &Exchange) -> Option<u64> {
+    number(exchange.header("x-ms-file-size")?)
 }
 
 /// `bytes 0-3/10`, or `bytes 0-3/*` (RFC 9110, 14.4).

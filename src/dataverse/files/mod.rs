@@ -5,21 +5,17 @@ pub mod upload;
 
 use http::Uri;
 
-use crate::dataverse::client::Connection;
-use crate::dataverse::url;
-
 /// The size of a piece where Dataverse does not say which, in bytes. It recommends this one itself.
 const CHUNK: u32 = 4 << 20;
 
 /// What the URL of a column's content ends with.
 const VALUE: &str = "/$value";
 
-/// The URL of a column of a row, as the caller wrote it: with `/$value` and a query, or without.
-fn column(connection: &Connection, path: &str) -> Result<Uri, String> {
-    let uri = url::target(connection.environment(), path, url::MAX_URL)?;
+/// Checks that a URL names a column of a row, with `/$value` and a query or without.
+fn check_column(uri: &Uri) -> Result<(), String> {
     let column = uri.path().strip_suffix(VALUE).unwrap_or(uri.path());
     match column.rsplit_once('/') {
-        Some((row, name)) if row.contains('(') && !name.is_empty() && !name.contains('(') => Ok(uri),
+        Some((row, name)) if row.contains('(') && !name.is_empty() && !name.contains('(') => Ok(()),
         _ => Err("names no column of a row: expected contacts(00000000-0000-0000-0000-000000000000)/column".to_owned()),
     }
 }

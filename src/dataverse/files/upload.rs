@@ -2,15 +2,32 @@
 
 use std::rc::Rc;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::{CHUNK, VALUE, column};
-use crate::contract::types::{Error, Response, UploadRequest};
+use super::{CHUNK, VALUE, check_column};
 use crate::dataverse::client::Connection;
-use crate::dataverse::exchange::{Answered, Headers, ask, header, patch, refuse_headers};
+use crate::dataverse::exchange::Exchange;
+use crate::dataverse::headers::{self, Headers};
+use crate::dataverse::request::{Draft, Request};
 use crate::dataverse::url;
-use crate::error::Faults;
+use crate::error::Error;
+use crate::faults::Faults;
+use crate::guid::new_guid;
 use crate::host::Host;
+use crate::http::origin::Origin;
+
+/// Which file to write.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The column of a row.
+    pub path: String,
+    /// The file's name.
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    /// Headers beside those that the Web API expects.
+    pub headers: Headers,
+}
 
 /// Dataverse may ask for larger chunks; memory is bounded all the same.
 const LARGEST_CHUNK: u32 = 16 << 20;
@@ -24,7 +41,8 @@ const OURS: [&str; 4] = ["content-range", "content-type", "x-ms-file-name", "x-m
 /// A file that is being written.
 pub struct Upload {
     connection: Rc<Connection>,
-    headers: Headers,
+    /// What each piece is sent with, but for its URL and its bytes.
+    request: Request,
     session: Session,
     /// What was written and waits for its chunk to be full, or to be the last one.
     held: Vec<u8>,
@@ -34,7 +52,7 @@ pub struct Upload {
 /// What another instance needs to go on.
 struct Session {
     /// The URL for the chunks, or, of an empty file, for the one request that writes it.
-    location: String,
+    location: Uri,
     name: String,
     size: u64,
     chunk: u32,
@@ -47,32 +65,27 @@ impl Upload {
     ///
     /// # Errors
     /// As `upload-file` in `wit/dataverse.wit`.
-    pub async fn begin(connection: Rc<Connection>, host: &impl Host, request: UploadRequest) -> Result<Self, Error> {
+    pub async fn begin(connection: Rc<Connection>, host: &impl Host, plan: Plan) -> Result<Self, Error> {
         let mut faults = Faults::default();
-        refuse_headers(&request.headers, &OURS, &mut faults);
-        if let Err(reason) = check_name(&request.name) {
+        headers::refuse(&plan.headers, &OURS, &mut faults);
+        if let Err(reason) = check_name(&plan.name) {
             faults.add("name", reason);
         }
-        let link = faults.keep("path", link(&connection, &request.path, &request.name));
-        if let Some(link) = link.as_ref().filter(|link| link.len() > url::MAX_URL) {
-            let length = link.len();
-            let longest = url::MAX_URL;
-            faults.add(
-                "name",
-                format!("is too long: the URL has {length} characters with it, and Dataverse takes {longest}"),
-            );
-        }
-        let Some(link) = link.filter(|_| faults.is_empty()) else {
+        let location = match column(connection.environment(), &plan.path) {
+            Ok(column) => faults.keep("name", with_name(connection.environment(), &column, &plan.name)),
+            Err(reason) => faults.keep("path", Err(reason)),
+        };
+        let Some(location) = location.filter(|_| faults.is_empty()) else {
             return Err(faults.into_request_error());
         };
         let session = Session {
-            location: link,
-            name: request.name,
-            size: request.size,
+            location,
+            name: plan.name,
+            size: plan.size,
             chunk: CHUNK.min(connection.max_request_bytes()),
             sent: 0,
         };
-        let mut upload = Self::new(connection, request.headers, session);
+        let mut upload = Self::new(connection, host, plan.headers, session)?;
         if upload.session.size > 0 {
             upload.open(host).await?;
         }
@@ -83,23 +96,27 @@ impl Upload {
     ///
     /// # Errors
     /// As `resume-upload` in `wit/dataverse.wit`.
-    pub fn resume(connection: Rc<Connection>, state: &str, headers: Headers) -> Result<Self, Error> {
+    pub fn resume(connection: Rc<Connection>, host: &impl Host, state: &str, headers: Headers) -> Result<Self, Error> {
         let mut faults = Faults::default();
-        refuse_headers(&headers, &OURS, &mut faults);
+        headers::refuse(&headers, &OURS, &mut faults);
         match faults.keep("state", Session::parse(state, &connection)) {
-            Some(session) if faults.is_empty() => Ok(Self::new(connection, headers, session)),
+            Some(session) if faults.is_empty() => Self::new(connection, host, headers, session),
             _ => Err(faults.into_request_error()),
         }
     }
 
-    fn new(connection: Rc<Connection>, headers: Headers, session: Session) -> Self {
-        Self {
-            connection,
+    fn new(connection: Rc<Connection>, host: &impl Host, headers: Headers, session: Session) -> Result<Self, Error> {
+        let draft = Draft {
             headers,
+            ..Draft::new(Method::PATCH, "")
+        };
+        Ok(Self {
+            request: connection.check(host, draft)?,
+            connection,
             session,
             held: Vec::new(),
             finished: false,
-        }
+        })
     }
 
     /// The size of the chunks.
@@ -180,38 +197,42 @@ impl Upload {
 
     /// Asks for the URL and the size of the chunks.
     async fn open(&mut self, host: &impl Host) -> Result<(), Error> {
-        let mut headers = self.headers.clone();
-        headers.push(("x-ms-transfer-mode".to_owned(), "chunked".to_owned()));
-        let request = patch(self.session.location.clone(), headers, None);
-        let (response, answered) = ask(&self.connection, host, request).await?;
-        let Some(location) = header(&response, "location") else {
-            return Err(answered.unusable("the answer names no URL for the chunks of the file"));
+        let request = self.request.to(self.session.location.clone(), new_guid(host));
+        let request = request.with_headers(|headers| {
+            headers.insert("x-ms-transfer-mode", HeaderValue::from_static("chunked"));
+        });
+        let exchange = self.connection.exchange(host, &request).await?;
+        let Some(location) = exchange.header("location") else {
+            return Err(exchange.unusable("the answer names no URL for the chunks of the file"));
         };
-        if let Err(reason) = url::check_link(self.connection.environment(), location) {
-            return Err(answered.unusable(format!("the URL for the chunks of the file {reason}")));
-        }
-        location.clone_into(&mut self.session.location);
-        self.session.chunk = chunk_size(&response, self.connection.max_request_bytes());
+        self.session.location = url::link(self.connection.environment(), location)
+            .map_err(|reason| exchange.unusable(format!("the URL for the chunks of the file {reason}")))?;
+        self.session.chunk = chunk_size(&exchange, self.connection.max_request_bytes());
         Ok(())
     }
 
     /// Sends what follows the bytes that Dataverse has. `Content-Range` says which ones they are, so that a chunk which is sent
-    /// again is no other.
+    /// again is the same.
     async fn send(&mut self, bytes: Vec<u8>, is_last: bool, host: &impl Host) -> Result<(), Error> {
         let Session { sent, size, name, .. } = &self.session;
         let end = sent.saturating_add(bytes.len() as u64);
-        let mut headers = self.headers.clone();
-        headers.push(("Content-Type".to_owned(), "application/octet-stream".to_owned()));
-        if let Some(last) = end.checked_sub(1) {
-            headers.push(("Content-Range".to_owned(), format!("bytes {sent}-{last}/{size}")));
+        let range = end.checked_sub(1).map(|last| format!("bytes {sent}-{last}/{size}"));
+        let request = self.request.to(self.session.location.clone(), new_guid(host));
+        let request = request.with_body(bytes).with_headers(|headers| {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/octet-stream"),
+            );
+            let Some(range) = range.and_then(|range| HeaderValue::try_from(range).ok()) else {
+                return;
+            };
+            headers.insert(header::CONTENT_RANGE, range);
             // The header cannot hold other names; for them there is the one in the URL that began the upload.
-            if name.is_ascii() {
-                headers.push(("x-ms-file-name".to_owned(), name.clone()));
-            }
-        }
-        let request = patch(self.session.location.clone(), headers, Some(bytes));
-        let (_, answered) = ask(&self.connection, host, request).await?;
-        check_status(&answered, is_last)?;
+            let name = HeaderValue::from_str(name).ok().filter(|_| name.is_ascii());
+            headers.extend(name.map(|name| (HeaderName::from_static("x-ms-file-name"), name)));
+        });
+        let exchange = self.connection.exchange(host, &request).await?;
+        check_status(&exchange, is_last)?;
         self.session.sent = end;
         Ok(())
     }
@@ -221,9 +242,7 @@ impl Session {
     /// Reads what a caller kept, who may have kept it where others can write.
     fn parse(state: &str, connection: &Connection) -> Result<Self, String> {
         let none = "is not the state of an upload";
-        let session = Self::split(state).ok_or(none)?;
-        url::check_link(connection.environment(), &session.location)
-            .map_err(|reason| format!("has a URL that {reason}"))?;
+        let session = Self::split(state, connection.environment()).ok_or(none)??;
         let fits = check_name(&session.name).is_ok()
             && (1..=LARGEST_CHUNK).contains(&session.chunk)
             && (session.sent < session.size || (session.size == 0 && session.sent == 0))
@@ -242,35 +261,48 @@ impl Session {
     }
 
     /// Its words, of which only the name, the last one, may hold spaces.
-    fn split(state: &str) -> Option<Self> {
+    fn split(state: &str, environment: &Origin) -> Option<Result<Self, String>> {
         let mut words = state.strip_prefix(STATE)?.strip_prefix(' ')?.splitn(5, ' ');
-        Some(Self {
-            sent: words.next()?.parse().ok()?,
-            size: words.next()?.parse().ok()?,
-            chunk: words.next()?.parse().ok()?,
-            location: words.next()?.to_owned(),
-            name: words.next()?.to_owned(),
-        })
+        let (sent, size, chunk) = (
+            words.next()?.parse().ok()?,
+            words.next()?.parse().ok()?,
+            words.next()?.parse().ok()?,
+        );
+        let location = url::link(environment, words.next()?).map_err(|reason| format!("has a URL that {reason}"));
+        let name = words.next()?.to_owned();
+        Some(location.map(|location| Self {
+            location,
+            name,
+            size,
+            chunk,
+            sent,
+        }))
     }
 }
 
 /// 206 as long as more is to come, 204 at the end. Anything else means that the two sides count differently.
-fn check_status(answered: &Answered, is_last: bool) -> Result<(), Error> {
-    match (answered.status(), is_last) {
+fn check_status(exchange: &Exchange, is_last: bool) -> Result<(), Error> {
+    match (exchange.status, is_last) {
         (StatusCode::PARTIAL_CONTENT, false) | (StatusCode::NO_CONTENT, true) => Ok(()),
-        (status, true) => Err(answered.unusable(format!("{} came for the last chunk of the file", status.as_u16()))),
-        (status, false) => Err(answered.unusable(format!("{} came for a chunk that is not the last", status.as_u16()))),
+        (status, true) => Err(exchange.unusable(format!("{} came for the last chunk of the file", status.as_u16()))),
+        (status, false) => Err(exchange.unusable(format!("{} came for a chunk that is not the last", status.as_u16()))),
     }
+}
+
+fn column(environment: &Origin, path: &str) -> Result<Uri, String> {
+    let column = url::target(environment, path, url::MAX_URL)?;
+    check_column(&column)?;
+    if column.query().is_some() || column.path().ends_with(VALUE) {
+        return Err("has a query or ends with /$value: expected a column of a row, and no more".to_owned());
+    }
+    Ok(column)
 }
 
 /// The URL that begins an upload. The name is in the query, which takes letters of any script, and not in a header, which
 /// does not.
-fn link(connection: &Connection, path: &str, name: &str) -> Result<String, String> {
-    let column = column(connection, path)?;
-    if column.query().is_some() || column.path().ends_with(VALUE) {
-        return Err("has a query or ends with /$value: expected a column of a row, and no more".to_owned());
-    }
-    Ok(format!("{column}?x-ms-file-name={}", url::encode_value(name)))
+fn with_name(environment: &Origin, column: &Uri, name: &str) -> Result<Uri, String> {
+    let target = format!("{}?x-ms-file-name={}", column.path(), url::encode_value(name));
+    url::below(environment, &target, url::MAX_URL)
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -284,8 +316,10 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// What Dataverse recommends.
-fn chunk_size(response: &Response, max_request_bytes: u32) -> u32 {
-    let asked = header(response, "x-ms-chunk-size").and_then(|size| size.trim().parse::<u64>().ok());
+fn chunk_size(exchange: &Exchange, max_request_bytes: u32) -> u32 {
+    let asked = exchange
+        .header("x-ms-chunk-size")
+        .and_then(|size| size.trim().parse::<u64>().ok());
     let size = asked.filter(|size| *size > 0).unwrap_or(CHUNK.into());
     u32::try_from(size)
         .unwrap_or(u32::MAX)
@@ -294,7 +328,5 @@ fn chunk_size(response: &Response, max_request_bytes: u32) -> u32 {
 }
 
 fn invalid(field: &str, reason: String) -> Error {
-    let mut faults = Faults::default();
-    faults.add(field, reason);
-    faults.into_request_error()
+    Faults::one(field, reason).into_request_error()
 }

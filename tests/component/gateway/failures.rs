@@ -12,7 +12,7 @@ use sandbox::{Fault, FaultKind, Service};
 
 use super::http_client::Reply as Answer;
 use super::{KEY, call, contoso, gateway, get, post, sandboxed, sandboxed_with};
-use crate::support::{SECRET, Server, TOKEN, Tenant, read_body, token_answer};
+use crate::support::{SECRET, Server, TOKEN, Tenant, answer, read_body, token_answer};
 
 const CONTACTS: &str = "/api/data/v9.2/contacts";
 
@@ -49,7 +49,7 @@ fn throttling_by_entra_id_is_503_with_the_wait() {
 }
 
 #[test]
-fn a_read_whose_answer_has_not_begun_is_sent_again_once() {
+fn a_read_whose_answer_has_not_begun_is_sent_again() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
     let broken = || Fault::new(Service::Dataverse, FaultKind::Disconnect { carry_out: false });
@@ -57,9 +57,14 @@ fn a_read_whose_answer_has_not_begun_is_sent_again_once() {
     assert_eq!(get(&gateway, CONTACTS).status, 200);
     assert_eq!(tenant.counts().1, 2);
 
-    tenant.sandbox.misbehave(broken().times(2));
-    assert_eq!(get(&gateway, CONTACTS).status, 502);
-    assert_eq!(tenant.counts().1, 4);
+    // As often as every other request, and no more.
+    tenant.sandbox.misbehave(broken().times(3));
+    assert_eq!(get(&gateway, CONTACTS).status, 200);
+    assert_eq!(tenant.counts().1, 6);
+    tenant.sandbox.misbehave(broken().times(4));
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!((reply.status, reply.error()["attempts"].as_u64()), (502, Some(4)));
+    assert_eq!(tenant.counts().1, 10);
 }
 
 #[test]
@@ -409,4 +414,96 @@ fn no_secret_is_in_any_answer_or_in_the_log() {
     for secret in secrets {
         assert!(!said.contains(&secret), "{secret} was given away");
     }
+}
+
+/// Answers requests in turn, those for a token from the first list, and counts the others.
+fn in_turn(
+    token: impl Fn(usize) -> http::Response<Vec<u8>> + Send + Sync + 'static,
+    dataverse: impl Fn(usize) -> Reply + Send + Sync + 'static,
+) -> (Network, Arc<[AtomicUsize; 2]>) {
+    let counts = Arc::new([const { AtomicUsize::new(0) }; 2]);
+    let counted = Arc::clone(&counts);
+    let network = Network::answered(move |request| {
+        if request.uri().path().ends_with("/oauth2/v2.0/token") {
+            Reply::Answer(token(counted[0].fetch_add(1, Ordering::SeqCst)))
+        } else {
+            dataverse(counted[1].fetch_add(1, Ordering::SeqCst))
+        }
+    });
+    (network, counts)
+}
+
+#[test]
+fn a_read_that_the_host_denies_is_not_sent_again() {
+    let denied = || Reply::Fails(|| HttpError::HttpRequestDenied);
+    let (network, counts) = in_turn(|_| token_answer(), move |_| denied());
+    let reply = get(&contoso(&[], network), CONTACTS);
+    assert_eq!(reply.status, 502);
+    assert_eq!(reply.error()["cause"], "denied-by-host");
+    assert_eq!(counts[1].load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn what_entra_id_refuses_is_told_with_all_its_ids() {
+    let refused = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Trace ID: t",
+        "error_codes":[7000215],"timestamp":"2026-01-01 00:00:00Z","trace_id":"the-trace","correlation_id":"the-correlation",
+        "error_uri":"https://login.microsoftonline.com/error?code=7000215","suberror":"sub"}"#;
+    let (network, _) = in_turn(
+        move |_| answer(401, &[("content-type", "application/json")], refused),
+        |_| Reply::Never,
+    );
+    let gateway = contoso(&[], network);
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!(reply.status, 502);
+    let error = reply.error();
+    for (field, value) in [
+        ("code", "invalid_client"),
+        ("service", "entra-id"),
+        ("traceId", "the-trace"),
+        ("correlationId", "the-correlation"),
+        ("timestamp", "2026-01-01 00:00:00Z"),
+        ("suberror", "sub"),
+        ("errorUri", "https://login.microsoftonline.com/error?code=7000215"),
+        ("credential", "AZURE_CLIENT_SECRET"),
+    ] {
+        assert_eq!(error[field], value, "{field}");
+    }
+    assert_eq!(error["errorCodes"], serde_json::json!([7_000_215]));
+    assert_eq!(
+        (error["serviceStatus"].as_u64(), error["attempts"].as_u64()),
+        (Some(401), Some(1))
+    );
+    assert!(
+        error["advice"]
+            .as_str()
+            .unwrap()
+            .contains("is not a secret of application"),
+        "{error}"
+    );
+
+    let log = gateway.output();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("dynamics365: ")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(
+        lines[0].contains("AADSTS7000215") && lines[0].contains("the-trace"),
+        "{log}"
+    );
+    assert!(!log.contains(SECRET), "{log}");
+    // Who has no key learns no more than before.
+    let stranger = super::http_client::Call::new(&gateway.origin(), "GET", "/readyz").send();
+    assert!(!stranger.text().contains("AADSTS"), "{}", stranger.text());
+}
+
+#[test]
+fn an_outage_of_entra_id_passes_the_wait_and_the_id_on() {
+    let headers = [("retry-after", "77"), ("x-ms-request-id", "the-request")];
+    let (network, _) = in_turn(move |_| answer(503, &headers, "down"), |_| Reply::Never);
+    let reply = get(&contoso(&[], network), CONTACTS);
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("77")));
+    let error = reply.error();
+    assert_eq!(
+        (&error["requestId"], &error["retryAfterSeconds"]),
+        (&"the-request".into(), &77.into())
+    );
+    assert_eq!(error["service"], "entra-id");
 }

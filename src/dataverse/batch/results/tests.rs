@@ -1,6 +1,11 @@
 use super::*;
-use crate::contract::types::{BatchItem, Method};
+use http::Method;
+
+use crate::contract::types::{self, OutageCause};
+use crate::dataverse::batch::DraftPart;
 use crate::dataverse::batch::tests::{batch, named, request};
+use crate::error::{Error, Failed};
+use crate::http::origin::Origin;
 
 const CREATED: &str =
     "HTTP/1.1 204 No Content\r\nOData-EntityId: https://x/contacts(00000000-0000-0000-0000-00000000000a)\r\n\r\n";
@@ -33,46 +38,42 @@ fn whole(status: u16, content_type: &str, body: &str) -> Response<Vec<u8>> {
     answer.body(body.as_bytes().to_vec()).unwrap()
 }
 
-fn get() -> BatchItem {
-    BatchItem::Request(request(Method::Get, "contacts", None))
+fn get() -> Item<DraftPart> {
+    Item::Request(request(Method::GET, "contacts", None))
 }
 
-fn create() -> BatchItem {
-    BatchItem::Request(request(Method::Post, "contacts", Some("{}")))
+fn create() -> Item<DraftPart> {
+    Item::Request(request(Method::POST, "contacts", Some("{}")))
 }
 
-fn create_two() -> BatchItem {
-    let create = || request(Method::Post, "contacts", Some("{}"));
-    BatchItem::ChangeSet(vec![named("first", create()), create()])
+fn create_two() -> Item<DraftPart> {
+    let create = || request(Method::POST, "contacts", Some("{}"));
+    Item::ChangeSet(vec![named("first", create()), create()])
 }
 
-fn results_of(batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<BatchResult>, Error> {
-    let asked = batch.request().asked("https://contoso.crm.dynamics.com");
-    let reading = Reading {
-        asked: &asked,
-        token: "the-token",
-        now: 0,
-    };
-    reading.results(batch, answer)
+fn results_of(batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<PartResult>, types::Error> {
+    let origin = Origin::parse("https://contoso.crm.dynamics.com").unwrap();
+    let failed = |reason| Error::from(Failed::once(batch.request().asked(&origin), reason)).into();
+    batch.results(answer, "the-token", 0).map_err(failed)
 }
 
 /// In short: the status of an answer, an error with a minus, 0 for what was not run.
-fn short(items: Vec<BatchItem>, answer: Response<Vec<u8>>) -> Result<Vec<i32>, (OutageCause, bool)> {
+fn short(items: Vec<Item<DraftPart>>, answer: Response<Vec<u8>>) -> Result<Vec<i32>, (OutageCause, bool)> {
     let batch = batch(items, false).unwrap();
     shortened(results_of(&batch, answer))
 }
 
-fn shortened(results: Result<Vec<BatchResult>, Error>) -> Result<Vec<i32>, (OutageCause, bool)> {
+fn shortened(results: Result<Vec<PartResult>, types::Error>) -> Result<Vec<i32>, (OutageCause, bool)> {
     match results {
         Ok(results) => Ok(results
             .iter()
             .map(|result| match result {
-                BatchResult::Done(response) => i32::from(response.status),
-                BatchResult::Refused(error) => -i32::from(error.status),
-                BatchResult::NotRun => 0,
+                PartResult::Done(response) => i32::from(response.status.as_u16()),
+                PartResult::Refused(error) => -i32::from(error.refusal.status),
+                PartResult::NotRun => 0,
             })
             .collect()),
-        Err(Error::Unavailable(outage)) => Err((outage.cause, outage.may_have_taken_effect)),
+        Err(types::Error::Unavailable(outage)) => Err((outage.cause, outage.may_have_taken_effect)),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -96,9 +97,9 @@ fn each_request_gets_its_answer() {
     let batch = batch(items(), false).unwrap();
     let results = results_of(&batch, answer()).unwrap();
     match (&results[0], &results[3]) {
-        (BatchResult::Done(created), BatchResult::Done(read)) => {
-            assert_eq!(created.entity_id.as_deref(), Some(CREATED_ID));
-            assert_eq!(read.next_link.as_deref(), Some("x"));
+        (PartResult::Done(created), PartResult::Done(read)) => {
+            assert_eq!(created.entity_id(), Some(CREATED_ID));
+            assert_eq!(read.control.next_link.as_deref(), Some("x"));
         }
         other => panic!("{other:?}"),
     }
@@ -115,7 +116,7 @@ fn the_answers_to_a_change_set_may_come_in_any_order() {
             results
                 .into_iter()
                 .map(|result| match result {
-                    BatchResult::Done(response) => response.etag.unwrap(),
+                    PartResult::Done(response) => response.etag().unwrap().to_owned(),
                     other => panic!("{other:?}"),
                 })
                 .collect::<Vec<_>>()
@@ -173,9 +174,9 @@ fn a_change_set_that_failed_is_refused_as_a_whole() {
     let batch = batch(vec![create_two()], false).unwrap();
     for result in results_of(&batch, multipart(404, &[one(MISSING)])).unwrap() {
         match result {
-            BatchResult::Refused(error) => {
-                assert_eq!(error.code, "0x80040217");
-                assert_eq!(error.request_id.as_deref(), Some("the-id"));
+            PartResult::Refused(error) => {
+                assert_eq!(error.refusal.code, "0x80040217");
+                assert_eq!(error.refusal.request_id.as_deref(), Some("the-id"));
                 assert!(!error.may_have_taken_effect);
             }
             other => panic!("{other:?}"),
@@ -260,8 +261,11 @@ fn a_refusal_of_the_whole_is_each_requests() {
         let may: Vec<_> = results
             .iter()
             .map(|result| match result {
-                BatchResult::Refused(error) => {
-                    assert_eq!((error.status, error.message.as_str()), (status, "no, ***"));
+                PartResult::Refused(error) => {
+                    assert_eq!(
+                        (error.refusal.status, error.refusal.message.as_str()),
+                        (status, "no, ***")
+                    );
                     error.may_have_taken_effect
                 }
                 other => panic!("{other:?}"),
@@ -277,7 +281,7 @@ fn what_is_about_the_token_or_a_failure_is_no_refusal() {
     for (status, may) in [(401, false), (408, true), (500, true)] {
         let batch = batch(vec![create(), create()], false).unwrap();
         match results_of(&batch, whole(status, "application/json", "{}")).unwrap_err() {
-            Error::Dataverse(error) => assert_eq!((error.status, error.may_have_taken_effect), (status, may)),
+            types::Error::Dataverse(error) => assert_eq!((error.status, error.may_have_taken_effect), (status, may)),
             other => panic!("{other:?}"),
         }
     }
@@ -296,10 +300,14 @@ fn errors_within_are_refusals_whatever_their_status() {
         ));
         let batch = batch(vec![create(), get()], true).unwrap();
         let results = results_of(&batch, multipart(200, &[failed.clone(), failed])).unwrap();
-        let refused = |result: &BatchResult| match result {
-            BatchResult::Refused(error) => {
+        let refused = |result: &PartResult| match result {
+            PartResult::Refused(error) => {
                 assert_eq!(
-                    (error.status, error.code.as_str(), error.message.as_str()),
+                    (
+                        error.refusal.status,
+                        error.refusal.code.as_str(),
+                        error.refusal.message.as_str()
+                    ),
                     (status, "0x2", "***")
                 );
                 error.may_have_taken_effect

@@ -1,0 +1,55 @@
+//! `WhoAmI`: who the environment says is calling
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/whoami>).
+
+use serde::Deserialize;
+
+use super::exchange::Exchange;
+use crate::error::Error;
+use crate::guid::is_guid;
+
+/// The function's path.
+pub const PATH: &str = "WhoAmI";
+
+/// The application user, and where it belongs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Identity {
+    /// The application user's id.
+    pub user_id: String,
+    /// Its business unit's id.
+    pub business_unit_id: String,
+    /// The id of the environment's organization.
+    pub organization_id: String,
+}
+
+impl Identity {
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// `unavailable` where it does not hold three GUIDs.
+    pub fn read(exchange: &Exchange) -> Result<Self, Error> {
+        Self::parse(&exchange.body).ok_or_else(|| {
+            exchange.unusable("the answer to WhoAmI does not hold the three ids: is this a Dataverse environment?")
+        })
+    }
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let identity: Self = serde_json::from_slice(body).ok()?;
+        let ids = [&identity.user_id, &identity.business_unit_id, &identity.organization_id];
+        ids.iter().all(|id| is_guid(id)).then_some(identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_am_i_is_three_guids() {
+        let fine = br#"{"UserId":"00000000-0000-0000-0000-000000000001","BusinessUnitId":"00000000-0000-0000-0000-000000000002",
+            "OrganizationId":"00000000-0000-0000-0000-000000000003","@odata.context":"x"}"#;
+        let identity = Identity::parse(fine).unwrap();
+        assert_eq!(identity.user_id, "00000000-0000-0000-0000-000000000001");
+        assert!(Identity::parse(br#"{"UserId":"x","BusinessUnitId":"y","OrganizationId":"z"}"#).is_none());
+    }
+}

@@ -1,0 +1,239 @@
+//! The exports: each call finds its connection and waits for the room that does the work. Here and in `error.rs`, and nowhere else,
+//! the contract's records become the core's types and back.
+
+mod busy;
+mod records;
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use wasip2::cli::environment;
+use wasip2::exports::http::incoming_handler;
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+use wstd::runtime::block_on;
+
+use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, GuestDownload, GuestPages, GuestUpload};
+use crate::contract::types::{self, AccessToken, Identity};
+use crate::contract::{dataverse, export, validation};
+use crate::dataverse::batch::Batch;
+use crate::dataverse::client::{Connection, Instance};
+use crate::dataverse::files::download::Download;
+use crate::dataverse::files::upload::Upload;
+use crate::dataverse::pages::Pages;
+use crate::error::Error;
+use crate::gateway::{self, Gateway};
+use crate::settings::Settings;
+use crate::wasi::{WasiHost, incoming};
+use busy::Busy;
+
+struct Component;
+
+export!(Component with_types_in crate::contract);
+wasip2::http::proxy::export!(Component);
+
+/// Headers as the contract has them.
+type Headers = Vec<(String, String)>;
+
+impl Guest for Component {
+    type Connection = Rc<Connection>;
+    type Pages = Busy<Pages>;
+    type Download = Busy<Download>;
+    type Upload = Busy<Upload>;
+
+    fn acquire_token(connection: Option<ConnectionBorrow<'_>>) -> Result<AccessToken, types::Error> {
+        let token = block_on(chosen(connection)?.acquire_token(&WasiHost))?;
+        Ok(records::access_token(token))
+    }
+
+    fn whoami(connection: Option<ConnectionBorrow<'_>>) -> Result<Identity, types::Error> {
+        let identity = block_on(chosen(connection)?.whoami(&WasiHost))?;
+        Ok(records::identity(identity))
+    }
+
+    fn odata_request(
+        connection: Option<ConnectionBorrow<'_>>,
+        request: types::Request,
+    ) -> Result<types::Response, types::Error> {
+        let exchange = block_on(chosen(connection)?.request(&WasiHost, records::draft(request)))?;
+        Ok(records::response(exchange.answer, exchange.attempts))
+    }
+
+    fn odata_pages(
+        connection: Option<ConnectionBorrow<'_>>,
+        request: types::Request,
+    ) -> Result<dataverse::Pages, types::Error> {
+        let pages = Pages::of_request(chosen(connection)?, &WasiHost, records::draft(request))?;
+        Ok(dataverse::Pages::new(Busy::new("pages", pages)))
+    }
+
+    fn fetch_xml(
+        connection: Option<ConnectionBorrow<'_>>,
+        query: types::FetchQuery,
+    ) -> Result<dataverse::Pages, types::Error> {
+        let pages = Pages::of_fetch(chosen(connection)?, &WasiHost, records::fetch_query(query))?;
+        Ok(dataverse::Pages::new(Busy::new("pages", pages)))
+    }
+
+    fn download_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::DownloadRequest,
+    ) -> Result<dataverse::Download, types::Error> {
+        let download = Download::begin(chosen(connection)?, &WasiHost, records::download(file));
+        let download = block_on(download)?;
+        Ok(dataverse::Download::new(Busy::new("download", download)))
+    }
+
+    fn upload_file(
+        connection: Option<ConnectionBorrow<'_>>,
+        file: types::UploadRequest,
+    ) -> Result<dataverse::Upload, types::Error> {
+        let upload = block_on(Upload::begin(chosen(connection)?, &WasiHost, records::upload(file)))?;
+        Ok(dataverse::Upload::new(Busy::new("upload", upload)))
+    }
+
+    fn resume_upload(
+        connection: Option<ConnectionBorrow<'_>>,
+        state: String,
+        headers: Headers,
+    ) -> Result<dataverse::Upload, types::Error> {
+        let upload = Upload::resume(chosen(connection)?, &WasiHost, &state, headers)?;
+        Ok(dataverse::Upload::new(Busy::new("upload", upload)))
+    }
+
+    fn odata_batch(
+        connection: Option<ConnectionBorrow<'_>>,
+        batch: types::Batch,
+    ) -> Result<Vec<types::BatchResult>, types::Error> {
+        let connection = chosen(connection)?;
+        let types::Batch {
+            items,
+            continue_on_error,
+        } = batch;
+        let items = items.into_iter().map(records::batch_item).collect();
+        let batch = Batch::new(&WasiHost, connection.settings(), items, continue_on_error)?;
+        let (results, attempts) = block_on(connection.batch(&WasiHost, &batch))?;
+        let results = results.into_iter();
+        Ok(results.map(|result| records::batch_result(result, attempts)).collect())
+    }
+}
+
+impl validation::Guest for Component {
+    fn validate(
+        connection: Option<ConnectionBorrow<'_>>,
+        expectations: Vec<validation::Expectation>,
+    ) -> Result<validation::Report, types::Error> {
+        let expectations = expectations.into_iter().map(records::expectation).collect();
+        let connection = chosen(connection)?;
+        let report = block_on(crate::validation::validate(&connection, &WasiHost, expectations))?;
+        Ok(records::report(report))
+    }
+}
+
+impl GuestConnection for Rc<Connection> {
+    fn open(settings: types::Settings) -> Result<dataverse::Connection, types::Error> {
+        let settings = Settings::new(records::settings(settings))?;
+        let connection = Connection::new(settings, instance());
+        Ok(dataverse::Connection::new(Rc::new(connection)))
+    }
+}
+
+impl GuestPages for Busy<Pages> {
+    fn next(&self) -> Result<Option<types::Response>, types::Error> {
+        let page = self.with(|pages| block_on(pages.next(&WasiHost)))??;
+        Ok(page.map(|page| records::response(page.answer, page.attempts)))
+    }
+
+    fn delta_link(&self) -> Option<String> {
+        self.view()
+    }
+}
+
+impl GuestDownload for Busy<Download> {
+    fn info(&self) -> types::FileInfo {
+        let (info, _) = self.view();
+        records::file_info(info)
+    }
+
+    fn position(&self) -> u64 {
+        let (_, position) = self.view();
+        position
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, types::Error> {
+        Ok(self.with(|download| block_on(download.read(&WasiHost)))??)
+    }
+}
+
+impl GuestUpload for Busy<Upload> {
+    fn chunk_size(&self) -> u32 {
+        self.view().chunk_size
+    }
+
+    fn position(&self) -> u64 {
+        self.view().position
+    }
+
+    fn write(&self, bytes: Vec<u8>) -> Result<(), types::Error> {
+        Ok(self.with(|upload| block_on(upload.write(&WasiHost, bytes)))??)
+    }
+
+    fn finish(&self) -> Result<(), types::Error> {
+        Ok(self.with(|upload| block_on(upload.finish(&WasiHost)))??)
+    }
+
+    fn state(&self) -> String {
+        self.view().state
+    }
+}
+
+impl incoming_handler::Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        block_on(async {
+            let reply = match incoming::request(request) {
+                Some(request) => gateway::handle(&WasiHost, request, instance_gateway, from_environment).await,
+                None => gateway::unreadable(&WasiHost),
+            };
+            incoming::answer(reply, out).await;
+        });
+    }
+}
+
+thread_local! {
+    static INSTANCE: Rc<Instance> = Rc::default();
+    /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
+    /// work to find out. They do not change while an instance lives.
+    static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
+    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
+}
+
+/// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
+fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
+    match connection {
+        Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),
+        None => from_environment(),
+    }
+}
+
+fn from_environment() -> Result<Rc<Connection>, Error> {
+    FROM_ENVIRONMENT.with(|cell| {
+        let read = || {
+            let settings = Settings::from_variables(environment::get_environment())?;
+            Ok(Rc::new(Connection::new(settings, instance())))
+        };
+        cell.get_or_init(read).clone()
+    })
+}
+
+fn instance_gateway() -> Result<Rc<Gateway>, String> {
+    GATEWAY.with(|cell| {
+        if let Some(gateway) = cell.get() {
+            return Ok(Rc::clone(gateway));
+        }
+        let gateway = Gateway::from_variables(environment::get_environment())?;
+        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
+    })
+}
+
+fn instance() -> Rc<Instance> {
+    INSTANCE.with(Rc::clone)
+}
