@@ -6,7 +6,7 @@ use ring::digest;
 use ring::rsa::KeyPair;
 
 use super::key::Contents;
-use super::key::kdf::Budget;
+use super::key::kdf::Rounds;
 use super::key::password::Password;
 use super::key::text::Form;
 use super::key::x509::{Validity, X509};
@@ -42,7 +42,7 @@ impl Certificate {
         let password = Password::new(password);
         let contents = match Form::of(text)? {
             Form::Pem(text) => pem::read(&text, password),
-            Form::Pfx(bytes) => pfx::read(&bytes, password, &mut Budget::new()),
+            Form::Pfx(bytes) => pfx::read(&bytes, password, &mut Rounds::new()),
         }?;
         let key = match contents.keys.as_slice() {
             [] => Err("holds no private key: expected the certificate together with its private key".to_owned()),

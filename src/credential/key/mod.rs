@@ -7,8 +7,8 @@ pub mod kdf;
 pub mod password;
 pub mod pem;
 pub mod pfx;
-mod refusal;
 pub mod text;
+mod unreadable;
 pub mod x509;
 
 use ring::rsa::KeyPair;

@@ -4,7 +4,7 @@ use base64::Engine;
 use zeroize::Zeroizing;
 
 use super::encryption;
-use super::kdf::Budget;
+use super::kdf::Rounds;
 use super::password::Password;
 use super::pfx;
 use super::text::BASE64;
@@ -19,7 +19,7 @@ const DASHES: &str = "-----";
 /// # Errors
 /// What is wrong with a block, for people.
 pub fn read(pem: &str, password: Password<'_>) -> Result<Contents, String> {
-    let mut budget = Budget::new();
+    let mut rounds = Rounds::new();
     let mut contents = Contents::default();
     let mut rest = pem;
     while let Some((_, block)) = rest.split_once(BEGIN) {
@@ -32,7 +32,7 @@ pub fn read(pem: &str, password: Password<'_>) -> Result<Contents, String> {
                 let der = decode(label, body)?;
                 // What `certutil -encode` writes, whatever it is given.
                 if pfx::is_pfx(&der) {
-                    let inner = pfx::read(&der, password, &mut budget)?;
+                    let inner = pfx::read(&der, password, &mut rounds)?;
                     contents.certificates.extend(inner.certificates);
                     contents.keys.extend(inner.keys);
                 } else {
@@ -43,8 +43,8 @@ pub fn read(pem: &str, password: Password<'_>) -> Result<Contents, String> {
             "RSA PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs1(decode(label, body)?)),
             "EC PRIVATE KEY" => contents.keys.push(PrivateKey::Sec1),
             "ENCRYPTED PRIVATE KEY" => {
-                let key = encryption::open_key(&decode(label, body)?, password, &mut budget)
-                    .map_err(|refusal| refusal.sentence("holds a private key", password))?;
+                let key = encryption::open_key(&decode(label, body)?, password, &mut rounds)
+                    .map_err(|why| why.sentence("holds a private key", password))?;
                 contents.keys.push(PrivateKey::Pkcs8(key));
             }
             _ => {}
