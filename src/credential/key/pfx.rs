@@ -44,11 +44,11 @@ pub fn is_pfx(bytes: &[u8]) -> bool {
 
 /// # Errors
 /// Why it does not open, for people.
-pub fn read(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Contents, String> {
-    open(pfx, password, rounds).map_err(|why| why.sentence("is a PFX", password))
+pub fn read(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), String> {
+    open(pfx, password, rounds, contents).map_err(|why| why.sentence("is a PFX", password))
 }
 
-fn open(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Contents, Unreadable> {
+fn open(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), Unreadable> {
     let pfx = ber::to_der(pfx)?;
     let mut pfx = Fields::of_sequence(&pfx)?;
     pfx.skip(1)?;
@@ -64,7 +64,6 @@ fn open(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Conte
 
     let safe = ber::to_der(safe)?;
     let mut safe = Fields::of_sequence(&safe)?;
-    let mut contents = Contents::default();
     while !safe.is_finished() {
         let (kind, mut content) = content_info(&mut safe)?;
         let bags = match kind {
@@ -72,9 +71,9 @@ fn open(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Conte
             ENCRYPTED_DATA => decrypt_bags(content.sequence()?, password, rounds)?,
             unknown => return Err(Unreadable::Unsupported(unknown)),
         };
-        read_bags(&bags, password, rounds, &mut contents)?;
+        read_bags(&bags, password, rounds, contents)?;
     }
-    Ok(contents)
+    Ok(())
 }
 
 /// A `ContentInfo`: its type, and the fields of its content.
@@ -147,10 +146,10 @@ fn read_bags(
         let kind = bag.oid()?;
         let value = bag.tagged(EXPLICIT)?;
         match kind {
-            KEY_BAG => contents.keys.push(PrivateKey::Pkcs8(Zeroizing::new(value.to_vec()))),
+            KEY_BAG => contents.keys.push(PrivateKey::of_pkcs8(value)),
             SHROUDED_KEY_BAG => {
                 let key = open_key(value, password, rounds)?;
-                contents.keys.push(PrivateKey::Pkcs8(key));
+                contents.keys.push(PrivateKey::of_pkcs8(&key));
             }
             CERTIFICATE_BAG => {
                 let mut bag = Fields::of_sequence(value)?;
