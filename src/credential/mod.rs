@@ -5,6 +5,7 @@ mod certificate;
 mod federated;
 mod key;
 mod named;
+pub mod pasted;
 mod secret;
 
 #[cfg(test)]

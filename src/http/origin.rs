@@ -79,6 +79,15 @@ fn read(text: &str) -> Result<(Origin, &str), String> {
     if authority.contains('@') {
         return Err("carries a user name or password".to_owned());
     }
+    // idna's ASCII-only line is not made for what is no ASCII, nor `Url` for hosts that are encoded.
+    if !authority.is_ascii() || authority.contains('%') {
+        let is_address = authority.starts_with('[');
+        return Err(sentence(if is_address {
+            ParseError::InvalidIpv6Address
+        } else {
+            ParseError::InvalidDomainCharacter
+        }));
+    }
     let url = Url::parse(text).map_err(sentence)?;
     let (scheme, is_https) = match url.scheme() {
         "https" => ("https", true),
@@ -198,6 +207,8 @@ mod tests {
             ("https://cont_oso.com", "DNS name"),
             ("https://-contoso.com", "DNS name"),
             ("https://%63ontoso.com", "DNS name"),
+            ("https://A¡", "xn--"),
+            ("https://A%c2%a1", "xn--"),
             ("https://münchen.example", "xn--"),
             ("https://contoso\u{200b}.com", "xn--"),
             ("http://127.1", "DNS name"),

@@ -33,11 +33,8 @@ impl Unreadable {
                 format!("{what} that is encrypted, and no password for it is set: set the certificate's password")
             }
             Self::WrongPassword => {
-                let hint = if password.ends_in_white_space() {
-                    " (the password ends with white space or a line end, which counts)"
-                } else {
-                    ""
-                };
+                let hint = password.doubt();
+                let hint = hint.map_or_else(String::new, |doubt| format!(" (the password {doubt})"));
                 format!("{what} that the password does not open: expected its own password{hint}")
             }
             Self::Unsupported(algorithm) => format!(
