@@ -6,11 +6,8 @@ use ring::digest;
 use ring::rsa::KeyPair;
 
 use super::key::Contents;
-use super::key::kdf::Budget;
 use super::key::password::Password;
-use super::key::text::Form;
 use super::key::x509::{Validity, X509};
-use super::key::{pem, pfx};
 use crate::credential::AssertionAlgorithm;
 
 /// A certificate with its private key. The copies of key and password that are made here are wiped when dropped; what ring
@@ -28,8 +25,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads PEM text, plain or in base64, or a PFX in base64. Line ends may be written as `\n`. A password opens what is
-    /// encrypted; where nothing is, it is not looked at, since vaults hand it out with every certificate.
+    /// Reads PEM text, plain or in base64, or a PFX or other DER in base64, whatever variables and vaults made of it. A password
+    /// opens what is encrypted; where nothing is, it is not looked at, since vaults hand it out with every certificate.
     ///
     /// # Errors
     /// What is wrong with the text, for people. Quotes nothing of it.
@@ -40,16 +37,17 @@ impl Certificate {
         send_chain: bool,
     ) -> Result<Self, String> {
         let password = Password::new(password);
-        let contents = match Form::of(text)? {
-            Form::Pem(text) => pem::read(&text, password),
-            Form::Pfx(bytes) => pfx::read(&bytes, password, &mut Budget::new()),
-        }?;
-        let key = match contents.keys.as_slice() {
-            [] => Err("holds no private key: expected the certificate together with its private key".to_owned()),
-            [key] => key.rsa(),
-            _ => Err("holds more than one private key: leave only the one that signs".to_owned()),
-        }?;
-        let (chain, validity) = chain_of(&key, contents)?;
+        let contents = Contents::read(text, password)?;
+        let (first, others) = contents.keys.split_first().ok_or_else(|| {
+            let missing =
+                "holds no private key: a certificate without its private key (.cer, .crt) cannot sign; expected both";
+            with_found(missing, &contents)
+        })?;
+        if others.iter().any(|other| other != first) {
+            return Err("holds more than one private key: leave only the one that signs".to_owned());
+        }
+        let key = first.rsa()?;
+        let (chain, validity) = chain_of(&key, &contents)?;
         Ok(Self {
             key,
             chain,
@@ -90,11 +88,20 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// What is missing, and what is there that may have been taken for it.
+fn with_found(missing: &str, contents: &Contents) -> String {
+    match contents.besides {
+        Some(besides) => format!("{missing}. It holds {besides}"),
+        None => missing.to_owned(),
+    }
+}
+
 /// The certificates that lead from the one that belongs to `key` to its root, each followed by the one that signed it (RFC 7515,
 /// 4.1.6), and when the first is valid. They may come in any order, with others among them.
-fn chain_of(key: &KeyPair, contents: Contents) -> Result<(Vec<Vec<u8>>, Validity), String> {
+fn chain_of(key: &KeyPair, contents: &Contents) -> Result<(Vec<Vec<u8>>, Validity), String> {
     if contents.certificates.is_empty() {
-        return Err("holds no certificate: expected the private key together with its certificate".to_owned());
+        let missing = "holds no certificate: expected the private key together with its certificate";
+        return Err(with_found(missing, contents));
     }
     let mut rest = Vec::new();
     for der in &contents.certificates {

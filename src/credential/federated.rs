@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::pasted;
+
 /// Longer than any that Entra ID takes.
 const LONGEST: usize = 32 << 10;
 
@@ -25,7 +27,17 @@ impl FederatedAssertion {
     /// What is wrong with it, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let none = || "is no assertion: expected a JWT, which is three parts of base64url joined by dots".to_owned();
+        let none =
+            || "is not an assertion: expected a JWT, which is three parts of base64url joined by dots".to_owned();
+        if let Some(reason) = pasted::fault(text) {
+            return Err(reason);
+        }
+        if text.starts_with('{') {
+            return Err("is JSON: give the token that is its value alone".to_owned());
+        }
+        if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("Bearer ")) {
+            return Err("begins with Bearer: give the token after it alone".to_owned());
+        }
         if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(none());
         }

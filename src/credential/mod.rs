@@ -6,6 +6,7 @@ mod certificate;
 mod federated;
 mod key;
 mod named;
+pub mod pasted;
 mod secret;
 
 #[cfg(test)]

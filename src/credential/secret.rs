@@ -4,18 +4,31 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::pasted;
+
 /// A client secret, wiped when dropped.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// Reads a client secret, which consists of printable ASCII (RFC 6749, A.2). White space around it is not part of it.
+    ///
     /// # Errors
     /// What is wrong with the text, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
             Err("is empty".to_owned())
+        } else if text.contains("-----BEGIN ") {
+            Err(
+                "is PEM text: give it as a certificate (AZURE_CLIENT_CERTIFICATE), which never leaves the component"
+                    .to_owned(),
+            )
         } else if text.chars().any(char::is_control) {
             Err("holds a line break or another control character: expected one client secret's value".to_owned())
+        } else if let Some(reason) = pasted::fault(text) {
+            Err(reason)
+        } else if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            Err("holds a character beyond printable ASCII, which no client secret has: copy its value again".to_owned())
         } else {
             Ok(Self(Zeroizing::new(text.to_owned())))
         }
@@ -42,5 +55,25 @@ mod tests {
         assert_eq!(Secret::parse(" a b\r\n").unwrap().reveal(), "a b");
         assert!(Secret::parse("a\nb").is_err());
         assert!(Secret::parse(" \n").is_err());
+    }
+
+    #[test]
+    fn a_secret_is_printable_ascii() {
+        let all: String = (b' '..=b'~').map(char::from).collect();
+        let all = format!("x{all}x");
+        assert_eq!(Secret::parse(&all).unwrap().reveal(), all);
+        for text in [
+            "ä",
+            "hunter2\u{200b}",
+            "\u{feff}hunter2",
+            "\"hunter2\"",
+            "hunter2\u{7f}x",
+            "-----BEGIN RSA",
+        ] {
+            assert!(
+                Secret::parse(text).is_err_and(|reason| !reason.contains("hunter2")),
+                "{text}"
+            );
+        }
     }
 }

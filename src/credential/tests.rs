@@ -101,8 +101,15 @@ fn the_certificate_of_the_key_is_found() {
 
 #[test]
 fn every_form_of_openssl_is_read() {
+    let mut wrong = Vec::new();
     for form in openssl::forms(&IDENTITY, &OTHER.certificate_pem) {
-        let certificate = read(&form.text, form.password).unwrap_or_else(|error| panic!("{}: {error}", form.name));
+        let certificate = match read(&form.text, form.password) {
+            Ok(certificate) => certificate,
+            Err(reason) => {
+                wrong.push(format!("{}: {reason}", form.name));
+                continue;
+            }
+        };
         assert_eq!(certificate.signing(), IDENTITY.certificate_der, "{}", form.name);
         let Some(PASSWORD) = form.password else { continue };
         for (password, sentence) in [
@@ -115,6 +122,7 @@ fn every_form_of_openssl_is_read() {
             assert!(said.contains(sentence), "{}: {said}", form.name);
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -170,6 +178,104 @@ fn damage_is_told_from_a_wrong_password_where_it_can_be() {
         let said = refused(&STANDARD.encode(&pfx[..length]), Some("secret"));
         assert!(said.contains("is a PFX that is damaged"), "{length}: {said}");
     }
+}
+
+/// Each with the command that makes something useful of it.
+#[test]
+fn what_cannot_sign_is_named() {
+    let openssl = files();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let key = |options: &str| text(openssl.plain(&format!("genpkey -algorithm {options}")));
+    let pss = key("RSA-PSS -pkeyopt rsa_keygen_bits:2048");
+    let (ed25519, x25519, ec) = (
+        key("ED25519"),
+        key("X25519"),
+        key("EC -pkeyopt ec_paramgen_curve:P-256"),
+    );
+    openssl.write("ec.pem", ec.as_bytes());
+    let sec1 = text(openssl.plain("pkey -traditional -in ec.pem"));
+    let public = text(openssl.plain("pkey -in key.pem -pubout"));
+    let rsa_public = text(openssl.plain("rsa -in key.pem -RSAPublicKey_out"));
+    let request = text(openssl.plain("req -new -key key.pem -subj /CN=x"));
+    let pkcs7 = openssl.plain("crl2pkcs7 -nocrl -certfile certificate.pem -outform DER");
+    let blob = openssl.plain("rsa -in key.pem -outform MSBLOB");
+    let pvk = openssl.plain("rsa -in key.pem -outform PVK -pvk-none");
+    let pkcs8_der = openssl.plain("pkcs8 -topk8 -nocrypt -outform DER -in key.pem");
+    let (certificate, private) = (&IDENTITY.certificate_pem, &IDENTITY.key_pkcs8_pem);
+    let with_certificate = |key: &str| format!("{certificate}{key}");
+    let mut wrong = Vec::new();
+    let no_rsa = "not an RSA key";
+    for (text, parts) in [
+        (
+            with_certificate(&pss),
+            &["RSA key that is restricted to PSS", "openssl genpkey -algorithm RSA "] as &[&str],
+        ),
+        (with_certificate(&ed25519), &["Ed25519", no_rsa]),
+        (with_certificate(&x25519), &["X25519", no_rsa]),
+        (with_certificate(&ec), &["elliptic curve", no_rsa]),
+        (with_certificate(&sec1), &["elliptic curve", no_rsa]),
+        (STANDARD.encode(&pkcs8_der), &["holds no certificate"]),
+        (with_certificate(&public), &["holds no private key", "public key"]),
+        (with_certificate(&rsa_public), &["holds no private key", "public key"]),
+        (
+            format!("{private}{request}"),
+            &["holds no certificate", "signing request", "openssl x509 -req"],
+        ),
+        (
+            format!("{private}{}", openssl::pem("PKCS7", &pkcs7)),
+            &["holds no certificate", "PKCS#7", "openssl pkcs7 -print_certs"],
+        ),
+        (
+            STANDARD.encode(&pkcs7),
+            &["PKCS#7", "openssl pkcs7 -print_certs", "-inform DER"],
+        ),
+        (
+            STANDARD.encode(&blob),
+            &["Microsoft key blob", "openssl rsa -inform MSBLOB"],
+        ),
+        (STANDARD.encode(&pvk), &["PVK", "openssl rsa -inform PVK"]),
+        (
+            STANDARD.encode([0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]),
+            &["Java", "JKS", "keytool -importkeystore"],
+        ),
+        (
+            STANDARD.encode([0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2]),
+            &["Java", "JCEKS", "keytool -importkeystore"],
+        ),
+        (
+            with_certificate(&openssl::pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0")),
+            &["holds no private key", "OpenSSH", "ssh-keygen -p -m PKCS8"],
+        ),
+        (
+            STANDARD.encode(b"openssh-key-v1\0..."),
+            &["OpenSSH", "ssh-keygen -p -m PKCS8"],
+        ),
+        (
+            "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n".to_owned(),
+            &["PuTTY", "puttygen"],
+        ),
+        (
+            "<RSAKeyValue><Modulus>AQAB</Modulus></RSAKeyValue>".to_owned(),
+            &["RSAKeyValue", "XML"],
+        ),
+        (
+            r#"{"value":"MIIK","contentType":"application/x-pkcs12"}"#.to_owned(),
+            &["JSON", "--query value"],
+        ),
+        (r#"{"kty":"RSA","n":"AQAB"}"#.to_owned(), &["JSON Web Key"]),
+        (
+            pkcs8_der.iter().map(|byte| format!("{byte:02x}")).collect(),
+            &["hex", "xxd -r -p"],
+        ),
+        (with_certificate(private).replace("-----", "\u{2014}"), &["dashes"]),
+        (with_certificate(private).replace("-----", "----"), &["dashes"]),
+    ] {
+        let said = refused(&text, None);
+        if !parts.iter().all(|part| said.contains(part)) {
+            wrong.push(format!("{parts:?}: {said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ use crate::http::origin::Origin;
 
 /// One of Microsoft's clouds.
 struct Cloud {
+    /// What tools call it, in lower case.
+    names: &'static [&'static str],
     /// Where tokens are asked for, and then the other names of the same service.
     authorities: &'static [&'static str],
     /// How the hosts of its environments end.
@@ -13,8 +15,12 @@ struct Cloud {
 /// Environments: "Datacenter regions" and "Power Apps for US Government" in Microsoft's Power Platform documentation;
 /// authorities: "National clouds" in the Entra ID documentation, the other names as Microsoft's authentication libraries know
 /// them. GCC (`crm9.dynamics.com`) signs in to the public cloud.
+///
+/// Names: Azure CLI and PowerShell (https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli), the Azure SDKs, and Terraform's
+/// providers.
 const CLOUDS: [Cloud; 3] = [
     Cloud {
+        names: &["azurecloud", "azurepubliccloud", "azurepublic", "azureglobal", "public"],
         authorities: &[
             "login.microsoftonline.com",
             "login.windows.net",
@@ -24,6 +30,12 @@ const CLOUDS: [Cloud; 3] = [
         environments: &[".dynamics.com"],
     },
     Cloud {
+        names: &[
+            "azureusgovernment",
+            "azureusgovernmentcloud",
+            "azuregovernment",
+            "usgovernment",
+        ],
         authorities: &[
             "login.microsoftonline.us",
             "login.usgovcloudapi.net",
@@ -32,10 +44,38 @@ const CLOUDS: [Cloud; 3] = [
         environments: &[".microsoftdynamics.us", ".appsplatform.us"],
     },
     Cloud {
+        names: &["azurechinacloud", "azurechina", "china"],
         authorities: &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
         environments: &[".dynamics.cn"],
     },
 ];
+
+/// The names that are told to people.
+pub const NAMES: &str = "AzureCloud, AzureUSGovernment or AzureChinaCloud";
+
+/// The origin of a cloud's Entra ID, by the cloud's name; `None` if there is no such cloud.
+pub fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
+    let name = name.to_ascii_lowercase();
+    if matches!(name.as_str(), "azuregermancloud" | "azuregermany" | "german") {
+        return Some(Err(
+            "is Microsoft Cloud Deutschland, which was closed in 2021".to_owned()
+        ));
+    }
+    let cloud = CLOUDS.iter().find(|cloud| cloud.names.contains(&name.as_str()))?;
+    let authority = cloud.authorities.first()?;
+    Some(Origin::parse(&format!("https://{authority}")))
+}
+
+/// Whether a host is known to be Entra ID's.
+pub fn is_authority(host: &str) -> bool {
+    CLOUDS.iter().any(|cloud| cloud.authorities.contains(&host))
+}
+
+/// Whether a host is one of an environment's.
+pub fn is_environment(host: &str) -> bool {
+    let mut endings = CLOUDS.iter().flat_map(|cloud| cloud.environments);
+    endings.any(|ending| host.ends_with(ending))
+}
 
 /// The origin of the Entra ID that serves an environment, by the environment's host.
 ///

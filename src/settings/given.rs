@@ -2,8 +2,9 @@
 
 use zeroize::Zeroizing;
 
+use super::elsewhere::Elsewhere;
 use super::names::{ASSERTION, CERTIFICATES, SECRETS, VARIABLES};
-use super::parse::{parse_algorithm, parse_flag};
+use super::parse::{parse_algorithm, parse_flag, plain};
 use crate::credential::AssertionAlgorithm;
 use crate::faults::Faults;
 
@@ -25,6 +26,8 @@ pub struct Given {
     pub max_request_bytes: Option<u32>,
     pub max_answer_bytes: Option<u32>,
     pub organization_id: Option<String>,
+    /// What other tools' variables hold of what is missing.
+    pub elsewhere: Elsewhere,
 }
 
 /// A credential as it was given.
@@ -52,14 +55,15 @@ impl Given {
         };
         let text = |name| value(name).map(str::to_owned);
         let algorithm =
-            value(VARIABLES.algorithm).and_then(|name| faults.keep(VARIABLES.algorithm, parse_algorithm(name)));
+            value(VARIABLES.algorithm).and_then(|name| faults.keep(VARIABLES.algorithm, plain(name, parse_algorithm)));
         let send_chain =
-            value(VARIABLES.send_chain).and_then(|flag| faults.keep(VARIABLES.send_chain, parse_flag(flag)));
+            value(VARIABLES.send_chain).and_then(|flag| faults.keep(VARIABLES.send_chain, plain(flag, parse_flag)));
         let mut number = |name: &str| {
-            let parsed = value(name)?
-                .parse()
-                .map_err(|_| "is not a whole number up to 4294967295".to_owned());
-            faults.keep(name, parsed)
+            let whole = |text: &str| {
+                text.parse()
+                    .map_err(|_| "is not a whole number up to 4294967295".to_owned())
+            };
+            faults.keep(name, plain(value(name)?, whole))
         };
         Self {
             environment_url: text(VARIABLES.environment_url),
@@ -77,6 +81,7 @@ impl Given {
             max_request_bytes: number(VARIABLES.max_request_bytes),
             max_answer_bytes: number(VARIABLES.max_answer_bytes),
             organization_id: text(VARIABLES.organization_id),
+            elsewhere: Elsewhere::among(|name| value(name).is_some()),
         }
     }
 

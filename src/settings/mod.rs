@@ -2,6 +2,7 @@
 //! and never again. Every fault is named at once, with the field or the variable to correct.
 
 pub mod cloud;
+mod elsewhere;
 mod given;
 mod names;
 mod parse;
@@ -16,8 +17,9 @@ use crate::error::Error;
 use crate::faults::Faults;
 use crate::host::Timeouts;
 use crate::http::origin::Origin;
+use elsewhere::Elsewhere;
 use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
-use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope};
+use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope, plain};
 
 pub use given::{Given, GivenCredential, GivenText};
 pub use parse::parse_tenant;
@@ -96,16 +98,21 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
 
     let organization_id = given
         .organization_id
-        .and_then(|id| faults.keep(names.organization_id, parse_organization_id(id.trim())));
-    let environment = required(given.environment_url, names.environment_url, &mut faults)
-        .and_then(|url| faults.keep(names.environment_url, Origin::parse(url.trim())));
+        .and_then(|id| faults.keep(names.organization_id, plain(&id, parse_organization_id)));
+    let environment = required(
+        given.environment_url,
+        names.environment_url,
+        &given.elsewhere,
+        &mut faults,
+    )
+    .and_then(|url| faults.keep(names.environment_url, plain(&url, Origin::parse)));
     let tenant = given
         .tenant_id
-        .and_then(|tenant| faults.keep(names.tenant_id, parse_tenant(tenant.trim())));
-    let client_id = required(given.client_id, names.client_id, &mut faults)
-        .and_then(|id| faults.keep(names.client_id, parse_client_id(id.trim())));
+        .and_then(|tenant| faults.keep(names.tenant_id, plain(&tenant, parse_tenant)));
+    let client_id = required(given.client_id, names.client_id, &given.elsewhere, &mut faults)
+        .and_then(|id| faults.keep(names.client_id, plain(&id, parse_client_id)));
     let authority = match (given.authority, &environment) {
-        (Some(authority), _) => faults.keep(names.authority, parse_authority(authority.trim())),
+        (Some(authority), _) => faults.keep(names.authority, plain(&authority, parse_authority)),
         (None, Some(environment)) => {
             let derived = cloud::authority_of(environment.host());
             faults.keep(
@@ -116,7 +123,7 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
         (None, None) => None,
     };
     let scope = match (given.scope, &environment) {
-        (Some(scope), _) => faults.keep(names.scope, parse_scope(scope.trim())),
+        (Some(scope), _) => faults.keep(names.scope, plain(&scope, parse_scope)),
         (None, Some(environment)) => Some(format!("{environment}/.default")),
         (None, None) => None,
     };
@@ -146,7 +153,10 @@ fn credentials(given: &Given, names: &Names, faults: &mut Faults) -> Vec<Named> 
             "is empty: give a certificate, an assertion or a secret".to_owned()
         } else {
             let [secret, _] = SECRETS;
-            format!("is not set, and neither is {secret} or {ASSERTION}: set one of them")
+            given.elsewhere.of_credentials().map_or_else(
+                || format!("is not set, and neither is {secret} or {ASSERTION}: set one of them"),
+                |instead| format!("is not set; {instead}"),
+            )
         };
         faults.add(names.credentials, reason);
     }
@@ -179,9 +189,10 @@ fn timeouts(given: &Given, names: &Names, faults: &mut Faults) -> Timeouts {
     }
 }
 
-fn required(value: Option<String>, name: &str, faults: &mut Faults) -> Option<String> {
+fn required(value: Option<String>, name: &str, elsewhere: &Elsewhere, faults: &mut Faults) -> Option<String> {
     if value.is_none() {
-        faults.add(name, "is not set");
+        let instead = elsewhere.of(name).map(|instead| format!("is not set; {instead}"));
+        faults.add(name, instead.unwrap_or_else(|| "is not set".to_owned()));
     }
     value
 }

@@ -1,20 +1,52 @@
 //! Single settings, as people write them.
 
-use crate::credential::AssertionAlgorithm;
-use crate::guid::is_guid;
+use uuid::Uuid;
+
+use crate::credential::{AssertionAlgorithm, pasted};
 use crate::http::origin::Origin;
 use crate::settings::cloud;
+
+/// Reads a setting that is not a secret. What is wrong with how it was pasted comes before what it is not therefore.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn plain<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+    let text = text.trim();
+    parse(text).map_err(|reason| pasted::fault(text).unwrap_or(reason))
+}
+
+/// A GUID in any of the forms that .NET, browsers and portals write: without hyphens, in braces or parentheses, as a URN. In
+/// the one that Microsoft's services write.
+fn parse_guid(text: &str) -> Option<String> {
+    let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let guid = Uuid::try_parse(inside.unwrap_or(text)).ok()?;
+    Some(guid.hyphenated().to_string())
+}
 
 /// A tenant's id or one of its domain names, in lower case.
 ///
 /// # Errors
 /// What is wrong with it, for people.
 pub fn parse_tenant(tenant: &str) -> Result<String, String> {
+    if let Some(id) = parse_guid(tenant) {
+        return Ok(id);
+    }
     let tenant = tenant.to_ascii_lowercase();
+    if let Some(named) = tenant_in_url(&tenant) {
+        let named = parse_tenant(named)?;
+        return Err(format!("is a URL: write {named} alone"));
+    }
     if matches!(tenant.as_str(), "common" | "organizations" | "consumers") {
         return Err(format!(
             "is {tenant}: an application signs in to one tenant; give that tenant's id"
         ));
+    }
+    let host = tenant.strip_prefix("https://").unwrap_or(&tenant).trim_end_matches('/');
+    if cloud::is_authority(host) {
+        return Err("is a host of Entra ID, and names no tenant: give the tenant's id".to_owned());
+    }
+    if cloud::is_environment(host) {
+        return Err("is the host of an environment, not a tenant: give the tenant's id".to_owned());
     }
     let is_domain = tenant.contains('.')
         && !tenant.contains("..")
@@ -22,37 +54,66 @@ pub fn parse_tenant(tenant: &str) -> Result<String, String> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
         && tenant.bytes().any(|b| b.is_ascii_alphabetic());
-    if is_guid(&tenant) || is_domain {
+    if is_domain {
         Ok(tenant)
     } else {
-        Err("is neither a GUID nor a domain name".to_owned())
+        Err("is neither a GUID nor a domain name such as contoso.onmicrosoft.com".to_owned())
     }
 }
 
+/// The tenant in `https://login.microsoftonline.com/<tenant>/…`, of which a scheme or the host of Entra ID is a sign.
+fn tenant_in_url(text: &str) -> Option<&str> {
+    let (scheme, rest) = text
+        .split_once("://")
+        .map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
+    let mut segments = rest.split('/');
+    let host = segments.next()?;
+    let is_url = scheme.is_some() || cloud::is_authority(host);
+    segments.next().filter(|tenant| is_url && !tenant.is_empty())
+}
+
+/// # Errors
+/// What is wrong with it, for people.
 pub fn parse_client_id(id: &str) -> Result<String, String> {
-    if is_guid(id) {
-        Ok(id.to_ascii_lowercase())
-    } else {
-        Err("is not a GUID: expected the application (client) id of the app registration".to_owned())
-    }
+    parse_guid(id)
+        .ok_or_else(|| "is not a GUID: expected the application (client) id of the app registration".to_owned())
 }
 
+/// # Errors
+/// What is wrong with it, for people.
 pub fn parse_organization_id(id: &str) -> Result<String, String> {
-    if is_guid(id) {
-        Ok(id.to_ascii_lowercase())
-    } else {
-        Err("is not a GUID: expected the environment's organization id, as whoami tells it".to_owned())
-    }
+    parse_guid(id)
+        .ok_or_else(|| "is not a GUID: expected the environment's organization id, as whoami tells it".to_owned())
 }
 
-/// The Azure SDKs accept the variable without a scheme, so people write it so.
+/// A URL, or the name of a cloud. The Azure SDKs accept the variable without a scheme, so people write it so.
+///
+/// # Errors
+/// What is wrong with it, for people.
 pub fn parse_authority(authority: &str) -> Result<Origin, String> {
-    let authority = if authority.contains("://") {
-        Origin::parse(authority)?
+    if let Some(origin) = cloud::authority_by_name(authority) {
+        return origin;
+    }
+    let url = if authority.contains("://") {
+        authority
     } else {
-        Origin::parse(&format!("https://{authority}"))?
+        let host = authority.split(['/', ':']).next().unwrap_or_default();
+        if !host.contains('.') && host != "localhost" {
+            return Err(format!(
+                "is neither a URL nor a cloud: expected https://host, or {}",
+                cloud::NAMES
+            ));
+        }
+        &format!("https://{authority}")
     };
-    cloud::check_authority(&authority).map(|()| authority)
+    let origin = Origin::parse(url).map_err(|reason| {
+        if reason.contains("more than the origin") {
+            format!("{reason} (the tenant is a setting of its own)")
+        } else {
+            reason
+        }
+    })?;
+    cloud::check_authority(&origin).map(|()| origin)
 }
 
 /// Client credentials ask for all that was granted, with this suffix; anything else is AADSTS1002012.

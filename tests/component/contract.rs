@@ -22,6 +22,7 @@ fn it_imports_neither_files_nor_sockets() {
 
 #[test]
 fn it_exports_the_contract_and_an_http_handler() {
+    // Their order is the linker's.
     let mut exports = COMPONENT.exports();
     exports.sort();
     assert_eq!(

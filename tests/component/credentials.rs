@@ -74,6 +74,8 @@ fn each_mistake_has_its_sentence() {
     let other = sandbox::certificate::generate("other").unwrap();
     for (pem, sentence) in [
         (String::new(), "is empty"),
+        (base64(&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]), "keytool -importkeystore"),
+        (base64(b"openssh-key-v1\0"), "ssh-keygen -p -m PKCS8"),
         ("a secret, not a certificate".to_owned(), "holds no PEM text"),
         (base64(b"no PEM either"), "holds no PEM text"),
         (base64(&[0xff, 0xfe, 0x00]), "holds no PEM text"),
@@ -87,8 +89,12 @@ fn each_mistake_has_its_sentence() {
             format!("{certificate}{key}{}", other.key_pkcs8_pem),
             "more than one private key",
         ),
-        (format!("{certificate}{}", block(EC_KEY)), "not RSA"),
-        (format!("{certificate}{}", block(EC_SEC1_KEY)), "not RSA"),
+        (
+            format!("{certificate}{}", block(PSS_KEY)),
+            "an RSA key that is restricted to PSS",
+        ),
+        (format!("{certificate}{}", block(EC_KEY)), "not an RSA key"),
+        (format!("{certificate}{}", block(EC_SEC1_KEY)), "not an RSA key"),
         (format!("{certificate}{}", block(SHORT_KEY)), "too short"),
         (
             format!("{certificate}-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"),
@@ -151,6 +157,8 @@ const EC_SEC1_KEY: (&str, &str) = (
      AwEHoUQDQgAEWyWj6xpBnrsz8uALuJ6UTdByVFcobC5nRtWsxgtaT0yzMdXB72Mk \
      klswQApH4psKacv+ZTMGUuOs1OJrI0xMbg==",
 );
+/// Its algorithm alone: nothing else of it is looked at.
+const PSS_KEY: (&str, &str) = ("PRIVATE KEY", "MBQCAQAwCwYJKoZIhvcNAQEKBAIwAA==");
 const SHORT_KEY: (&str, &str) = (
     "PRIVATE KEY",
     "MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBAMlgk11h9ysIQxc0 \

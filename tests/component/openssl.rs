@@ -116,7 +116,156 @@ pub fn forms(identity: &Identity, other: &str) -> Vec<Form> {
     let bags = String::from_utf8(openssl_pem).unwrap();
     assert!(bags.contains("Bag Attributes"));
     add("openssl pkcs12 -nodes".to_owned(), bags, None);
+    for (name, text) in labelled(identity, &openssl)
+        .into_iter()
+        .chain(wrapped_up(identity, &text))
+    {
+        let password = name.contains("PFX").then_some(PASSWORD);
+        add(name.to_owned(), text, password);
+    }
     forms
+}
+
+/// Labels of PEM, and keys, that other tools and older versions of OpenSSL write and that OpenSSL reads.
+fn labelled(identity: &Identity, openssl: &OpenSsl) -> Vec<(&'static str, String)> {
+    let Identity {
+        certificate_pem: certificate,
+        key_pkcs8_pem: pkcs8,
+        key_pkcs1_pem: pkcs1,
+        ..
+    } = identity;
+    let trust = "x509 -in certificate.pem -trustout -addtrust clientAuth -setalias alias";
+    let trusted = String::from_utf8(openssl.plain(trust)).unwrap();
+    assert!(trusted.contains("TRUSTED CERTIFICATE"));
+    let labelled =
+        |pem: &str, label: &str, other: &str| pem.replace(&format!("{label}-----"), &format!("{other}-----"));
+    let without_null = pem("PRIVATE KEY", &without_null(&der(pkcs8)));
+    openssl.write("without-null.pem", without_null.as_bytes());
+    openssl.plain("pkey -in without-null.pem -noout -check");
+    vec![
+        ("TRUSTED CERTIFICATE", format!("{trusted}{pkcs8}")),
+        (
+            "X509 CERTIFICATE",
+            format!("{}{pkcs8}", labelled(certificate, "CERTIFICATE", "X509 CERTIFICATE")),
+        ),
+        (
+            "ANY PRIVATE KEY",
+            format!("{certificate}{}", labelled(pkcs8, "PRIVATE KEY", "ANY PRIVATE KEY")),
+        ),
+        (
+            "PKCS#1 as PRIVATE KEY",
+            format!("{certificate}{}", labelled(pkcs1, "RSA PRIVATE KEY", "PRIVATE KEY")),
+        ),
+        (
+            "PKCS#8 as RSA PRIVATE KEY",
+            format!("{certificate}{}", labelled(pkcs8, "PRIVATE KEY", "RSA PRIVATE KEY")),
+        ),
+        ("key without the NULL parameter", format!("{certificate}{without_null}")),
+        ("the same key twice", format!("{pkcs8}{certificate}{pkcs8}")),
+        ("the same key in two forms", format!("{pkcs8}{certificate}{pkcs1}")),
+        (
+            "the same certificate twice",
+            format!("{certificate}{pkcs8}{certificate}"),
+        ),
+    ]
+}
+
+/// What mail, vaults, scripts and web pages make of a file. `pfx` is in base64.
+fn wrapped_up(identity: &Identity, pfx: &str) -> Vec<(&'static str, String)> {
+    let pem_text = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
+    let packed = STANDARD.encode(&pem_text);
+    let wide = |unit: fn(u16) -> [u8; 2], start: &str| -> Vec<u8> {
+        format!("{start}{pem_text}").encode_utf16().flat_map(unit).collect()
+    };
+    let url_safe = |text: &str| text.replace('+', "-").replace('/', "_");
+    let both = [der(&identity.certificate_pem), der(&identity.key_pkcs8_pem)].concat();
+    let pfx_pem = |label: &str| format!("-----BEGIN {label}-----\n{}-----END {label}-----\n", wrapped(pfx, "\n"));
+    vec![
+        ("base64 of base64", STANDARD.encode(&packed)),
+        ("PFX, base64 of base64", STANDARD.encode(wrapped(pfx, "\r\n"))),
+        ("UTF-16 as text", pem_text.chars().flat_map(|c| [c, '\0']).collect()),
+        (
+            "UTF-16 as text with a broken byte order mark",
+            "\u{fffd}\u{fffd}"
+                .chars()
+                .chain(pem_text.chars().flat_map(|c| [c, '\0']))
+                .collect(),
+        ),
+        ("base64 of UTF-16", STANDARD.encode(wide(u16::to_le_bytes, "\u{feff}"))),
+        (
+            "base64 of UTF-16, big end first",
+            STANDARD.encode(wide(u16::to_be_bytes, "\u{feff}")),
+        ),
+        (
+            "base64 of UTF-16 without a byte order mark",
+            STANDARD.encode(wide(u16::to_le_bytes, "")),
+        ),
+        (
+            "base64 with a byte order mark",
+            STANDARD.encode(format!("\u{feff}{pem_text}")),
+        ),
+        ("URL-safe base64", url_safe(&packed)),
+        ("PFX, URL-safe base64", url_safe(pfx)),
+        ("URL-safe base64 between the lines", {
+            let body = url_safe(&STANDARD.encode(der(&identity.key_pkcs8_pem)));
+            format!(
+                "{}-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n",
+                identity.certificate_pem
+            )
+        }),
+        (
+            "PFX, percent-encoded",
+            pfx.replace('+', "%2B").replace('/', "%2f").replace('=', "%3D"),
+        ),
+        (
+            "percent-encoded",
+            pem_text
+                .replace(' ', "%20")
+                .replace('+', "%2B")
+                .replace('\n', "%0A")
+                .replace('\r', ""),
+        ),
+        ("PFX, in quotes", format!("\"{pfx}\"\n")),
+        ("in quotes", format!("'{packed}'")),
+        ("PFX, as a data URL", format!("data:application/x-pkcs12;base64,{pfx}")),
+        ("PFX, with U+200B", format!("\u{200b}{pfx}\u{200b}")),
+        (
+            "line ends as \\\\n",
+            pem_text.replace("\r\n", "\n").replace('\n', "\\\\n"),
+        ),
+        ("PFX, certtool", pfx_pem("PKCS12")),
+        (
+            "DER of certificate and key, one after the other",
+            STANDARD.encode(&both),
+        ),
+        ("bodies without their BEGIN and END lines", {
+            let body = |pem: &str| -> String { pem.lines().filter(|line| !line.starts_with('-')).collect() };
+            format!("{}\n{}", body(&identity.certificate_pem), body(&identity.key_pkcs8_pem))
+        }),
+    ]
+}
+
+/// The content of a PEM block.
+fn der(pem: &str) -> Vec<u8> {
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    STANDARD.decode(body.trim()).unwrap()
+}
+
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let body = wrapped(&STANDARD.encode(der), "\n");
+    format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
+}
+
+/// An RSA key of PKCS#8 whose algorithm has no parameters, as some hardware and older libraries write it.
+fn without_null(pkcs8: &[u8]) -> Vec<u8> {
+    let [0x30, 0x82, high, low, rest @ ..] = pkcs8 else {
+        panic!("a long SEQUENCE");
+    };
+    let length = u16::from_be_bytes([*high, *low]) - 2;
+    let (algorithm, key) = rest.split_at(20 - 2);
+    let mut algorithm = algorithm.strip_suffix(&[0x05, 0x00]).unwrap().to_vec();
+    algorithm[4] -= 2;
+    [&[0x30, 0x82], &length.to_be_bytes()[..], &algorithm, key].concat()
 }
 
 fn wrapped(text: &str, line_end: &str) -> String {
@@ -189,15 +338,24 @@ impl OpenSsl {
 
     /// What it prints. The password goes behind the first arguments.
     pub fn run(&self, arguments: &str, password: &str, options: &str) -> Vec<u8> {
+        let password = format!("pass:{password}");
+        let arguments: Vec<_> = arguments.split_whitespace().chain([password.as_str()]).collect();
+        self.call(&[&arguments, &options.split_whitespace().collect::<Vec<_>>()[..]].concat())
+    }
+
+    /// The same without a password.
+    pub fn plain(&self, arguments: &str) -> Vec<u8> {
+        self.call(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn call(&self, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .arg(format!("pass:{password}"))
-            .args(options.split_whitespace())
+            .args(arguments)
             .current_dir(&self.0)
             .output()
             .expect("openssl: `cargo xtask test` installs it");
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments} {options}: {errors}");
+        assert!(output.status.success(), "openssl {arguments:?}: {errors}");
         output.stdout
     }
 }

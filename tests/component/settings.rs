@@ -71,7 +71,7 @@ fn one_wrong_field_is_named() {
                 ..good()
             },
             "environment-url",
-            "more than the origin",
+            "more than the origin: write https://contoso.crm.dynamics.com, ",
         ),
         (
             Settings {
@@ -116,14 +116,6 @@ fn one_wrong_field_is_named() {
         (
             Settings {
                 client_id: "my app".into(),
-                ..good()
-            },
-            "client-id",
-            "not a GUID",
-        ),
-        (
-            Settings {
-                client_id: "{22222222-2222-4222-8222-222222222222}".into(),
                 ..good()
             },
             "client-id",
@@ -353,4 +345,298 @@ fn authority_and_scope_can_be_set() {
     );
     let (mut client, _) = answered(&settings, |_| Reply::Answer(token_answer()));
     assert_eq!(client.token().unwrap().audience, "https://other.example");
+}
+
+/// Browsers, command lines, portals and .NET write them so.
+#[test]
+fn ids_are_read_in_every_form() {
+    let plain = (
+        format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"),
+        "https://contoso.crm.dynamics.com/.default".to_owned(),
+    );
+    let without_hyphens = TENANT.replace('-', "");
+    for tenant in [
+        &without_hyphens,
+        &without_hyphens.to_uppercase(),
+        &format!("{{{TENANT}}}"),
+        &format!("({TENANT})"),
+        &format!("urn:uuid:{TENANT}"),
+        &format!(" {{{}}}\n", TENANT.to_uppercase()),
+    ] {
+        let settings = Settings {
+            tenant_id: Some(tenant.clone()),
+            client_id: format!("{{{}}}", CLIENT.to_uppercase()),
+            options: Some(Options {
+                organization_id: Some(without_hyphens.clone()),
+                ..DEFAULT_OPTIONS
+            }),
+            ..contoso_settings()
+        };
+        assert_eq!(asked(&settings), plain, "{tenant}");
+        let (mut client, requests) = answered(&settings, |_| Reply::Answer(token_answer()));
+        client.token().unwrap();
+        let body = String::from_utf8(requests.lock().unwrap()[0].body().clone()).unwrap();
+        assert!(body.contains(&format!("client_id={CLIENT}")), "{body}");
+    }
+}
+
+/// As the command line, PowerShell, the SDKs and Terraform call the clouds.
+#[test]
+fn clouds_are_known_by_name() {
+    for (name, authority) in [
+        ("AzureCloud", "https://login.microsoftonline.com"),
+        ("AZUREPUBLICCLOUD", "https://login.microsoftonline.com"),
+        ("public", "https://login.microsoftonline.com"),
+        ("AzureUSGovernment", "https://login.microsoftonline.us"),
+        ("AzureGovernment", "https://login.microsoftonline.us"),
+        ("AzureUSGovernmentCloud", "https://login.microsoftonline.us"),
+        ("usgovernment", "https://login.microsoftonline.us"),
+        ("AzureChinaCloud", "https://login.partner.microsoftonline.cn"),
+        ("AzureChina", "https://login.partner.microsoftonline.cn"),
+    ] {
+        let settings = Settings {
+            options: Some(Options {
+                authority: Some(name.into()),
+                ..DEFAULT_OPTIONS
+            }),
+            ..contoso_settings()
+        };
+        assert_eq!(asked(&settings).0, format!("{authority}/{TENANT}/oauth2/v2.0/token"));
+    }
+}
+
+#[test]
+fn what_is_pasted_wrongly_says_how_to_write_it() {
+    let secret = |secret: &str| Settings {
+        credentials: vec![embedded_host::secret(secret)],
+        ..contoso_settings()
+    };
+    let tenant = |tenant: &str| Settings {
+        tenant_id: Some(tenant.into()),
+        ..contoso_settings()
+    };
+    let environment = |url: &str| Settings {
+        environment_url: url.into(),
+        ..contoso_settings()
+    };
+    let authority = |authority: &str| Settings {
+        options: Some(Options {
+            authority: Some(authority.into()),
+            ..DEFAULT_OPTIONS
+        }),
+        ..contoso_settings()
+    };
+    let login = "https://login.microsoftonline.com";
+    let alone = format!("write {TENANT} alone");
+    for (settings, field, parts) in [
+        (
+            secret("\u{feff}hunter2~hunter2"),
+            "credentials[0]",
+            &["U+FEFF", "byte order mark"] as &[&str],
+        ),
+        (
+            secret("hunter2~\u{200b}hunter2"),
+            "credentials[0]",
+            &["U+200B", "zero width space"],
+        ),
+        (secret("hunter2~hunter2\u{200b}"), "credentials[0]", &["U+200B"]),
+        (
+            secret("hunter2\u{a0}hunter2"),
+            "credentials[0]",
+            &["U+00A0", "no-break space"],
+        ),
+        (secret("\"hunter2~hunter2\""), "credentials[0]", &["quotation marks"]),
+        (secret("'hunter2~hunter2'"), "credentials[0]", &["quotation marks"]),
+        (
+            secret("\u{201c}hunter2~hunter2\u{201d}"),
+            "credentials[0]",
+            &["quotation marks"],
+        ),
+        (secret("hunter2~h\u{fc}nter2"), "credentials[0]", &["printable ASCII"]),
+        (secret("hunter2\u{7f}"), "credentials[0]", &["control character"]),
+        (secret("{{ client_secret }}"), "credentials[0]", &["placeholder"]),
+        (secret("${CLIENT_SECRET}"), "credentials[0]", &["placeholder"]),
+        (secret("$(ClientSecret)"), "credentials[0]", &["placeholder"]),
+        (
+            secret("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"),
+            "credentials[0]",
+            &["placeholder"],
+        ),
+        (
+            secret("-----BEGIN PRIVATE KEY----- hunter2 -----END PRIVATE KEY-----"),
+            "credentials[0]",
+            &["PEM", "certificate"],
+        ),
+        (tenant(&format!("{login}/{TENANT}")), "tenant-id", &[alone.as_str()]),
+        (
+            tenant(&format!("login.microsoftonline.com/{TENANT}/")),
+            "tenant-id",
+            &[&alone],
+        ),
+        (
+            tenant(&format!("{login}/{TENANT}/oauth2/v2.0/token")),
+            "tenant-id",
+            &[&alone],
+        ),
+        (
+            tenant(&format!("https://sts.windows.net/{TENANT}/")),
+            "tenant-id",
+            &[&alone],
+        ),
+        (
+            tenant(&format!("{login}/Contoso.onmicrosoft.com")),
+            "tenant-id",
+            &["write contoso.onmicrosoft.com alone"],
+        ),
+        (tenant(&format!("{login}/common")), "tenant-id", &["one tenant"]),
+        (tenant(login), "tenant-id", &["host of Entra ID"]),
+        (tenant("login.microsoftonline.com"), "tenant-id", &["host of Entra ID"]),
+        (tenant("contoso.crm.dynamics.com"), "tenant-id", &["environment"]),
+        (
+            tenant("contoso"),
+            "tenant-id",
+            &["neither a GUID", "contoso.onmicrosoft.com"],
+        ),
+        (tenant(&format!("\"{TENANT}\"")), "tenant-id", &["quotation marks"]),
+        (tenant(&format!("{TENANT}\u{200b}")), "tenant-id", &["U+200B"]),
+        (
+            environment("contoso.crm.dynamics.com"),
+            "environment-url",
+            &["write https://contoso.crm.dynamics.com"],
+        ),
+        (
+            environment("contoso.crm.dynamics.com/api/data/v9.2/"),
+            "environment-url",
+            &["write https://contoso.crm.dynamics.com"],
+        ),
+        (
+            environment("https://contoso.crm.dynamics.com/main.aspx?appid=1#x"),
+            "environment-url",
+            &["write https://contoso.crm.dynamics.com,"],
+        ),
+        (
+            environment("'https://contoso.crm.dynamics.com'"),
+            "environment-url",
+            &["quotation marks"],
+        ),
+        (
+            environment("https://contoso\u{200b}.crm.dynamics.com"),
+            "environment-url",
+            &["U+200B"],
+        ),
+        (
+            environment("https://contoso.crm.dynamics.com\\"),
+            "environment-url",
+            &["write https://contoso.crm.dynamics.com,"],
+        ),
+        (
+            environment("https://contoso\t.crm.dynamics.com"),
+            "environment-url",
+            &["control character"],
+        ),
+        (
+            authority(&format!("{login}/{TENANT}")),
+            "options.authority",
+            &["write https://login.microsoftonline.com,", "tenant"],
+        ),
+        (authority("AzureGermanCloud"), "options.authority", &["closed"]),
+        (
+            authority("AzureMoon"),
+            "options.authority",
+            &["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"],
+        ),
+    ] {
+        let faults = faults(&settings);
+        assert_eq!(faults.len(), 1, "{parts:?}: {faults:?}");
+        assert_eq!(faults[0].0, field);
+        for part in parts {
+            assert!(faults[0].1.contains(part), "{part}: {faults:?}");
+        }
+        assert!(!faults[0].1.contains("hunter2"), "{faults:?}");
+    }
+}
+
+#[test]
+fn assertions_and_passwords_are_pasted_wrongly_too() {
+    let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.eA";
+    for (assertion, part) in [
+        (format!("\"{jwt}\""), "quotation marks"),
+        (format!("\u{feff}{jwt}"), "U+FEFF"),
+        (format!("{{\"value\":\"{jwt}\"}}"), "JSON"),
+        (format!("Bearer {jwt}"), "Bearer"),
+    ] {
+        let settings = Settings {
+            credentials: vec![embedded_host::types::Credential::Assertion(assertion)],
+            ..contoso_settings()
+        };
+        let faults = faults(&settings);
+        assert_eq!(faults.len(), 1, "{part}: {faults:?}");
+        assert!(
+            faults[0].1.contains(part) && !faults[0].1.contains("eyJ"),
+            "{part}: {faults:?}"
+        );
+    }
+}
+
+/// The Azure SDKs and other tools read these; a component has no files, and no user.
+#[test]
+fn variables_of_other_tools_are_named_with_what_to_set_instead() {
+    let rest = [
+        ("DATAVERSE_URL", "https://contoso.crm.dynamics.com"),
+        ("AZURE_CLIENT_ID", CLIENT),
+    ];
+    for (variable, value, instead) in [
+        (
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "/run/app.pem",
+            "AZURE_CLIENT_CERTIFICATE",
+        ),
+        ("AZURE_CERTIFICATE_PATH", "/run/app.pfx", "AZURE_CLIENT_CERTIFICATE"),
+        (
+            "AZURE_CLIENT_CERTIFICATE_FILE",
+            "/run/app.pem",
+            "AZURE_CLIENT_CERTIFICATE",
+        ),
+        ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/token", "AZURE_FEDERATED_TOKEN"),
+        ("AZURE_CLIENT_SECRET_FILE", "/run/secret", "AZURE_CLIENT_SECRET"),
+        ("AZURE_PASSWORD", SECRET, "AZURE_CLIENT_SECRET"),
+        ("ARM_CLIENT_SECRET", SECRET, "AZURE_CLIENT_SECRET"),
+        ("POWER_PLATFORM_CLIENT_SECRET", SECRET, "AZURE_CLIENT_SECRET"),
+        (
+            "ARM_CLIENT_CERTIFICATE_PATH",
+            "/run/app.pfx",
+            "AZURE_CLIENT_CERTIFICATE",
+        ),
+    ] {
+        let variables = [&rest[..], &[(variable, value)]].concat();
+        let faults = variable_faults(&variables);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        let (field, reason) = &faults[0];
+        assert_eq!(field, "AZURE_CLIENT_CERTIFICATE");
+        assert!(
+            reason.contains(variable) && reason.contains(&format!("set {instead} to")),
+            "{reason}"
+        );
+        assert!(!reason.contains(value), "{reason}");
+    }
+    for (variable, instead) in [
+        ("ARM_CLIENT_ID", "AZURE_CLIENT_ID"),
+        ("POWER_PLATFORM_CLIENT_ID", "AZURE_CLIENT_ID"),
+        ("AZURE_CLIENT_ID_FILE", "AZURE_CLIENT_ID"),
+        ("DATAVERSE_URL_FILE", "DATAVERSE_URL"),
+    ] {
+        let faults = variable_faults(&[(variable, CLIENT), ("AZURE_CLIENT_SECRET", SECRET)]);
+        let (_, reason) = faults.iter().find(|(field, _)| field == instead).unwrap();
+        assert!(
+            reason.contains(variable) && reason.contains(&format!("set {instead} to")),
+            "{reason}"
+        );
+    }
+    // What else is there does no harm.
+    let variables = [
+        &rest[..],
+        &[("AZURE_CLIENT_CERTIFICATE_PATH", "/x"), ("AZURE_CLIENT_SECRET", " ")],
+    ]
+    .concat();
+    assert_eq!(variable_faults(&variables).len(), 1);
 }

@@ -19,6 +19,22 @@ pub const fn primitive(number: TagNumber) -> Tag {
     }
 }
 
+/// The elements that follow each other in `der`, each whole with its tag and length. Ends after one that is broken.
+pub fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
+    let mut reader = SliceReader::new(der);
+    std::iter::from_fn(move || match &mut reader {
+        Ok(rest) if rest.is_finished() => None,
+        Ok(rest) => {
+            let element = rest.tlv_bytes();
+            if let Err(error) = element {
+                reader = Err(error);
+            }
+            Some(element)
+        }
+        Err(_) => None,
+    })
+}
+
 /// Fields in the order in which they are written.
 pub struct Fields<'a>(SliceReader<'a>);
 

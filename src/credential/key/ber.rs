@@ -4,7 +4,7 @@
 use der::{Encode, Length};
 use zeroize::Zeroizing;
 
-use super::refusal::Refusal;
+use super::unreadable::Unreadable;
 
 /// Deeper than any PFX.
 const MAX_DEPTH: u8 = 16;
@@ -15,11 +15,15 @@ const END_OF_CONTENTS: &[u8] = &[0, 0];
 
 /// The one element that `ber` is, with every length written out and every OCTET STRING in one piece. What is inside a
 /// primitive element stays as it is.
-pub fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     // Room for all of it, as headers grow by few bytes: growing would leave copies behind that are not wiped.
     let mut der = Zeroizing::new(Vec::with_capacity(ber.len().saturating_mul(2)));
     element(&mut ber, Place::Anywhere, MAX_DEPTH, &mut der)?;
-    if ber.is_empty() { Ok(der) } else { Err(Refusal::Damaged) }
+    if ber.is_empty() {
+        Ok(der)
+    } else {
+        Err(Unreadable::Damaged)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,14 +33,14 @@ enum Place {
     InOctetString,
 }
 
-fn element(ber: &mut &[u8], place: Place, depth: u8, der: &mut Vec<u8>) -> Result<(), Refusal> {
-    let depth = depth.checked_sub(1).ok_or(Refusal::Damaged)?;
+fn element(ber: &mut &[u8], place: Place, depth: u8, der: &mut Vec<u8>) -> Result<(), Unreadable> {
+    let depth = depth.checked_sub(1).ok_or(Unreadable::Damaged)?;
     let &[tag] = take(ber, 1)? else {
-        return Err(Refusal::Damaged);
+        return Err(Unreadable::Damaged);
     };
     let is_octet_string = tag & !CONSTRUCTED == OCTET_STRING;
     if tag & TAG_NUMBER == TAG_NUMBER || (place == Place::InOctetString && !is_octet_string) {
-        return Err(Refusal::Damaged);
+        return Err(Unreadable::Damaged);
     }
     let inside = if is_octet_string {
         Place::InOctetString
@@ -58,7 +62,7 @@ fn element(ber: &mut &[u8], place: Place, depth: u8, der: &mut Vec<u8>) -> Resul
             }
             take(ber, END_OF_CONTENTS.len())?;
         }
-        None => return Err(Refusal::Damaged),
+        None => return Err(Unreadable::Damaged),
     }
     if place == Place::Anywhere {
         let tag = if is_octet_string { OCTET_STRING } else { tag };
@@ -71,9 +75,9 @@ fn element(ber: &mut &[u8], place: Place, depth: u8, der: &mut Vec<u8>) -> Resul
 }
 
 /// `None`: the content goes on until its end is marked.
-fn length(ber: &mut &[u8]) -> Result<Option<usize>, Refusal> {
+fn length(ber: &mut &[u8]) -> Result<Option<usize>, Unreadable> {
     let &[first] = take(ber, 1)? else {
-        return Err(Refusal::Damaged);
+        return Err(Unreadable::Damaged);
     };
     match first {
         0..=0x7f => Ok(Some(first.into())),
@@ -84,12 +88,12 @@ fn length(ber: &mut &[u8]) -> Result<Option<usize>, Refusal> {
                 bytes.iter().fold(0, |length, &byte| (length << 8) | usize::from(byte)),
             ))
         }
-        0x85.. => Err(Refusal::Damaged),
+        0x85.. => Err(Unreadable::Damaged),
     }
 }
 
-fn take<'a>(ber: &mut &'a [u8], count: usize) -> Result<&'a [u8], Refusal> {
-    let (taken, rest) = ber.split_at_checked(count).ok_or(Refusal::Damaged)?;
+fn take<'a>(ber: &mut &'a [u8], count: usize) -> Result<&'a [u8], Unreadable> {
+    let (taken, rest) = ber.split_at_checked(count).ok_or(Unreadable::Damaged)?;
     *ber = rest;
     Ok(taken)
 }

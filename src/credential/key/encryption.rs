@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::asn1::Fields;
 use super::ber;
-use super::kdf::{self, Budget, Purpose, Stretch};
+use super::kdf::{self, Purpose, Rounds, Stretch};
 use super::password::Password;
-use super::refusal::Refusal;
+use super::unreadable::Unreadable;
 
 const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
@@ -32,10 +32,10 @@ const PBE_SHA1_RC2_128: ObjectIdentifier = oid("1.2.840.113549.1.12.1.5");
 const PBE_SHA1_RC2_40: ObjectIdentifier = oid("1.2.840.113549.1.12.1.6");
 
 /// Opens the key of a PKCS#8 `EncryptedPrivateKeyInfo`.
-pub fn open_key(info: &[u8], password: Password<'_>, budget: &mut Budget) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub fn open_key(info: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut info = Fields::of_sequence(info)?;
     let algorithm = info.sequence()?;
-    let key = decrypt(algorithm, info.octets()?, password, budget)?;
+    let key = decrypt(algorithm, info.octets()?, password, rounds)?;
     info.finish()?;
     Ok(key)
 }
@@ -46,16 +46,16 @@ pub fn decrypt(
     mut algorithm: Fields<'_>,
     encrypted: &[u8],
     password: Password<'_>,
-    budget: &mut Budget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let scheme = algorithm.oid()?;
     let mut parameters = algorithm.sequence()?;
     let cipher = match scheme {
-        PBES2 => return pbes2(parameters, encrypted, password, budget),
+        PBES2 => return pbes2(parameters, encrypted, password, rounds),
         PBE_SHA1_TRIPLE_DES => Cipher::TripleDes,
         PBE_SHA1_RC2_128 => Cipher::Rc2 { key_length: 16 },
         PBE_SHA1_RC2_40 => Cipher::Rc2 { key_length: 5 },
-        unknown => return Err(Refusal::Unsupported(unknown)),
+        unknown => return Err(Unreadable::Unsupported(unknown)),
     };
     let stretch = Stretch {
         salt: parameters.octets()?,
@@ -69,29 +69,29 @@ pub fn decrypt(
                 &password,
                 stretch,
                 length,
-                budget,
+                rounds,
             )
         };
         let key = derive(Purpose::Encryption, cipher.key_length())?;
         let iv = derive(Purpose::Iv, 8)?;
         match cipher.decrypt(&key, &iv, encrypted) {
-            Err(Refusal::WrongPassword) => {}
+            Err(Unreadable::WrongPassword) => {}
             done => return done,
         }
     }
-    Err(Refusal::WrongPassword)
+    Err(Unreadable::WrongPassword)
 }
 
 fn pbes2(
     mut parameters: Fields<'_>,
     encrypted: &[u8],
     password: Password<'_>,
-    budget: &mut Budget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut derivation = parameters.sequence()?;
     match derivation.oid()? {
         PBKDF2 => {}
-        unknown => return Err(Refusal::Unsupported(unknown)),
+        unknown => return Err(Unreadable::Unsupported(unknown)),
     }
     let mut derivation = derivation.sequence()?;
     let stretch = Stretch {
@@ -109,7 +109,7 @@ fn pbes2(
         HMAC_SHA256 => pbkdf2::PBKDF2_HMAC_SHA256,
         HMAC_SHA384 => pbkdf2::PBKDF2_HMAC_SHA384,
         HMAC_SHA512 => pbkdf2::PBKDF2_HMAC_SHA512,
-        unknown => return Err(Refusal::Unsupported(unknown)),
+        unknown => return Err(Unreadable::Unsupported(unknown)),
     };
     let mut encryption = parameters.sequence()?;
     let cipher = match encryption.oid()? {
@@ -117,10 +117,10 @@ fn pbes2(
         AES_192_CBC => Cipher::Aes192,
         AES_256_CBC => Cipher::Aes256,
         TRIPLE_DES_CBC => Cipher::TripleDes,
-        unknown => return Err(Refusal::Unsupported(unknown)),
+        unknown => return Err(Unreadable::Unsupported(unknown)),
     };
     let iv = encryption.octets()?;
-    let key = kdf::pbkdf2(prf, password.utf8(), stretch, cipher.key_length(), budget)?;
+    let key = kdf::pbkdf2(prf, password.utf8(), stretch, cipher.key_length(), rounds)?;
     cipher.decrypt(&key, iv, encrypted)
 }
 
@@ -147,7 +147,7 @@ impl Cipher {
         }
     }
 
-    fn decrypt(self, key: &[u8], iv: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    fn decrypt(self, key: &[u8], iv: &[u8], encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
         let mut buffer = Zeroizing::new(encrypted.to_vec());
         let plain = match self {
             Self::Aes128 => cbc::<aes::Aes128>(key, iv, &mut buffer),
@@ -156,8 +156,8 @@ impl Cipher {
             Self::TripleDes => cbc::<des::TdesEde3>(key, iv, &mut buffer),
             Self::Rc2 { .. } => cbc::<rc2::Rc2>(key, iv, &mut buffer),
         }?;
-        let plain = ber::to_der(plain).map_err(|_| Refusal::WrongPassword)?;
-        Fields::of_sequence(&plain).map_err(|_| Refusal::WrongPassword)?;
+        let plain = ber::to_der(plain).map_err(|_| Unreadable::WrongPassword)?;
+        Fields::of_sequence(&plain).map_err(|_| Unreadable::WrongPassword)?;
         Ok(plain)
     }
 }
@@ -166,9 +166,9 @@ fn cbc<'a, C: BlockCipher + BlockDecryptMut + KeyInit>(
     key: &[u8],
     iv: &[u8],
     buffer: &'a mut [u8],
-) -> Result<&'a [u8], Refusal> {
-    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Refusal::Damaged)?;
+) -> Result<&'a [u8], Unreadable> {
+    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Unreadable::Damaged)?;
     cipher
         .decrypt_padded_mut::<Pkcs7>(buffer)
-        .map_err(|_| Refusal::WrongPassword)
+        .map_err(|_| Unreadable::WrongPassword)
 }

@@ -5,27 +5,27 @@ use std::num::NonZeroU32;
 use ring::{digest, pbkdf2};
 use zeroize::Zeroizing;
 
-use super::refusal::Refusal;
+use super::unreadable::Unreadable;
 
 /// How many rounds of hashing one certificate may cost, all keys derived for it together: the number stands in the text,
 /// and a component cannot be interrupted. In one, a round takes about a microsecond, three with SHA-512.
 pub const MAX_ROUNDS: u64 = 2_000_000;
 
 /// The rounds that are left.
-pub struct Budget(u64);
+pub struct Rounds(u64);
 
-impl Budget {
+impl Rounds {
     pub fn new() -> Self {
         Self(MAX_ROUNDS)
     }
 
-    fn spend(&mut self, iterations: u64, blocks: usize) -> Result<NonZeroU32, Refusal> {
+    fn spend(&mut self, iterations: u64, blocks: usize) -> Result<NonZeroU32, Unreadable> {
         let rounds = u64::try_from(blocks).map_or(u64::MAX, |blocks| iterations.saturating_mul(blocks));
-        self.0 = self.0.checked_sub(rounds).ok_or(Refusal::TooMuchWork)?;
+        self.0 = self.0.checked_sub(rounds).ok_or(Unreadable::TooMuchWork)?;
         u32::try_from(iterations)
             .ok()
             .and_then(NonZeroU32::new)
-            .ok_or(Refusal::Damaged)
+            .ok_or(Unreadable::Damaged)
     }
 }
 
@@ -42,10 +42,10 @@ pub fn pbkdf2(
     password: &[u8],
     stretch: Stretch<'_>,
     key_length: usize,
-    budget: &mut Budget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let block = if prf == pbkdf2::PBKDF2_HMAC_SHA1 { 20 } else { 32 };
-    let iterations = budget.spend(stretch.iterations, key_length.div_ceil(block))?;
+    let iterations = rounds.spend(stretch.iterations, key_length.div_ceil(block))?;
     let mut key = Zeroizing::new(vec![0; key_length]);
     pbkdf2::derive(prf, iterations, stretch.salt, password, &mut key);
     Ok(key)
@@ -66,10 +66,10 @@ pub fn pkcs12(
     password: &[u8],
     stretch: Stretch<'_>,
     key_length: usize,
-    budget: &mut Budget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let blocks = key_length.div_ceil(hash.output_len());
-    let iterations = budget.spend(stretch.iterations, blocks)?.get();
+    let iterations = rounds.spend(stretch.iterations, blocks)?.get();
     let v = hash.block_len();
     let d = vec![purpose as u8; v];
     let s = repeated(stretch.salt, v);

@@ -4,15 +4,24 @@ mod asn1;
 mod ber;
 mod encryption;
 pub mod kdf;
+mod kind;
 pub mod password;
-pub mod pem;
-pub mod pfx;
-mod refusal;
-pub mod text;
+mod pem;
+mod pfx;
+mod private;
+mod text;
+mod unreadable;
 pub mod x509;
 
-use ring::rsa::KeyPair;
 use zeroize::Zeroizing;
+
+use asn1::elements;
+use kdf::Rounds;
+use kind::Kind;
+use password::Password;
+use text::Form;
+
+pub use private::PrivateKey;
 
 /// What a text holds, in its order.
 #[derive(Default)]
@@ -20,41 +29,60 @@ pub struct Contents {
     /// In DER.
     pub certificates: Vec<Vec<u8>>,
     pub keys: Vec<PrivateKey>,
+    /// Something else, which explains what is missing.
+    pub besides: Option<&'static str>,
 }
 
-/// A private key in DER, not encrypted.
-pub enum PrivateKey {
-    Pkcs1(Zeroizing<Vec<u8>>),
-    Pkcs8(Zeroizing<Vec<u8>>),
-    /// SEC 1: a key for elliptic curves.
-    Sec1,
-}
-
-impl PrivateKey {
+impl Contents {
     /// # Errors
-    /// Why the key cannot sign, for people.
-    pub fn rsa(&self) -> Result<KeyPair, String> {
-        let key = match self {
-            Self::Pkcs1(der) => KeyPair::from_der(der),
-            Self::Pkcs8(der) => KeyPair::from_pkcs8(der),
-            Self::Sec1 => return Err(why_rejected("WrongAlgorithm")),
-        };
-        key.map_err(|rejected| why_rejected(&rejected.to_string()))
+    /// What is wrong with the text, for people. Quotes nothing of it.
+    pub fn read(text: &str, password: Password<'_>) -> Result<Self, String> {
+        let mut rounds = Rounds::new();
+        let mut contents = Self::default();
+        match Form::of(text)? {
+            Form::Pem(pem) => pem::read(&pem, password, &mut rounds, &mut contents)?,
+            Form::Der(der) => contents.add(&der, None, password, &mut rounds)?,
+        }
+        Ok(contents)
     }
-}
 
-/// ring's reasons in words that say what to do.
-fn why_rejected(reason: &str) -> String {
-    match reason {
-        "WrongAlgorithm" => "holds a key that is not RSA: Entra ID takes RSA keys of 2048 bits and more".to_owned(),
-        "TooSmall" => {
-            "holds an RSA key that is too short, or whose public exponent is below 65537: expected 2048, 3072 or 4096 bits"
-                .to_owned()
+    /// Adds a PFX, or other things that follow each other in DER. What is broken counts as what it was `meant` to be.
+    fn add(
+        &mut self,
+        der: &[u8],
+        meant: Option<Kind>,
+        password: Password<'_>,
+        rounds: &mut Rounds,
+    ) -> Result<(), String> {
+        if pfx::is_pfx(der) {
+            return pfx::read(der, password, rounds, self);
         }
-        "TooLarge" => "holds an RSA key that is too long: expected 2048, 3072 or 4096 bits".to_owned(),
-        "PrivateModulusLenNotMultipleOf512Bits" => {
-            "holds an RSA key of an unusual length: expected 2048, 3072 or 4096 bits".to_owned()
+        for element in elements(der) {
+            let kind = element.ok().and_then(Kind::of).or(meant).ok_or(
+                "is base64 of something that is neither a PFX nor a certificate with its key, or it was cut off or changed: \
+                 expected PEM text with certificate and private key, or a PFX in base64",
+            )?;
+            let element = element.unwrap_or(der);
+            self.add_one(element, kind, password, rounds)?;
         }
-        _ => format!("holds a private key that is not valid ({reason})"),
+        Ok(())
+    }
+
+    fn add_one(&mut self, der: &[u8], kind: Kind, password: Password<'_>, rounds: &mut Rounds) -> Result<(), String> {
+        let copy = || Zeroizing::new(der.to_vec());
+        match kind {
+            Kind::Certificate => self.certificates.push(der.to_vec()),
+            Kind::Pkcs8 => self.keys.push(PrivateKey::of_pkcs8(der)),
+            Kind::EncryptedPkcs8 => {
+                let key = encryption::open_key(der, password, rounds)
+                    .map_err(|why| why.sentence("holds a private key", password))?;
+                self.keys.push(PrivateKey::of_pkcs8(&key));
+            }
+            Kind::Pkcs1 => self.keys.push(PrivateKey::Rsa(copy())),
+            Kind::Sec1 => self.keys.push(PrivateKey::not_rsa("a key for an elliptic curve")),
+            Kind::Dsa => self.keys.push(PrivateKey::not_rsa("a key for DSA")),
+            Kind::Pkcs7 | Kind::Request | Kind::PublicKey => self.besides = self.besides.or(kind.besides()),
+        }
+        Ok(())
     }
 }

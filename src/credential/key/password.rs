@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::credential::pasted;
+
 /// The password, if one is set. None and an empty one open the same things: vaults hand out PFX files "without a password"
 /// that are encrypted with the empty one.
 #[derive(Clone, Copy)]
@@ -17,9 +19,12 @@ impl<'a> Password<'a> {
         !self.0.is_empty()
     }
 
-    /// Whether it ends as a file does, which is seldom meant.
-    pub fn ends_in_white_space(self) -> bool {
-        self.0.ends_with(char::is_whitespace)
+    /// What may be wrong with it, for people: passwords may hold anything, but some things are seldom meant.
+    pub fn doubt(self) -> Option<String> {
+        if self.0.ends_with(char::is_whitespace) {
+            return Some("ends with white space or a line end, which counts".to_owned());
+        }
+        pasted::fault(self.0)
     }
 
     /// As PBES2 takes it (RFC 8018, 3: UTF-8).

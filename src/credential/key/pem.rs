@@ -1,13 +1,12 @@
 //! PEM (RFC 7468), as it is after files, variables and vaults.
 
-use base64::Engine;
 use zeroize::Zeroizing;
 
-use super::encryption;
-use super::kdf::Budget;
+use super::asn1::elements;
+use super::kdf::Rounds;
+use super::kind::Kind;
 use super::password::Password;
-use super::pfx;
-use super::text::BASE64;
+use super::text::from_base64;
 use super::{Contents, PrivateKey};
 
 /// How every block begins.
@@ -18,40 +17,46 @@ const DASHES: &str = "-----";
 ///
 /// # Errors
 /// What is wrong with a block, for people.
-pub fn read(pem: &str, password: Password<'_>) -> Result<Contents, String> {
-    let mut budget = Budget::new();
-    let mut contents = Contents::default();
+pub fn read(pem: &str, password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), String> {
     let mut rest = pem;
     while let Some((_, block)) = rest.split_once(BEGIN) {
         let (label, block) = block.split_once(DASHES).ok_or_else(|| damaged("BEGIN"))?;
         let end = format!("-----END {label}-----");
         let (body, after) = block.split_once(&end).ok_or_else(|| damaged(label))?;
         rest = after;
+        let mut add = |kind| contents.add(&decode(label, body)?, Some(kind), password, rounds);
         match label {
-            "CERTIFICATE" => {
+            // A PFX too: `certutil -encode` writes this label, whatever it is given.
+            "CERTIFICATE" | "X509 CERTIFICATE" => add(Kind::Certificate)?,
+            // What the certificate is trusted for follows it.
+            "TRUSTED CERTIFICATE" => {
                 let der = decode(label, body)?;
-                // What `certutil -encode` writes, whatever it is given.
-                if pfx::is_pfx(&der) {
-                    let inner = pfx::read(&der, password, &mut budget)?;
-                    contents.certificates.extend(inner.certificates);
-                    contents.keys.extend(inner.keys);
-                } else {
-                    contents.certificates.push(der.to_vec());
-                }
+                let certificate = elements(&der).next().and_then(Result::ok);
+                let certificate = certificate.ok_or_else(|| damaged(label))?;
+                contents.certificates.push(certificate.to_vec());
             }
-            "PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs8(decode(label, body)?)),
-            "RSA PRIVATE KEY" => contents.keys.push(PrivateKey::Pkcs1(decode(label, body)?)),
-            "EC PRIVATE KEY" => contents.keys.push(PrivateKey::Sec1),
-            "ENCRYPTED PRIVATE KEY" => {
-                let key = encryption::open_key(&decode(label, body)?, password, &mut budget)
-                    .map_err(|refusal| refusal.sentence("holds a private key", password))?;
-                contents.keys.push(PrivateKey::Pkcs8(key));
-            }
+            "PRIVATE KEY" | "ANY PRIVATE KEY" => add(Kind::Pkcs8)?,
+            "RSA PRIVATE KEY" => add(Kind::Pkcs1)?,
+            "EC PRIVATE KEY" => add(Kind::Sec1)?,
+            "DSA PRIVATE KEY" => add(Kind::Dsa)?,
+            "ENCRYPTED PRIVATE KEY" => add(Kind::EncryptedPkcs8)?,
+            "PKCS12" => add(Kind::Certificate)?,
+            "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => add(Kind::Pkcs7)?,
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => add(Kind::Request)?,
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => add(Kind::PublicKey)?,
+            "OPENSSH PRIVATE KEY" => contents.besides = contents.besides.or(Some(OPENSSH)),
+            "TSS2 PRIVATE KEY" => contents.keys.push(PrivateKey::Unusable(
+                "holds a key that only the TPM that made it can use: expected the private key itself".to_owned(),
+            )),
             _ => {}
         }
     }
-    Ok(contents)
+    Ok(())
 }
+
+/// A key that ssh-keygen made.
+pub const OPENSSH: &str = "a private key in OpenSSH's own format: convert it (ssh-keygen -p -m PKCS8 -f key, which changes the \
+                           file itself)";
 
 fn decode(label: &str, body: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     if body.contains("Proc-Type:") {
@@ -61,12 +66,7 @@ fn decode(label: &str, body: &str) -> Result<Zeroizing<Vec<u8>>, String> {
                 .to_owned(),
         );
     }
-    let mut packed = Zeroizing::new(String::with_capacity(body.len()));
-    packed.extend(body.split_whitespace());
-    BASE64
-        .decode(packed.as_bytes())
-        .map(Zeroizing::new)
-        .map_err(|_| damaged(label))
+    from_base64(body).ok_or_else(|| damaged(label))
 }
 
 fn damaged(label: &str) -> String {
@@ -75,5 +75,7 @@ fn damaged(label: &str) -> String {
     } else {
         "BEGIN"
     };
-    format!("holds a PEM block ({label}) that is damaged: its base64 is not whole, or its END line is missing")
+    format!(
+        "holds a PEM block ({label}) that is damaged: its base64 was cut off or changed, or its END line is missing"
+    )
 }

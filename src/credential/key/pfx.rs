@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 use super::asn1::{Fields, constructed, primitive};
 use super::ber;
 use super::encryption::{decrypt, open_key};
-use super::kdf::{self, Budget, Purpose, Stretch};
+use super::kdf::{self, Purpose, Rounds, Stretch};
 use super::password::Password;
-use super::refusal::Refusal;
+use super::unreadable::Unreadable;
 use super::{Contents, PrivateKey};
 
 const fn oid(text: &str) -> ObjectIdentifier {
@@ -44,48 +44,47 @@ pub fn is_pfx(bytes: &[u8]) -> bool {
 
 /// # Errors
 /// Why it does not open, for people.
-pub fn read(pfx: &[u8], password: Password<'_>, budget: &mut Budget) -> Result<Contents, String> {
-    open(pfx, password, budget).map_err(|refusal| refusal.sentence("is a PFX", password))
+pub fn read(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), String> {
+    open(pfx, password, rounds, contents).map_err(|why| why.sentence("is a PFX", password))
 }
 
-fn open(pfx: &[u8], password: Password<'_>, budget: &mut Budget) -> Result<Contents, Refusal> {
+fn open(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), Unreadable> {
     let pfx = ber::to_der(pfx)?;
     let mut pfx = Fields::of_sequence(&pfx)?;
     pfx.skip(1)?;
     let (kind, mut content) = content_info(&mut pfx)?;
     if kind != DATA {
-        return Err(Refusal::Unsupported(kind));
+        return Err(Unreadable::Unsupported(kind));
     }
     let safe = content.octets()?;
     if let Some(mac) = pfx.optional(Tag::Sequence)? {
-        verify(mac, safe, password, budget)?;
+        verify(mac, safe, password, rounds)?;
     }
     pfx.finish()?;
 
     let safe = ber::to_der(safe)?;
     let mut safe = Fields::of_sequence(&safe)?;
-    let mut contents = Contents::default();
     while !safe.is_finished() {
         let (kind, mut content) = content_info(&mut safe)?;
         let bags = match kind {
             DATA => ber::to_der(content.octets()?)?,
-            ENCRYPTED_DATA => decrypt_bags(content.sequence()?, password, budget)?,
-            unknown => return Err(Refusal::Unsupported(unknown)),
+            ENCRYPTED_DATA => decrypt_bags(content.sequence()?, password, rounds)?,
+            unknown => return Err(Unreadable::Unsupported(unknown)),
         };
-        read_bags(&bags, password, budget, &mut contents)?;
+        read_bags(&bags, password, rounds, contents)?;
     }
-    Ok(contents)
+    Ok(())
 }
 
 /// A `ContentInfo`: its type, and the fields of its content.
-fn content_info<'a>(fields: &mut Fields<'a>) -> Result<(ObjectIdentifier, Fields<'a>), Refusal> {
+fn content_info<'a>(fields: &mut Fields<'a>) -> Result<(ObjectIdentifier, Fields<'a>), Unreadable> {
     let mut info = fields.sequence()?;
     Ok((info.oid()?, info.within(EXPLICIT)?))
 }
 
 /// Checks the MAC, which tells a wrong password before anything is decrypted. One of an unknown kind is passed over:
 /// who can change the text can leave it out as well.
-fn verify(mac: &[u8], safe: &[u8], password: Password<'_>, budget: &mut Budget) -> Result<(), Refusal> {
+fn verify(mac: &[u8], safe: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<(), Unreadable> {
     let mut mac = Fields::new(mac)?;
     let mut digest_info = mac.sequence()?;
     let (hash, hmac) = match digest_info.sequence()?.oid()? {
@@ -101,20 +100,20 @@ fn verify(mac: &[u8], safe: &[u8], password: Password<'_>, budget: &mut Budget) 
         iterations: if mac.is_finished() { 1 } else { mac.number()? },
     };
     for password in password.utf16() {
-        let key = kdf::pkcs12(hash, Purpose::Mac, &password, stretch, hash.output_len(), budget)?;
+        let key = kdf::pkcs12(hash, Purpose::Mac, &password, stretch, hash.output_len(), rounds)?;
         if hmac::verify(&hmac::Key::new(hmac, &key), safe, expected).is_ok() {
             return Ok(());
         }
     }
-    Err(Refusal::WrongPassword)
+    Err(Unreadable::WrongPassword)
 }
 
 /// An `EncryptedData` (RFC 5652, 8).
 fn decrypt_bags(
     mut data: Fields<'_>,
     password: Password<'_>,
-    budget: &mut Budget,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     data.skip(1)?;
     let mut info = data.sequence()?;
     info.skip(1)?;
@@ -131,21 +130,26 @@ fn decrypt_bags(
             encrypted
         }
     };
-    decrypt(algorithm, &encrypted, password, budget)
+    decrypt(algorithm, &encrypted, password, rounds)
 }
 
 /// `SafeContents`. Revocation lists and other secrets are passed over.
-fn read_bags(bags: &[u8], password: Password<'_>, budget: &mut Budget, contents: &mut Contents) -> Result<(), Refusal> {
+fn read_bags(
+    bags: &[u8],
+    password: Password<'_>,
+    rounds: &mut Rounds,
+    contents: &mut Contents,
+) -> Result<(), Unreadable> {
     let mut bags = Fields::of_sequence(bags)?;
     while !bags.is_finished() {
         let mut bag = bags.sequence()?;
         let kind = bag.oid()?;
         let value = bag.tagged(EXPLICIT)?;
         match kind {
-            KEY_BAG => contents.keys.push(PrivateKey::Pkcs8(Zeroizing::new(value.to_vec()))),
+            KEY_BAG => contents.keys.push(PrivateKey::of_pkcs8(value)),
             SHROUDED_KEY_BAG => {
-                let key = open_key(value, password, budget)?;
-                contents.keys.push(PrivateKey::Pkcs8(key));
+                let key = open_key(value, password, rounds)?;
+                contents.keys.push(PrivateKey::of_pkcs8(&key));
             }
             CERTIFICATE_BAG => {
                 let mut bag = Fields::of_sequence(value)?;

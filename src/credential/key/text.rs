@@ -3,24 +3,25 @@
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine};
+use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::pem::BEGIN;
+use super::pem::{BEGIN, OPENSSH};
 use super::pfx;
 
 /// Longer than any certificate with its issuers, in bytes.
 const MAX_LENGTH: usize = 256 << 10;
 
-/// Standard base64, with its padding or without.
-pub const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// How often something may be wrapped up in base64 or percent signs.
+const MAX_LAYERS: u8 = 4;
+
+const EXPECTED: &str = "expected PEM text with certificate and private key, or a PFX in base64";
 
 /// What the text is, freed from what variables and vaults do to files.
 pub enum Form {
     Pem(Zeroizing<String>),
-    Pfx(Zeroizing<Vec<u8>>),
+    /// A PFX, or certificates and keys one after the other.
+    Der(Zeroizing<Vec<u8>>),
 }
 
 impl Form {
@@ -33,43 +34,174 @@ impl Form {
                 MAX_LENGTH >> 10
             ));
         }
+        Self::unwrap(text, MAX_LAYERS)?.ok_or_else(|| mistaken(text))
+    }
+
+    /// `None`: it is nothing that is known.
+    fn unwrap(text: &str, layers: u8) -> Result<Option<Self>, String> {
+        let Some(layers) = layers.checked_sub(1) else {
+            return Ok(None);
+        };
         let lines = with_line_ends(text);
         if lines.contains(BEGIN) {
-            return Ok(Self::Pem(lines));
+            return Ok(Some(Self::Pem(lines)));
         }
-        let mut packed = Zeroizing::new(String::with_capacity(lines.len()));
-        packed.extend(lines.trim_start_matches('\u{feff}').split_whitespace());
-        let bytes = BASE64.decode(packed.as_bytes()).map(Zeroizing::new).ok();
-        match bytes {
-            Some(bytes) if pfx::is_pfx(&bytes) => Ok(Self::Pfx(bytes)),
-            Some(bytes) => match std::str::from_utf8(&bytes) {
-                Ok(pem) if pem.contains(BEGIN) => Ok(Self::Pem(with_line_ends(pem))),
-                _ if bytes.starts_with(&[0x30, 0x82]) => Err(
-                    "is base64 of something other than a PFX, perhaps of a certificate without its private key (a .cer file): \
-                     expected PEM text with certificate and private key, or a PFX in base64"
-                        .to_owned(),
-                ),
-                _ => Err(mistaken(text)),
-            },
-            None => Err(mistaken(text)),
+        if let Some(decoded) = without_percent_signs(text) {
+            return Self::unwrap(&decoded, layers);
+        }
+        let text = lines.trim_matches(is_noise);
+        let text = match text.split_once(";base64,") {
+            Some((start, body)) if start.starts_with("data:") => body,
+            _ => text,
+        };
+        refuse_text(text)?;
+        let Some(bytes) = from_base64(text) else {
+            return Ok(None);
+        };
+        refuse_bytes(&bytes)?;
+        if pfx::is_pfx(&bytes) || matches!(bytes.as_slice(), [0x30, 0x80..=0x84, ..]) {
+            return Ok(Some(Self::Der(bytes)));
+        }
+        match text_of(&bytes) {
+            Some(inner) => Self::unwrap(&inner, layers),
+            None => Ok(None),
         }
     }
 }
 
-/// Line ends that were written as two characters are line ends again.
-fn with_line_ends(text: &str) -> Zeroizing<String> {
+/// What base64 stands for, in the standard or the URL-safe alphabet, with its padding or without. Several texts of it may follow
+/// each other.
+pub fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    const BASE64: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),
+    );
     // Room for all of it: growing would leave copies behind that are not wiped.
-    let mut lines = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
-    for line in text.split("\\n") {
-        lines.extend(line.split("\\r"));
-        lines.push('\n');
+    let mut packed = Zeroizing::new(String::with_capacity(text.len()));
+    packed.extend(text.chars().filter(|c| !is_noise(*c)).map(|c| match c {
+        '-' => '+',
+        '_' => '/',
+        c => c,
+    }));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(packed.len()));
+    for piece in packed.split('=') {
+        BASE64.decode_vec(piece, &mut bytes).ok()?;
+    }
+    Some(bytes)
+}
+
+/// What files, tables, mail and web pages put between the characters that count.
+fn is_noise(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\0' | '"' | '\'' | '`' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+}
+
+/// Line ends that were written as two characters, or more, are line ends again. What UTF-16 leaves of them goes.
+fn with_line_ends(text: &str) -> Zeroizing<String> {
+    let mut lines = Zeroizing::new(String::with_capacity(text.len()));
+    for (number, piece) in text.split('\\').enumerate() {
+        let piece = if number == 0 {
+            piece
+        } else {
+            lines.push('\n');
+            piece.strip_prefix(['n', 'r']).unwrap_or(piece)
+        };
+        lines.extend(piece.chars().filter(|c| *c != '\0'));
     }
     lines
 }
 
+/// The text for which a percent-encoded one stands; `None` where it is not one.
+fn without_percent_signs(text: &str) -> Option<Zeroizing<String>> {
+    if !text.contains('%') {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    bytes.extend(percent_decode_str(text));
+    let decoded = std::str::from_utf8(&bytes).ok()?;
+    (decoded.len() < text.len()).then(|| Zeroizing::new(decoded.to_owned()))
+}
+
+/// The text in UTF-8 or UTF-16, with a byte order mark or without.
+fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let mut text = Zeroizing::new(String::with_capacity(bytes.len().saturating_mul(2)));
+        let (pairs, _) = bytes.as_chunks::<2>();
+        for c in char::decode_utf16(pairs.iter().copied().map(unit)) {
+            text.push(c.ok()?);
+        }
+        Some(text)
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] | rest @ [_, 0, _, 0, ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] | rest @ [0, _, 0, _, ..] => wide(rest, u16::from_be_bytes),
+        _ => std::str::from_utf8(bytes)
+            .ok()
+            .map(|text| Zeroizing::new(text.to_owned())),
+    }
+}
+
+/// What other programs write, by how it begins.
+fn refuse_bytes(bytes: &[u8]) -> Result<(), String> {
+    const MAGIC: [(&[u8], &str); 5] = [
+        (
+            &[0xfe, 0xed, 0xfe, 0xed],
+            "a Java key store (JKS): convert it (keytool -importkeystore -srckeystore app.jks -destkeystore app.pfx \
+             -deststoretype PKCS12) and give the PFX in base64",
+        ),
+        (
+            &[0xce, 0xce, 0xce, 0xce],
+            "a Java key store (JCEKS): convert it (keytool -importkeystore -srcstoretype JCEKS -srckeystore app.jceks \
+             -destkeystore app.pfx -deststoretype PKCS12) and give the PFX in base64",
+        ),
+        (b"openssh-key-v1\0", OPENSSH),
+        (
+            &[0x1e, 0xf1, 0xb5, 0xb0],
+            "a private key in Microsoft's PVK format: convert it (openssl rsa -inform PVK -in app.pvk -out key.pem) and add its \
+             certificate",
+        ),
+        (
+            &[0x07, 0x02, 0x00, 0x00],
+            "a Microsoft key blob: convert it (openssl rsa -inform MSBLOB -in app.blob -out key.pem) and add its certificate",
+        ),
+    ];
+    match MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        Some((_, what)) => Err(format!("is base64 of {what}")),
+        None => Ok(()),
+    }
+}
+
+/// What other programs write, by the words in it.
+fn refuse_text(text: &str) -> Result<(), String> {
+    let is_hex = text.len() > 128
+        && text.starts_with("30")
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() || b.is_ascii_whitespace() || b == b':');
+    let what = if is_hex {
+        "is written in hex: convert it (xxd -r -p app.hex | base64)"
+    } else if text.starts_with("PuTTY-User-Key-File") {
+        "is a key of PuTTY: convert it (puttygen app.ppk -O private-openssh -o key.pem) and add its certificate"
+    } else if text.contains("<RSAKeyValue") {
+        "is a key in XML (RSAKeyValue): export it as PEM (in .NET: ExportPkcs8PrivateKeyPem) and add its certificate"
+    } else if text.starts_with('{') && text.contains("\"kty\"") {
+        "is a JSON Web Key: expected the certificate with its key (from Key Vault: az keyvault secret show --query value -o tsv)"
+    } else if text.starts_with(['{', '[']) {
+        "is JSON: give the text that is its value alone (from Key Vault: az keyvault secret show --query value -o tsv)"
+    } else if text.contains("BEGIN") && (text.contains("CERTIFICATE") || text.contains("KEY")) {
+        "has BEGIN and END lines whose dashes were changed: expected five ASCII dashes on each side, as in \
+         -----BEGIN CERTIFICATE-----"
+    } else {
+        return Ok(());
+    };
+    Err(what.to_owned())
+}
+
 fn mistaken(text: &str) -> String {
-    const EXPECTED: &str = "expected PEM text with certificate and private key, or a PFX in base64";
-    let text = text.trim();
+    let text = text.trim_matches(is_noise);
     let seems = if text.is_empty() {
         "is empty"
     } else if is_thumbprint(text) {
@@ -77,7 +209,7 @@ fn mistaken(text: &str) -> String {
     } else if is_path(text) {
         "seems to be the path of a file, and files are not read"
     } else if text.starts_with('0') && text.chars().any(|c| !c.is_ascii() || c == '\0') {
-        "seems to be a binary file"
+        "seems to be a binary file, which has to be given in base64 (base64 -w0 app.pfx)"
     } else {
         "holds no PEM text, and is no PFX in base64 either (or its base64 is cut off)"
     };

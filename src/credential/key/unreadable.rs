@@ -7,7 +7,7 @@ use super::password::Password;
 
 /// Why something encrypted was not opened.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Unreadable {
     /// Its structure is broken.
     Damaged,
     /// The password does not fit, or the encrypted part is broken: ciphers without a checksum cannot tell these apart.
@@ -18,13 +18,13 @@ pub enum Refusal {
     TooMuchWork,
 }
 
-impl From<der::Error> for Refusal {
+impl From<der::Error> for Unreadable {
     fn from(_: der::Error) -> Self {
         Self::Damaged
     }
 }
 
-impl Refusal {
+impl Unreadable {
     /// Says it to people. `what` is the beginning of the sentence.
     pub fn sentence(self, what: &str, password: Password<'_>) -> String {
         match self {
@@ -33,11 +33,8 @@ impl Refusal {
                 format!("{what} that is encrypted, and no password for it is set: set the certificate's password")
             }
             Self::WrongPassword => {
-                let hint = if password.ends_in_white_space() {
-                    " (the password ends with white space or a line end, which counts)"
-                } else {
-                    ""
-                };
+                let hint = password.doubt();
+                let hint = hint.map_or_else(String::new, |doubt| format!(" (the password {doubt})"));
                 format!("{what} that the password does not open: expected its own password{hint}")
             }
             Self::Unsupported(algorithm) => format!(
