@@ -1,11 +1,11 @@
 //! Where a request goes: a path under `/api/data/v9.2/`, or a link that Dataverse gave.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::http::dot_segments::{self, Fault};
 use crate::http::origin::Origin;
 
 /// What relative paths are relative to.
@@ -163,29 +163,16 @@ fn escape_at(path: &str, index: usize) -> Option<&str> {
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
 }
 
-/// Servers and proxies resolve `..` after decoding, some of them more than once, and some take a backslash for a slash.
+/// Servers and proxies resolve `..` after decoding, some of them more than once.
 ///
 /// # Errors
 /// What is wrong with the path, for people.
 pub fn refuse_dot_segments(path: &str) -> Result<(), String> {
-    const ROUNDS: usize = 4;
-    let mut decoded = Cow::Borrowed(path);
-    for _ in 0..ROUNDS {
-        let climbs = decoded
-            .split(['/', '\\'])
-            .any(|segment| segment.contains('.') && segment.trim_matches(['.', ' ']).is_empty());
-        if climbs {
-            return Err(format!(
-                "holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"
-            ));
-        }
-        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
-        if next == *decoded {
-            return Ok(());
-        }
-        decoded = Cow::Owned(next);
-    }
-    Err("is percent-encoded again and again".to_owned())
+    dot_segments::refuse(path).map_err(|fault| match fault {
+        Fault::Dots => format!("holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"),
+        Fault::NoUtf8 => "holds percent-encoded bytes that are not UTF-8".to_owned(),
+        Fault::EncodedTooOften => "is percent-encoded again and again".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -288,6 +275,11 @@ mod tests {
             ("a%2f..%2fb", "dots"),
             ("a%5c..%5cb", "dots"),
             ("... /x", "dots"),
+            ("..;/x", "dots"),
+            ("..%00/x", "dots"),
+            ("..%09/x", "dots"),
+            ("%25c0%25ae/x", "not UTF-8"),
+            ("%c0%ae/x", "no UTF-8"),
             ("accounts(name='a/../x')", "dots"),
         ] {
             let reason = url(path).unwrap_err();

@@ -3,10 +3,14 @@
 //! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
 
 pub mod allow;
+pub mod batch;
 pub mod callers;
 mod headers;
 pub mod links;
 pub mod multipart;
+pub mod opened;
+mod public_origin;
+mod query;
 mod relay;
 mod reply;
 mod report;

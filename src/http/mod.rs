@@ -1,5 +1,6 @@
 //! What HTTP says, of no service.
 
 pub mod challenge;
+pub mod dot_segments;
 pub mod origin;
 pub mod prefer;

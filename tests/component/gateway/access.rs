@@ -44,6 +44,12 @@ fn weak_keys_and_broken_lists_close_the_gateway() {
         ("GATEWAY_KEY", "the-key-of-these-tests,short", "fewer than 16"),
         ("GATEWAY_ALLOW", "contacts", "expected table:METHOD"),
         ("GATEWAY_ALLOW", "contacts:READ", "expected GET"),
+        ("GATEWAY_ALLOW", "", "GATEWAY_ALLOW is blank"),
+        ("GATEWAY_ALLOW", " \t", "GATEWAY_ALLOW is blank"),
+        ("GATEWAY_ALLOW", "*;contacts:GET", "GATEWAY_ALLOW"),
+        ("GATEWAY_PASS_HEADERS", "Authorization", "GATEWAY_PASS_HEADERS"),
+        ("GATEWAY_PASS_HEADERS", "CallerObjectId,x-api-key", "x-api-key"),
+        ("GATEWAY_PASS_HEADERS", "MSCRM.*", "MSCRM.*"),
     ] {
         let gateway = sandboxed(&tenant, &[(name, value)]);
         let reply = Call::new(&gateway.origin(), "GET", CONTACTS)
