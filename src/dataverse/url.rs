@@ -106,16 +106,16 @@ fn of_relative(path: &str) -> Result<String, String> {
 }
 
 /// Percent-encodes what a URL cannot hold (RFC 3986), and what would change its meaning between single quotes, where
-/// OData has string values. Escapes that are there stay as they are. What could be meant in two ways is refused.
+/// OData has string values, and between double quotes within brackets, where it has JSON's. Escapes that are there stay as they
+/// are. What could be meant in two ways is refused.
 fn encode(path: &str) -> Result<String, String> {
     let mut encoded = String::with_capacity(path.len());
-    let mut quoted = false;
+    let mut quotes = Quotes::default();
     let mut in_query = false;
     for (index, c) in path.char_indices() {
         let escape = (c == '%').then(|| escape_at(path, index)).flatten();
+        let quoted = quotes.take(c, escape)?;
         match c {
-            '\'' => quoted = !quoted,
-            '%' if escape == Some("27") => quoted = !quoted,
             '?' if !quoted => in_query = true,
             '#' if !quoted => {
                 return Err("holds a # outside quotes, which would cut it off there: write %23".to_owned());
@@ -136,7 +136,8 @@ fn encode(path: &str) -> Result<String, String> {
         let kept = match c {
             '%' => escape.is_some(),
             '/' | '?' => !quoted || in_query,
-            '&' | '+' => !quoted || !in_query,
+            '&' => !quoted || !in_query,
+            '+' => !in_query || !quoted && !is_sign(path, index),
             _ => c.is_ascii_alphanumeric() || "-._~!$'()*,;=:@".contains(c),
         };
         if kept {
@@ -148,13 +149,92 @@ fn encode(path: &str) -> Result<String, String> {
             }
         }
     }
-    if quoted {
-        return Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned());
-    }
+    quotes.end()?;
     if percent_decode_str(&encoded).decode_utf8().is_err() {
         return Err("holds a % and two hexadecimal digits that are no UTF-8: write %25 for a percent sign".to_owned());
     }
     Ok(encoded)
+}
+
+/// Which quotes are open.
+#[derive(Default)]
+struct Quotes {
+    single: bool,
+    /// Only within brackets, and then not within single quotes.
+    double: bool,
+    /// Right after a backslash within double quotes.
+    escaped: bool,
+    brackets: usize,
+}
+
+impl Quotes {
+    /// Takes the next character, or the escape that begins with it. Returns whether it is within quotes; a quote that opens or
+    /// closes is, where it is a delimiter.
+    fn take(&mut self, c: char, escape: Option<&str>) -> Result<bool, String> {
+        let is_single = c == '\'' || escape == Some("27");
+        if self.double {
+            if is_single {
+                return Err(
+                    "holds a single quote within double quotes, which could close or open a text: write ['O''Brien'] for \
+                     [\"O'Brien\"]"
+                        .to_owned(),
+                );
+            }
+            let ends = c == '"' && !self.escaped;
+            self.escaped = c == '\\' && !self.escaped;
+            self.double = !ends;
+            return Ok(true);
+        }
+        if is_single {
+            self.single = !self.single;
+            return Ok(self.single);
+        }
+        match c {
+            _ if self.single => {}
+            '[' | '{' => self.brackets = self.brackets.saturating_add(1),
+            ']' | '}' => self.brackets = self.brackets.saturating_sub(1),
+            '"' if self.brackets > 0 => self.double = true,
+            _ => {}
+        }
+        Ok(self.single || self.double)
+    }
+
+    fn end(&self) -> Result<(), String> {
+        if self.single {
+            Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned())
+        } else if self.double {
+            Err("has double quotes that do not pair up".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a plus sign can mean nothing but itself, where others stand for spaces: before the offset of a date and time
+/// (`T00:00:00+01:00`) and in an exponent (`1e+3`).
+fn is_sign(path: &str, index: usize) -> bool {
+    /// The longest time: `23:59:59.1234567`, with room for more digits.
+    const LONGEST_TIME: usize = 24;
+    let before = path.as_bytes().get(..index).unwrap_or_default();
+    let after = path
+        .as_bytes()
+        .get(index..)
+        .and_then(|rest| rest.get(1..))
+        .unwrap_or_default();
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    if let Some(mantissa) = before.strip_suffix(b"e").or_else(|| before.strip_suffix(b"E")) {
+        return is_digit(mantissa.last()) && is_digit(after.first());
+    }
+    let is_offset = matches!(after, [h1, h2, b':', m1, m2, ..]
+        if [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit));
+    let recent = before
+        .get(before.len().saturating_sub(LONGEST_TIME)..)
+        .unwrap_or_default();
+    let time = recent.rsplit(|byte| *byte == b'T').next().unwrap_or_default();
+    let is_time = time.len() < recent.len()
+        && time.contains(&b':')
+        && time.iter().all(|byte| byte.is_ascii_digit() || b":.".contains(byte));
+    is_offset && is_time
 }
 
 /// The two hexadecimal digits after a percent sign, if they are there.
@@ -248,6 +328,69 @@ mod tests {
             "accounts(name='A%2FB%3FC')/x?$top=1"
         );
         assert_eq!(below_root("accounts(name='it''s/x')"), "accounts(name='it''s%2Fx')");
+    }
+
+    #[test]
+    fn double_quotes_within_brackets_are_delimiters() {
+        assert_eq!(
+            below_root(
+                "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',PropertyValues=[\"5\",\"2000\"])"
+            ),
+            "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',\
+             PropertyValues=%5B%225%22,%222000%22%5D)"
+        );
+        assert_eq!(
+            below_root("F(Ids=@p)?@p=[\"A & B\",\"#1 + 2\",\"say \\\"x\\\" ]\"]&$top=1"),
+            "F(Ids=@p)?@p=%5B%22A%20%26%20B%22,%22%231%20%2B%202%22,%22say%20%5C%22x%5C%22%20%5D%22%5D&$top=1"
+        );
+        assert_eq!(
+            below_root("F(Target=@t)?@t={\"@odata.id\":\"accounts(1)\"}"),
+            "F(Target=@t)?@t=%7B%22@odata.id%22:%22accounts(1)%22%7D"
+        );
+        for (path, part) in [
+            ("x?@p=[\"a]", "pair up"),
+            ("x?@p=[\"O'Brien\"]", "single quote"),
+            ("x?@p=[\"%27\"]", "single quote"),
+            ("x?@p=\"a\"", "percent-encoded whole"),
+            ("x?@p=[]\"a\"", "percent-encoded whole"),
+            ("x?@p=]\"a\"[", "percent-encoded whole"),
+            ("x?$filter=name eq '[' or x eq \"a\"", "percent-encoded whole"),
+        ] {
+            let reason = url(path).unwrap_err();
+            assert!(reason.contains(part), "{path}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_plus_sign_in_a_number_is_one() {
+        for (path, encoded) in [
+            (
+                "x?$filter=createdon ge 2024-01-01T00:00:00+01:00&$top=1",
+                "x?$filter=createdon%20ge%202024-01-01T00:00:00%2B01:00&$top=1",
+            ),
+            (
+                "x?$filter=createdon+ge+2024-01-01T00:00:00.123+01:00+and+x+eq+1",
+                "x?$filter=createdon+ge+2024-01-01T00:00:00.123%2B01:00+and+x+eq+1",
+            ),
+            (
+                "x?$filter=createdon ge 2024-01-01T00:00+05:30",
+                "x?$filter=createdon%20ge%202024-01-01T00:00%2B05:30",
+            ),
+            ("x?$filter=n gt 1.5e+3", "x?$filter=n%20gt%201.5e%2B3"),
+        ] {
+            assert_eq!(below_root(path), encoded);
+            assert_eq!(below_root(encoded), encoded);
+        }
+        for path in [
+            "x?$filter=lastname+eq+'x'",
+            "x?$filter=a+ge+2024-01-01T00:00:00Z+and+b+eq+1",
+            "x?$filter=a+eq+10:00+and+x+eq+1",
+            "x?$filter=file+5",
+            "x?$filter=12:00+01:00",
+            "x?$filter=a+eq+2024-01-01T00:00:00+1",
+        ] {
+            assert_eq!(below_root(path), path);
+        }
     }
 
     #[test]
