@@ -104,8 +104,10 @@ pub fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
         return Err(EXPECTED);
     }
     let is_character = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
+    let is_quoted = content_type.contains('"');
     boundary_of(content_type)
         .filter(|boundary| boundary.bytes().all(is_character) && !boundary.ends_with(' '))
+        .filter(|boundary| is_quoted || !boundary.contains(' '))
         .ok_or(EXPECTED)
 }
 
@@ -160,6 +162,7 @@ mod tests {
             "multipart/mixed; boundary=\"b \"",
             "multipart/mixed; boundary=\"a\tb\"",
             "multipart/mixed; boundary=a<b",
+            "multipart/mixed; boundary=a b",
         ] {
             assert!(clear_boundary(content_type).is_err(), "{content_type}");
         }

@@ -3,7 +3,7 @@
 //!
 //! In a request, what holds for a request holds for each part, in change sets too: its headers are those that may pass, and
 //! its URL leads nowhere that a request's may not. For that, the service has to see the parts that are seen here. So heads go on as
-//! they were understood, without lengths, which would end a body elsewhere; and what some reader takes for the end of a line or
+//! they were understood, with the line ends that RFC 2046 has, and without lengths, which would end a body elsewhere; and what some reader takes for the end of a line or
 //! of a part, and another does not, is refused. Microsoft's own reader takes a carriage return alone for the end of a line
 //! (<https://github.com/OData/odata.net>, `ODataBatchReaderStreamBuffer`), and RFC 2046, 5.1.1 takes any line that begins with
 //! a delimiter for one.
@@ -244,6 +244,9 @@ impl MultipartLinks {
             links.finish(out);
             out.append(&mut self.line);
             self.in_set = index > 0;
+            if byte == b'\n' && self.rules.is_some() {
+                out.push(b'\r');
+            }
             return self.after_delimiter(byte, is_last, out);
         }
         if self.rules.is_some() && self.delimiters.iter().any(Delimiter::is_doubtful) {
@@ -317,16 +320,17 @@ impl MultipartLinks {
             };
             return state;
         }
+        let end = if self.rules.is_some() { b"\r\n" } else { line.as_slice() };
         match (state, self.part) {
             (State::PartHead, Part::Message) => {
-                out.extend_from_slice(&line);
+                out.extend_from_slice(end);
                 State::FirstLine
             }
             (State::PartHead, Part::Unknown) if self.rules.is_some() => {
                 self.unclear("has no Content-Type, application/http or multipart/mixed")
             }
             _ => {
-                out.extend_from_slice(&line);
+                out.extend_from_slice(end);
                 self.body()
             }
         }
@@ -356,6 +360,7 @@ impl MultipartLinks {
         let named = replace_in_query(&self.origins, led.as_deref().unwrap_or(url));
         match named.or(led) {
             Some(url) => out.extend_from_slice(format!("{method} {url}{version}\r\n").as_bytes()),
+            None if self.rules.is_some() => out.extend_from_slice(&[text, b"\r\n"].concat()),
             None => out.extend_from_slice(line),
         }
         State::MessageHead

@@ -105,7 +105,9 @@ fn heads_are_clean<'a>(lines: impl Iterator<Item = &'a str>) {
                 assert!(name != closed, "{line}");
             }
             if blanks == 0 && name == "content-type" {
-                is_message = lower.contains("application/http");
+                is_message = lower
+                    .split_once(':')
+                    .is_some_and(|(_, value)| value.trim().starts_with("application/http"));
                 if let Some(boundary) = boundary_of(lower.split_once(':').unwrap().1) {
                     delimiters.truncate(1);
                     delimiters.push(format!("--{}", boundary_of(line).unwrap_or(boundary)));
