@@ -5,6 +5,8 @@
 pub mod allow;
 pub mod batch;
 pub mod callers;
+#[cfg(test)]
+mod costs;
 mod headers;
 pub mod links;
 pub mod multipart;
