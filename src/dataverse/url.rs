@@ -1,11 +1,11 @@
 //! Where a request goes: a path under `/api/data/v9.2/`, or a link that Dataverse gave.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::http::dot_segments::{self, Fault};
 use crate::http::origin::Origin;
 
 /// What relative paths are relative to.
@@ -127,16 +127,16 @@ fn of_relative(path: &str) -> Result<String, String> {
 }
 
 /// Percent-encodes what a URL cannot hold (RFC 3986), and what would change its meaning between single quotes, where
-/// OData has string values. Escapes that are there stay as they are. What could be meant in two ways is refused.
+/// OData has string values, and between double quotes within brackets, where it has JSON's. Escapes that are there stay as they
+/// are. What could be meant in two ways is refused.
 fn encode(path: &str) -> Result<String, String> {
     let mut encoded = String::with_capacity(path.len());
-    let mut quoted = false;
+    let mut quotes = Quotes::default();
     let mut in_query = false;
     for (index, c) in path.char_indices() {
         let escape = (c == '%').then(|| escape_at(path, index)).flatten();
+        let quoted = quotes.take(c, escape)?;
         match c {
-            '\'' => quoted = !quoted,
-            '%' if escape == Some("27") => quoted = !quoted,
             '?' if !quoted => in_query = true,
             '#' if !quoted => {
                 return Err("holds a # outside quotes, which would cut it off there: write %23".to_owned());
@@ -157,7 +157,8 @@ fn encode(path: &str) -> Result<String, String> {
         let kept = match c {
             '%' => escape.is_some(),
             '/' | '?' => !quoted || in_query,
-            '&' | '+' => !quoted || !in_query,
+            '&' => !quoted || !in_query,
+            '+' => !in_query || !quoted && !is_of_offset(path, index),
             _ => c.is_ascii_alphanumeric() || "-._~!$'()*,;=:@".contains(c),
         };
         if kept {
@@ -169,13 +170,88 @@ fn encode(path: &str) -> Result<String, String> {
             }
         }
     }
-    if quoted {
-        return Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned());
-    }
+    quotes.end()?;
     if percent_decode_str(&encoded).decode_utf8().is_err() {
         return Err("holds a % and two hexadecimal digits that are no UTF-8: write %25 for a percent sign".to_owned());
     }
     Ok(encoded)
+}
+
+/// Which quotes are open.
+#[derive(Default)]
+struct Quotes {
+    single: bool,
+    /// Only within brackets, and then not within single quotes.
+    double: bool,
+    /// Right after a backslash within double quotes.
+    escaped: bool,
+    brackets: usize,
+}
+
+impl Quotes {
+    /// Takes the next character, or the escape that begins with it. Returns whether it is within quotes; a quote that opens or
+    /// closes is, where it is a delimiter.
+    fn take(&mut self, c: char, escape: Option<&str>) -> Result<bool, String> {
+        let is_single = c == '\'' || escape == Some("27");
+        if self.double {
+            if is_single {
+                return Err(
+                    "holds a single quote within double quotes, which could close or open a text: write ['O''Brien'] for \
+                     [\"O'Brien\"]"
+                        .to_owned(),
+                );
+            }
+            let ends = c == '"' && !self.escaped;
+            self.escaped = c == '\\' && !self.escaped;
+            self.double = !ends;
+            return Ok(true);
+        }
+        if is_single {
+            self.single = !self.single;
+            return Ok(self.single);
+        }
+        match c {
+            _ if self.single => {}
+            '[' | '{' => self.brackets = self.brackets.saturating_add(1),
+            ']' | '}' => self.brackets = self.brackets.saturating_sub(1),
+            '"' if self.brackets > 0 => self.double = true,
+            _ => {}
+        }
+        Ok(self.single || self.double)
+    }
+
+    fn end(&self) -> Result<(), String> {
+        if self.single {
+            Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned())
+        } else if self.double {
+            Err("has double quotes that do not pair up".to_owned())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a plus sign can mean nothing but itself, where others stand for spaces: before the offset of a date and time
+/// (`T00:00:00+01:00`).
+fn is_of_offset(path: &str, index: usize) -> bool {
+    /// The longest time: `23:59:59.1234567`, with room for more digits.
+    const LONGEST_TIME: usize = 24;
+    let before = path.as_bytes().get(..index).unwrap_or_default();
+    let after = path
+        .as_bytes()
+        .get(index..)
+        .and_then(|rest| rest.get(1..))
+        .unwrap_or_default();
+    let is_offset = matches!(after, [h1, h2, b':', m1, m2, ..]
+        if [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit));
+    let recent = before
+        .get(before.len().saturating_sub(LONGEST_TIME)..)
+        .unwrap_or_default();
+    let time = recent.rsplit(|byte| *byte == b'T').next().unwrap_or_default();
+    let is_time = time.len() < recent.len()
+        && time.contains(&b':')
+        && time.iter().all(|byte| byte.is_ascii_digit() || b":.".contains(byte));
+    is_offset && is_time
 }
 
 /// The two hexadecimal digits after a percent sign, if they are there.
@@ -184,29 +260,16 @@ fn escape_at(path: &str, index: usize) -> Option<&str> {
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
 }
 
-/// Servers and proxies resolve `..` after decoding, some of them more than once, and some take a backslash for a slash.
+/// Servers and proxies resolve `..` after decoding, some of them more than once.
 ///
 /// # Errors
 /// What is wrong with the path, for people.
 pub fn refuse_dot_segments(path: &str) -> Result<(), String> {
-    const ROUNDS: usize = 4;
-    let mut decoded = Cow::Borrowed(path);
-    for _ in 0..ROUNDS {
-        let climbs = decoded
-            .split(['/', '\\'])
-            .any(|segment| segment.contains('.') && segment.trim_matches(['.', ' ']).is_empty());
-        if climbs {
-            return Err(format!(
-                "holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"
-            ));
-        }
-        let next = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
-        if next == *decoded {
-            return Ok(());
-        }
-        decoded = Cow::Owned(next);
-    }
-    Err("is percent-encoded again and again".to_owned())
+    dot_segments::refuse(path).map_err(|fault| match fault {
+        Fault::Dots => format!("holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"),
+        Fault::NoUtf8 => "holds percent-encoded bytes that are not UTF-8".to_owned(),
+        Fault::EncodedTooOften => "is percent-encoded again and again".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -285,6 +348,68 @@ mod tests {
     }
 
     #[test]
+    fn double_quotes_within_brackets_are_delimiters() {
+        assert_eq!(
+            below_root(
+                "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',PropertyValues=[\"5\",\"2000\"])"
+            ),
+            "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',\
+             PropertyValues=%5B%225%22,%222000%22%5D)"
+        );
+        assert_eq!(
+            below_root("F(Ids=@p)?@p=[\"A & B\",\"#1 + 2\",\"say \\\"x\\\" ]\"]&$top=1"),
+            "F(Ids=@p)?@p=%5B%22A%20%26%20B%22,%22%231%20%2B%202%22,%22say%20%5C%22x%5C%22%20%5D%22%5D&$top=1"
+        );
+        assert_eq!(
+            below_root("F(Target=@t)?@t={\"@odata.id\":\"accounts(1)\"}"),
+            "F(Target=@t)?@t=%7B%22@odata.id%22:%22accounts(1)%22%7D"
+        );
+        for (path, part) in [
+            ("x?@p=[\"a]", "pair up"),
+            ("x?@p=[\"O'Brien\"]", "single quote"),
+            ("x?@p=[\"%27\"]", "single quote"),
+            ("x?@p=\"a\"", "percent-encoded whole"),
+            ("x?@p=[]\"a\"", "percent-encoded whole"),
+            ("x?@p=]\"a\"[", "percent-encoded whole"),
+            ("x?$filter=name eq '[' or x eq \"a\"", "percent-encoded whole"),
+        ] {
+            let reason = url(path).unwrap_err();
+            assert!(reason.contains(part), "{path}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_plus_sign_before_an_offset_is_one() {
+        for (path, encoded) in [
+            (
+                "x?$filter=createdon ge 2024-01-01T00:00:00+01:00&$top=1",
+                "x?$filter=createdon%20ge%202024-01-01T00:00:00%2B01:00&$top=1",
+            ),
+            (
+                "x?$filter=createdon+ge+2024-01-01T00:00:00.123+01:00+and+x+eq+1",
+                "x?$filter=createdon+ge+2024-01-01T00:00:00.123%2B01:00+and+x+eq+1",
+            ),
+            (
+                "x?$filter=createdon ge 2024-01-01T00:00+05:30",
+                "x?$filter=createdon%20ge%202024-01-01T00:00%2B05:30",
+            ),
+        ] {
+            assert_eq!(below_root(path), encoded);
+            assert_eq!(below_root(encoded), encoded);
+        }
+        for path in [
+            "x?$filter=lastname+eq+'x'",
+            "x?$filter=a+ge+2024-01-01T00:00:00Z+and+b+eq+1",
+            "x?$filter=a+eq+10:00+and+x+eq+1",
+            "x?$filter=file+5",
+            "x?$filter=12:00+01:00",
+            "x?$filter=a+eq+2024-01-01T00:00:00+1",
+        ] {
+            assert_eq!(below_root(path), path);
+        }
+    }
+
+    #[test]
     fn paths_that_cannot_be_meant_are_refused() {
         for (path, part) in [
             ("contacts?$filter=lastname eq 'O'Brien'", "pair up"),
@@ -309,6 +434,11 @@ mod tests {
             ("a%2f..%2fb", "dots"),
             ("a%5c..%5cb", "dots"),
             ("... /x", "dots"),
+            ("..;/x", "dots"),
+            ("..%00/x", "dots"),
+            ("..%09/x", "dots"),
+            ("%25c0%25ae/x", "not UTF-8"),
+            ("%c0%ae/x", "no UTF-8"),
             ("accounts(name='a/../x')", "dots"),
         ] {
             let reason = url(path).unwrap_err();

@@ -3,7 +3,7 @@
 //! What it promises: a request that passes addresses one listed table, by its name alone or with a key in parentheses, with
 //! a listed method, and its query names no other table's columns. Whatever could reach further is refused, rather than
 //! understood: paths of more segments (navigation, functions, actions, `$ref`), `$batch`, `$expand`, FetchXML and saved
-//! queries, navigation within `$filter` and `$orderby`, and every unusual spelling.
+//! queries, navigation within `$filter` and `$orderby`, every unusual spelling, and what can be read in two ways (`query`).
 //!
 //! `$metadata` may be listed as a table is; the list of tables at the root comes with it.
 //!
@@ -13,12 +13,28 @@
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
+use super::query;
 use crate::validation::{Expectation, Verb};
 
 /// Tables and the methods that each may be reached with.
 pub struct AllowList(Vec<(String, Vec<Method>)>);
 
 impl AllowList {
+    /// Reads what `GATEWAY_ALLOW` is set to. `None`: everything.
+    ///
+    /// # Errors
+    /// What is wrong, for the operator.
+    pub fn of_setting(text: &str) -> Result<Option<Self>, String> {
+        match text.trim() {
+            // Nobody can tell whether everything is meant or nothing.
+            "" => Err(
+                "is blank: write * for everything that the application user may do, or table:METHOD,METHOD".to_owned(),
+            ),
+            "*" => Ok(None),
+            list => Self::parse(list).map(Some),
+        }
+    }
+
     /// Reads `contacts:GET,POST;accounts:GET`.
     ///
     /// # Errors
@@ -70,6 +86,11 @@ impl AllowList {
         tables.into_iter().flat_map(of_table).collect()
     }
 
+    /// Whether it names a table.
+    pub fn lists(&self, table: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == table)
+    }
+
     /// Whether a request may pass. `uri` has a path that `relay::is_web_api` knows.
     ///
     /// # Errors
@@ -83,7 +104,7 @@ impl AllowList {
         if !entries.any(|(_, methods)| methods.contains(method)) {
             return Err(format!("{method} is not allowed for {table}"));
         }
-        uri.query().map_or(Ok(()), check_query)
+        uri.query().map_or(Ok(()), query::check)
     }
 }
 
@@ -108,7 +129,8 @@ fn verb_of(method: &Method) -> Option<Verb> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a text is the name of a table or a column.
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
@@ -142,7 +164,8 @@ fn table_of(path: &str) -> Result<&str, String> {
             // Decoded once: what a key may hold is a GUID, or names and values. A parenthesis, a slash or a percent sign
             // that is left could be read as the end of the key by somebody who decodes differently.
             let decoded = percent_decode_str(inner).decode_utf8_lossy();
-            !decoded.is_empty() && !decoded.contains(['(', ')', '/', '\\', '%', '?', '#', ';', '$'])
+            let is_plain = |c: char| !c.is_control() && !"()/\\%?#;$\u{FFFD}".contains(c);
+            !decoded.is_empty() && decoded.chars().all(is_plain)
         })
     });
     if is_name(name) && key_is_plain {
@@ -150,46 +173,6 @@ fn table_of(path: &str) -> Result<&str, String> {
     } else {
         Err("where tables are restricted, a path names one table or one row of it, spelled plainly".to_owned())
     }
-}
-
-/// Refuses what reaches other tables by way of the query.
-fn check_query(query: &str) -> Result<(), String> {
-    // The opaque part of Dataverse's own links holds escapes and slashes, and names no table.
-    const OPAQUE: [&str; 2] = ["$skiptoken", "$deltatoken"];
-    // The system query options that stay within a table. OData 4.01 takes them without the dollar sign too.
-    const WITHIN: [&str; 6] = ["$select", "$filter", "$orderby", "$top", "$count", "$skip"];
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let name = name.to_ascii_lowercase();
-        if OPAQUE.contains(&name.as_str()) {
-            continue;
-        }
-        let is_known = WITHIN.contains(&name.as_str()) || name.strip_prefix('@').is_some_and(is_name);
-        if !is_known {
-            return Err(format!(
-                "where tables are restricted, the query option {name} is refused"
-            ));
-        }
-        if reaches_further(&value) {
-            return Err(format!(
-                "where tables are restricted, {name} may not follow a navigation property"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Whether an expression has a slash, a nested option or an escape outside its quoted values. One whose quotes do not pair
-/// up cannot be told, and counts as if it had.
-fn reaches_further(expression: &str) -> bool {
-    let mut quoted = false;
-    for c in expression.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            '/' | '\\' | '$' | '%' | ';' if !quoted => return true,
-            _ => {}
-        }
-    }
-    quoted
 }
 
 #[cfg(test)]
@@ -243,6 +226,8 @@ mod tests {
             "contacts(1)/..%2fleads",
             "contacts(name='x')/leads",
             "contacts(name='%252f')",
+            "contacts(name='%00')",
+            "contacts(name='%c0%af')",
             "contacts(1)/$ref",
             "contacts/$count",
             "contacts/Microsoft.Dynamics.CRM.Foo()",
@@ -299,6 +284,15 @@ mod tests {
         assert_eq!(check("WhoAmI:GET", "WhoAmI"), Ok(()));
         assert!(check("$metadata:GET", "contacts").is_err());
         assert!(check("$metadata:GET", "$batch").unwrap_err().contains("$batch"));
+    }
+
+    #[test]
+    fn everything_is_written_as_a_star() {
+        assert!(matches!(AllowList::of_setting(" * "), Ok(None)));
+        assert!(matches!(AllowList::of_setting("contacts:GET"), Ok(Some(_))));
+        for text in ["", " \n", "*;contacts:GET", "*:GET", "contacts:*"] {
+            assert!(AllowList::of_setting(text).is_err(), "{text}");
+        }
     }
 
     #[test]

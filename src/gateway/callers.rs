@@ -8,6 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::host::Host;
 
+/// How many keys of a request are compared: a caller has one, and the proxy before it perhaps another. Each comparison costs two
+/// MACs for each key of the gateway, before anybody knows who calls.
+const MAX_PRESENTED: usize = 4;
+
 /// A key of fewer characters can be guessed.
 const MIN_LENGTH: usize = 16;
 
@@ -43,7 +47,7 @@ impl Keys {
     /// can send.
     pub fn admit(&self, host: &impl Host, headers: &HeaderMap) -> bool {
         let mut admitted = false;
-        for presented in presented(headers) {
+        for presented in presented(headers).into_iter().take(MAX_PRESENTED) {
             admitted |= self.matches(host, &presented);
         }
         admitted
@@ -131,6 +135,23 @@ mod tests {
             &format!("Basic {}", STANDARD.encode(format!("{KEY}:")))
         ));
         assert!(!admitted("cookie", KEY));
+    }
+
+    #[test]
+    fn a_request_shows_four_keys_at_most() {
+        let keys = Keys::parse(KEY).unwrap();
+        let mut headers = HeaderMap::new();
+        for _ in 1..MAX_PRESENTED {
+            headers.append("x-api-key", "another".parse().unwrap());
+        }
+        headers.append("x-api-key", KEY.parse().unwrap());
+        assert!(keys.admit(&FakeHost::new([]), &headers));
+        headers.insert("x-api-key", "another".parse().unwrap());
+        for _ in 0..MAX_PRESENTED {
+            headers.append("x-api-key", "another".parse().unwrap());
+        }
+        headers.append("x-api-key", KEY.parse().unwrap());
+        assert!(!keys.admit(&FakeHost::new([]), &headers));
     }
 
     #[test]

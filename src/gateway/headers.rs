@@ -3,16 +3,16 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::links::Origins;
+use super::opened::Opened;
 
 /// Both services' name for the caller's own id of a request.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// What a caller may say to Dataverse. Anything else says who the caller is, belongs to the connection, or could turn one
-/// method into another.
-const PASSED_IN: [&str; 17] = [
+/// What a caller may say to Dataverse, beside what is OData's and Dataverse's own (`opened`). Anything else says who the caller
+/// is, belongs to the connection, or could turn one method into another.
+pub(super) const PASSED_IN: [&str; 16] = [
     "accept",
     "accept-language",
-    "callerobjectid",
     "client-request-id",
     "consistency",
     "content-encoding",
@@ -49,11 +49,13 @@ const KEPT_BACK: [&str; 14] = [
 ];
 
 /// The headers of a request as they go on.
-pub fn inward(given: &HeaderMap, id: &str) -> HeaderMap {
+///
+/// # Errors
+/// Why the request is refused, for the caller.
+pub fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
-        let is_dataverses = name.as_str().starts_with("odata-") || name.as_str().starts_with("mscrm");
-        if is_dataverses || PASSED_IN.contains(&name.as_str()) {
+        if opened.passes(name.as_str(), value.as_bytes())? {
             headers.append(name, value.clone());
         }
     }
@@ -62,7 +64,7 @@ pub fn inward(given: &HeaderMap, id: &str) -> HeaderMap {
         headers.insert("x-ms-client-request-id", id.clone());
         headers.insert(CLIENT_REQUEST_ID, id);
     }
-    headers
+    Ok(headers)
 }
 
 /// The headers of an answer as they go back, links included.
@@ -123,7 +125,7 @@ mod tests {
         let mut given = HeaderMap::new();
         for (name, value) in [
             ("prefer", "odata.maxpagesize=5"),
-            ("mscrm.bypasscustompluginexecution", "true"),
+            ("mscrm.solutionuniquename", "Sample"),
             ("authorization", "Bearer mine"),
             ("x-api-key", "mine"),
             ("cookie", "a=b"),
@@ -141,14 +143,14 @@ mod tests {
         ] {
             given.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let headers = inward(&given, "id");
+        let headers = inward(&given, &Opened::default(), "id").unwrap();
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
             names,
             [
                 "client-request-id",
-                "mscrm.bypasscustompluginexecution",
+                "mscrm.solutionuniquename",
                 "odata-version",
                 "prefer",
                 "user-agent",
@@ -156,6 +158,8 @@ mod tests {
             ]
         );
         assert!(headers["user-agent"].to_str().unwrap().starts_with("raia-dynamics365/"));
+        given.insert("callerobjectid", HeaderValue::from_static("x"));
+        assert!(inward(&given, &Opened::default(), "id").is_err());
     }
 
     #[test]

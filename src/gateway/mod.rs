@@ -3,10 +3,16 @@
 //! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
 
 pub mod allow;
+pub mod batch;
 pub mod callers;
+#[cfg(test)]
+mod costs;
 mod headers;
 pub mod links;
 pub mod multipart;
+pub mod opened;
+mod public_origin;
+mod query;
 mod refusal;
 mod relay;
 mod reply;

@@ -1,14 +1,19 @@
 //! Relaying a request to the environment, and its answer back, as they flow.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use std::rc::Rc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
+use super::batch::Batch;
 use super::headers::{check_size, inward, outward};
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::multipart::MultipartLinks;
+use super::opened::Opened;
+use super::public_origin::public_origin;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
-use super::rewrite::{Rewrite, Rewritten};
+use super::rewrite::{Rewrite, Rewritten, Stopped};
 use crate::dataverse::advice::advice;
 use crate::dataverse::answer::request_id;
 use crate::dataverse::batch::boundary::boundary_of;
@@ -37,6 +42,7 @@ pub async fn relay<H: Host, B: Body>(
     host: &H,
     connection: &Connection,
     request: Request<B>,
+    opened: &Rc<Opened>,
     id: &str,
 ) -> Result<Reply<H>, Refusal> {
     let (head, body) = request.into_parts();
@@ -45,7 +51,7 @@ pub async fn relay<H: Host, B: Body>(
         return Err(Refusal::not_allowed("GET, HEAD, POST, PATCH, PUT, DELETE"));
     }
     refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
-    let callers = origin_of(&head.uri, &head.headers)?;
+    let callers = public_origin(&head.uri, &head.headers).map_err(Refusal::bad_request)?;
     let environment = connection.environment().to_string();
     let inwards = Origins {
         from: callers.clone(),
@@ -56,7 +62,11 @@ pub async fn relay<H: Host, B: Body>(
         to: callers,
     };
 
-    let mut headers = inward(&head.headers, id);
+    let mut headers = inward(&head.headers, opened, id).map_err(Refusal::forbidden)?;
+    opened
+        .check_query(head.uri.query().unwrap_or_default())
+        .map_err(Refusal::forbidden)?;
+    let batch = Batch::of(&head.method, &head.uri, &head.headers, opened).map_err(Refusal::bad_request)?;
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let replaced = replace_in_query(&inwards, target);
     let path = replaced.as_deref().unwrap_or(target);
@@ -64,9 +74,16 @@ pub async fn relay<H: Host, B: Body>(
         .parse()
         .map_err(|_| Refusal::bad_request("the path cannot be relayed".to_owned()))?;
     check_size(&headers).map_err(Refusal::headers_too_large)?;
-    let upload = Upload::prepare(body, &head.method, &head.headers, &inwards, &mut headers)
-        .await
-        .map_err(|_| Refusal::broken_off())?;
+    let upload = Upload::prepare(
+        body,
+        &head.method,
+        &head.headers,
+        &inwards,
+        batch.as_ref(),
+        &mut headers,
+    )
+    .await
+    .map_err(|_| refused(batch.as_ref(), false).unwrap_or_else(Refusal::broken_off))?;
 
     let reads = head.method == Method::GET || head.method == Method::HEAD;
     let outgoing = Outgoing {
@@ -95,7 +112,7 @@ pub async fn relay<H: Host, B: Body>(
                 .await
         }
     }
-    .map_err(|error| Refusal::from_error(host, error))?;
+    .map_err(|error| refused(batch.as_ref(), true).unwrap_or_else(|| Refusal::from_error(host, error)))?;
     reply(value, &outwards, &head.method, times)
 }
 
@@ -113,32 +130,17 @@ fn check_accepted<B>(answer: Response<B>) -> Result<Response<B>, Reason> {
     })))
 }
 
-/// The gateway's origin as the caller reached it: a proxy before it says so, or else the request itself.
-fn origin_of(uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
-    let forwarded = |name: &str| {
-        let value = headers.get(name)?.to_str().ok()?.split(',').next()?.trim();
-        (!value.is_empty()).then(|| value.to_owned())
-    };
-    let scheme = match forwarded("x-forwarded-proto").or_else(|| uri.scheme_str().map(str::to_owned)) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
-        _ => "http",
-    };
-    // Callers leave the scheme's own port out, even where a proxy names it.
-    let own_port = if scheme == "https" { ":443" } else { ":80" };
-    let host = forwarded("x-forwarded-host")
-        .or_else(|| uri.authority().map(|authority| authority.as_str().to_owned()))
-        .or_else(|| headers.get(HOST)?.to_str().ok().map(str::to_owned))
-        .unwrap_or_default();
-    let is_plain = !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
-    if is_plain {
-        let host = host.strip_suffix(own_port).unwrap_or(&host);
-        Ok(format!("{scheme}://{}", host.to_ascii_lowercase()))
+/// Why a part of a batch stopped it, if one did. Once the batch is under way, what stood before that part may have been done.
+fn refused(batch: Option<&Batch>, is_under_way: bool) -> Option<Refusal> {
+    let unsure = if is_under_way {
+        "; the requests before it may have taken effect"
     } else {
-        Err(Refusal::bad_request("the request names no host".to_owned()))
-    }
+        ""
+    };
+    Some(match batch?.stopped()? {
+        Stopped::Forbidden(reason) => Refusal::forbidden(format!("{reason}{unsure}")),
+        Stopped::Unclear(reason) => Refusal::bad_request(format!("{reason}{unsure}")),
+    })
 }
 
 /// The body of a request on its way in.
@@ -156,6 +158,7 @@ impl<B: Body> Upload<B> {
         method: &Method,
         given: &HeaderMap,
         origins: &Origins,
+        batch: Option<&Batch>,
         headers: &mut HeaderMap,
     ) -> Result<Self, Failure> {
         let length = length::of(given);
@@ -169,7 +172,11 @@ impl<B: Body> Upload<B> {
             return Ok(Self::None);
         }
         let is_file = FILE_HEADERS.iter().any(|name| given.contains_key(*name));
-        let change = if is_file { None } else { change_for(given, origins) };
+        let change = match batch {
+            Some(batch) => Some(batch.change(origins)),
+            None if is_file => None,
+            None => change_for(given, origins),
+        };
         let is_changed = change.is_some();
         let mut rest = Rewritten::new(body, change);
         let mut begun = Vec::new();

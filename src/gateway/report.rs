@@ -12,12 +12,17 @@ use super::refusal::Refusal;
 use super::reply::{self, ReplyBody};
 use crate::dataverse::client::Connection;
 use crate::host::{Body, Host};
-use crate::validation::{Expectation, Line, Outcome, Report, Verb, Verdict, validate};
+use crate::validation::{Expectation, Line, Outcome, Report, Verb, Verdict, validate, validate_tables};
 
-/// The largest body, in bytes: some 800 expectations.
+/// The largest body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// Checks what the caller expects, or what follows from `allow`.
+/// The most expectations that a caller may bring: four verbs for each of 25 tables. Each costs a request to Dataverse, of which
+/// an application user has 6,000 in five minutes
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/api-limits>), so that one call takes few of them from others.
+const MAX_EXPECTATIONS: usize = 100;
+
+/// Checks what the caller expects, or what follows from `allow`. Where tables are restricted, nothing else is looked at.
 pub async fn answer<H: Host>(
     host: &H,
     connection: &Connection,
@@ -32,13 +37,15 @@ pub async fn answer<H: Host>(
             return Err(Refusal::too_large("the expectations have more than 65,536 bytes"));
         }
     }
-    let expectations = match read(&given).map_err(Refusal::bad_request)? {
-        Some(expectations) => expectations,
-        None => allow.map(AllowList::expectations).unwrap_or_default(),
+    let own = read(&given).map_err(Refusal::bad_request)?;
+    let report = match allow {
+        Some(allow) => {
+            let expectations = of_list(own, allow).map_err(Refusal::forbidden)?;
+            validate_tables(connection, host, expectations).await
+        }
+        None => validate(connection, host, own.unwrap_or_default()).await,
     };
-    let report = validate(connection, host, expectations)
-        .await
-        .map_err(|error| Refusal::from_error(host, error))?;
+    let report = report.map_err(|error| Refusal::from_error(host, error))?;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     Ok(if accept.is_some_and(|accept| accept.contains("text/html")) {
         let mut page = reply::own(StatusCode::OK, "text/html; charset=utf-8", page(&report).into_bytes());
@@ -48,6 +55,23 @@ pub async fn answer<H: Host>(
     } else {
         reply::json(StatusCode::OK, &Shown::of(&report))
     })
+}
+
+/// What is expected of listed tables: by the caller, or by the list.
+///
+/// # Errors
+/// That the caller expects something of another table, for the caller.
+fn of_list(own: Option<Vec<Expectation>>, allow: &AllowList) -> Result<Vec<Expectation>, String> {
+    let Some(own) = own.filter(|own| !own.is_empty()) else {
+        return Ok(allow.expectations());
+    };
+    match own.iter().find(|one| !allow.lists(&one.entity_set)) {
+        Some(other) => Err(format!(
+            "{} is not among the allowed tables, and only those are validated here",
+            other.entity_set
+        )),
+        None => Ok(own),
+    }
 }
 
 /// The expectations in a body: `{"expectations":[{"entitySet":"contacts","verb":"read","allowed":true}]}`. `None`: it has none.
@@ -67,6 +91,12 @@ fn read(body: &[u8]) -> Result<Option<Vec<Expectation>>, String> {
         return Ok(None);
     };
     let listed = listed.as_array().ok_or("expectations is not a list")?;
+    if listed.len() > MAX_EXPECTATIONS {
+        return Err(format!(
+            "expectations has {} entries: at most {MAX_EXPECTATIONS} are checked in one call",
+            listed.len()
+        ));
+    }
     let read = listed.iter().enumerate().map(|(index, one)| {
         expectation(one).ok_or_else(|| {
             format!(
@@ -258,7 +288,10 @@ mod tests {
             (found[0].entity_set.as_str(), found[0].verb, found[0].allowed),
             ("contacts", Verb::Read, false)
         );
+        let many = |count| format!(r#"{{"expectations":[{}]}}"#, vec![one; count].join(","));
+        assert_eq!(read(&many(100)).unwrap().unwrap().len(), 100);
         for (body, place) in [
+            (many(101).as_str(), "at most 100"),
             ("[]", "not an object"),
             ("{\n  \"expectations\": [1,]}", "line 2 column 22"),
             (r#"{"expectation":[]}"#, "expectation is unknown"),

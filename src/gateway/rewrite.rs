@@ -1,6 +1,9 @@
 //! Changing bodies as they flow.
 
-use crate::host::{Body, Failure};
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use crate::host::{Body, Cause, Failure};
 
 /// Changes a body piece by piece, whatever the pieces are.
 pub trait Rewrite {
@@ -9,6 +12,36 @@ pub trait Rewrite {
 
     /// Appends what was held back, at the end.
     fn finish(&mut self, out: &mut Vec<u8>);
+
+    /// Whether the body must not go on. What it is refused for, its [`Stop`] knows.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Why a body must not go on, as whoever began it finds out.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Rc<OnceCell<Stopped>>);
+
+/// A reason, for the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It says what this caller may not.
+    Forbidden(String),
+    /// It cannot be read, or not in one way only.
+    Unclear(String),
+}
+
+impl Stop {
+    /// Notes why; the first reason stands.
+    pub fn note(&self, reason: Stopped) {
+        let _ = self.0.set(reason);
+    }
+
+    /// Why, if it is so.
+    pub fn reason(&self) -> Option<&Stopped> {
+        self.0.get()
+    }
 }
 
 /// A body with a change applied to it.
@@ -39,13 +72,24 @@ impl<B: Body> Body for Rewritten<B> {
                 }
                 None => {
                     change.finish(&mut out);
+                    if change.is_stopped() {
+                        return Err(stopped());
+                    }
                     self.change = None;
                     return Ok((!out.is_empty()).then_some(out));
                 }
+            }
+            if self.change.as_ref().is_some_and(|change| change.is_stopped()) {
+                return Err(stopped());
             }
             if !out.is_empty() {
                 return Ok(Some(out));
             }
         }
     }
+}
+
+/// Never seen by a caller: whoever began the body asks its [`Stop`] first.
+fn stopped() -> Failure {
+    Failure::new(Cause::CutOff, "the request's body was refused")
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 
 use super::allow::AllowList;
 use super::callers::Keys;
+use super::opened::Opened;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::{headers, relay, reply, report};
@@ -20,10 +21,11 @@ pub struct Gateway {
     keys: Keys,
     /// `None`: everything that the application user may do.
     allow: Option<AllowList>,
+    opened: Rc<Opened>,
 }
 
 impl Gateway {
-    /// Reads `GATEWAY_KEY` and `GATEWAY_ALLOW` from environment variables, and wipes them.
+    /// Reads `GATEWAY_KEY`, `GATEWAY_ALLOW` and `GATEWAY_PASS_HEADERS` from environment variables, and wipes them.
     ///
     /// # Errors
     /// What to set, for the operator.
@@ -43,10 +45,13 @@ impl Gateway {
         let keys =
             value("GATEWAY_KEY").ok_or("GATEWAY_KEY is not set: nobody may call. Set it to a long random text")?;
         let keys = Keys::parse(keys).map_err(|reason| format!("GATEWAY_KEY {reason}"))?;
-        let allow = value("GATEWAY_ALLOW").map(AllowList::parse).transpose();
+        let allow = variables.iter().find(|(name, _)| name == "GATEWAY_ALLOW");
+        let allow = allow.map(|(_, text)| AllowList::of_setting(text)).transpose();
+        let opened = Opened::parse(value("GATEWAY_PASS_HEADERS").unwrap_or_default());
         Ok(Self {
             keys,
-            allow: allow.map_err(|reason| format!("GATEWAY_ALLOW {reason}"))?,
+            allow: allow.map_err(|reason| format!("GATEWAY_ALLOW {reason}"))?.flatten(),
+            opened: Rc::new(opened.map_err(|reason| format!("GATEWAY_PASS_HEADERS {reason}"))?),
         })
     }
 }
@@ -117,7 +122,7 @@ async fn route<H: Host, B: Body>(
                     .map_err(Refusal::forbidden)?;
             }
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
-            relay::relay(host, &connection, request, id).await
+            relay::relay(host, &connection, request, &gateway.opened, id).await
         }
         _ => Err(Refusal::not_found()),
     }

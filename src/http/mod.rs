@@ -3,6 +3,7 @@
 pub mod body;
 pub mod challenge;
 pub mod date;
+pub mod dot_segments;
 pub mod length;
 pub mod media_type;
 pub mod origin;

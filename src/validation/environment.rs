@@ -42,7 +42,8 @@ pub async fn check<H: Host>(asking: &Asking<'_, H>, facts: &mut Facts, lines: &m
     );
 }
 
-fn organization<H: Host>(asking: &Asking<'_, H>, facts: &Facts, lines: &mut Lines) {
+/// Notes whether it is the one that the settings name.
+pub fn organization<H: Host>(asking: &Asking<'_, H>, facts: &Facts, lines: &mut Lines) {
     let settings = asking.connection().settings();
     let found = facts.organization_id.clone().unwrap_or_default();
     let name = settings.names.organization_id;

@@ -32,27 +32,64 @@ pub async fn validate(
     host: &impl Host,
     expectations: Vec<Expectation>,
 ) -> Result<Report, Error> {
-    let wanted = expectations::wanted(expectations)?;
+    run(
+        connection,
+        host,
+        expectations::wanted(expectations)?,
+        Extent::Everything,
+    )
+    .await
+}
+
+/// Checks whether the connection works and what it may do to these tables, none or more, and reads nothing else: not the
+/// application user, its roles and its privileges, and not what the environment is.
+///
+/// # Errors
+/// As [`validate`].
+pub async fn validate_tables(
+    connection: &Connection,
+    host: &impl Host,
+    expectations: Vec<Expectation>,
+) -> Result<Report, Error> {
+    let wanted = if expectations.is_empty() {
+        Vec::new()
+    } else {
+        expectations::wanted(expectations)?
+    };
+    run(connection, host, wanted, Extent::Tables).await
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Everything,
+    /// Only what is wanted.
+    Tables,
+}
+
+async fn run(connection: &Connection, host: &impl Host, wanted: Vec<Wanted>, extent: Extent) -> Result<Report, Error> {
     let connection = connection.as_one_call(host);
     let mut lines = Lines::default();
 
     let token = connection.acquire_token(host).await?;
     let mut facts = identity::token(&connection, token, host.now(), &mut lines);
     let asking = Asking::new(&connection, host);
-    let privileges = match member::whoami(&connection, host, &mut lines).await? {
+    let mut privileges = Privileges::default();
+    match member::whoami(&connection, host, &mut lines).await? {
         Some(identity) => {
             facts.user_id = Some(identity.user_id.clone());
             facts.business_unit_id = Some(identity.business_unit_id);
             facts.organization_id = Some(identity.organization_id);
-            identity::user(&asking, &identity.user_id, &mut facts, &mut lines).await;
-            environment::check(&asking, &mut facts, &mut lines).await;
-            Privileges::read(&asking, &identity.user_id, &mut lines).await
+            if extent == Extent::Everything {
+                identity::user(&asking, &identity.user_id, &mut facts, &mut lines).await;
+                environment::check(&asking, &mut facts, &mut lines).await;
+                privileges = Privileges::read(&asking, &identity.user_id, &mut lines).await;
+            } else {
+                environment::organization(&asking, &facts, &mut lines);
+            }
         }
-        None => {
-            asking.stop("the environment does not let this application in");
-            Privileges::default()
-        }
-    };
+        None => asking.stop("the environment does not let this application in"),
+    }
     let mut observed = Vec::new();
     for wanted in wanted {
         let Wanted { set, verb, allowed } = wanted;

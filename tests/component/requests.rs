@@ -41,6 +41,27 @@ fn a_read_carries_the_standard_headers_and_no_body() {
 }
 
 #[test]
+fn queries_go_out_as_they_are_documented() {
+    for (path, target) in [
+        (
+            "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',PropertyValues=[\"5\",\"2000\"])",
+            "accounts?$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',PropertyValues=%5B%225%22,%222000%22%5D)",
+        ),
+        (
+            "accounts?$filter=createdon ge 2024-01-01T00:00:00+01:00",
+            "accounts?$filter=createdon%20ge%202024-01-01T00:00:00%2B01:00",
+        ),
+    ] {
+        let (mut client, requests) = contoso(fine);
+        client.get(path).unwrap();
+        assert_eq!(
+            sent(&requests).uri(),
+            format!("https://contoso.crm.dynamics.com/api/data/v9.2/{target}").as_str()
+        );
+    }
+}
+
+#[test]
 fn a_write_carries_its_length_and_type() {
     for (method, name) in [(Method::Post, "POST"), (Method::Patch, "PATCH"), (Method::Put, "PUT")] {
         let (mut client, requests) = contoso(fine);

@@ -1,9 +1,12 @@
 //! Links that the gateway leads back to itself.
 
+use std::rc::Rc;
+
 use dynamics365::dataverse::batch::boundary::boundary_of;
 use dynamics365::gateway::links::{JsonLinks, Origins};
 use dynamics365::gateway::multipart::MultipartLinks;
-use dynamics365::gateway::rewrite::Rewrite;
+use dynamics365::gateway::opened::Opened;
+use dynamics365::gateway::rewrite::{Rewrite, Stop};
 use serde_json::Value;
 
 use super::support::{ENVIRONMENT, contains, first_line};
@@ -43,6 +46,87 @@ pub fn links(input: &[u8]) {
         let read: Value = serde_json::from_slice(&whole).expect("it is JSON still");
         assert_eq!(read, value);
     }
+}
+
+/// The body of a request to `$batch` with the boundary `b`. Whatever passes, a service of its own mind finds nothing in it that
+/// callers may not say.
+pub fn batch_parts(input: &[u8]) {
+    let Some(whole) = of_request([input]) else {
+        return;
+    };
+    for size in [1, 2, 3, 7, 64] {
+        assert_eq!(
+            of_request(input.chunks(size)).as_deref(),
+            Some(whole.as_slice()),
+            "in pieces of {size}"
+        );
+    }
+    assert_eq!(
+        of_request([whole.as_slice()]).as_deref(),
+        Some(whole.as_slice()),
+        "what has passed passes"
+    );
+    // Microsoft's reader ends a line at a carriage return, at a line feed, and at both; another only at both.
+    let text = String::from_utf8_lossy(&whole).into_owned();
+    let any_end = text.replace("\r\n", "\n").replace('\r', "\n");
+    heads_are_clean(any_end.split('\n'));
+    heads_are_clean(text.split("\r\n"));
+    heads_are_clean(text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)));
+}
+
+/// Reads a batch's lines as a service does, and looks at the headers of its parts.
+fn heads_are_clean<'a>(lines: impl Iterator<Item = &'a str>) {
+    let mut delimiters = vec!["--b".to_owned()];
+    let mut in_head = false;
+    let mut is_message = false;
+    let mut blanks = 0;
+    for line in lines {
+        let delimiter = delimiters
+            .iter()
+            .position(|delimiter| line == delimiter || line.strip_prefix(delimiter.as_str()) == Some("--"));
+        if let Some(index) = delimiter {
+            in_head = line == delimiters[index];
+            is_message = false;
+            blanks = 0;
+        } else if line.is_empty() {
+            blanks += 1;
+            in_head &= is_message && blanks < 2;
+        } else if in_head {
+            let lower = line.to_lowercase();
+            let name = lower.split(':').next().unwrap_or_default().trim();
+            for closed in [
+                "authorization",
+                "x-api-key",
+                "cookie",
+                "callerobjectid",
+                "mscrmcallerid",
+                "content-length",
+            ] {
+                assert!(name != closed, "{line}");
+            }
+            if blanks == 0 && name == "content-type" {
+                is_message = lower
+                    .split_once(':')
+                    .is_some_and(|(_, value)| value.trim().starts_with("application/http"));
+                if let Some(boundary) = boundary_of(lower.split_once(':').unwrap().1) {
+                    delimiters.truncate(1);
+                    delimiters.push(format!("--{}", boundary_of(line).unwrap_or(boundary)));
+                }
+            }
+        }
+    }
+}
+
+/// What goes on, if all of it may.
+fn of_request<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
+    let stop = Stop::default();
+    let mut links = MultipartLinks::of_request(origins(), "b", Rc::new(Opened::default()), stop.clone());
+    let mut out = Vec::new();
+    for piece in pieces {
+        links.feed(piece, &mut out);
+    }
+    links.finish(&mut out);
+    stop.reason().is_none().then_some(out)
 }
 
 fn rewritten<'a>(boundary: Option<&str>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {

@@ -39,6 +39,7 @@ targets! {
     entra::token_answer,
     fetch_xml::fetch_xml,
     gateway::gateway_allow,
+    links::batch_parts,
     links::links,
     request::request,
     settings::settings,

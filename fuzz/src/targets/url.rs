@@ -47,12 +47,28 @@ pub fn url(input: &[u8]) {
     }
 }
 
-/// Whether a server may take a path for one that leads upwards, however often it decodes it.
+/// Whether a server may take a path for one that leads upwards, however often it decodes it, wherever it cuts a segment off, and
+/// whatever it passes over.
 fn climbs(path: &str) -> bool {
     let mut decoded = path.as_bytes().to_vec();
     loop {
         let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
-        if segments.any(|segment| segment == b"." || segment == b"..") {
+        let is_dots = |segment: &[u8]| {
+            let end = segment
+                .iter()
+                .position(|byte| matches!(byte, b';' | b'\0' | b'?' | b'#'));
+            let segment = &segment[..end.unwrap_or(segment.len())];
+            let mut left = segment
+                .iter()
+                .filter(|byte| !byte.is_ascii_control() && **byte != b' ')
+                .peekable();
+            left.peek().is_some() && left.all(|byte| *byte == b'.')
+        };
+        // Longer than need be, which old decoders take for a dot or a slash.
+        let is_overlong = decoded
+            .windows(2)
+            .any(|two| matches!(two, [0xC0 | 0xC1, _] | [0xE0, 0x80..=0x9F]));
+        if segments.any(is_dots) || is_overlong {
             return true;
         }
         let next: Vec<u8> = percent_decode(&decoded).collect();

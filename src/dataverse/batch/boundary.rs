@@ -1,7 +1,10 @@
 //! The boundary of a multipart text (RFC 2046, 5.1.1).
 
+/// The longest boundary, in bytes (RFC 2046, 5.1.1: 1 to 70 characters).
+const LONGEST: usize = 70;
+
 /// The boundary that a content type names, if it is a multipart one. Parameters are as in RFC 9110, 5.6.6: in any order, their
-/// names in any case, their values quoted or not.
+/// names in any case, their values quoted or not. None is longer than [`LONGEST`].
 pub fn boundary_of(content_type: &str) -> Option<String> {
     let (media_type, mut rest) = content_type.split_once(';')?;
     if !media_type.trim().to_ascii_lowercase().starts_with("multipart/") {
@@ -20,7 +23,7 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
                 }),
         };
         if name.eq_ignore_ascii_case("boundary") {
-            return (!value.is_empty()).then_some(value);
+            return (!value.is_empty() && value.len() <= LONGEST).then_some(value);
         }
         rest = later;
     }
@@ -59,6 +62,21 @@ mod tests {
             ("multipart/mixed; boundary=\"never closed", "never closed"),
         ] {
             assert_eq!(boundary_of(content_type).as_deref(), Some(boundary), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_has_70_characters_at_most() {
+        for quote in ["", "\""] {
+            let of = |length| {
+                boundary_of(&format!(
+                    "multipart/mixed; boundary={quote}{}{quote}",
+                    "b".repeat(length)
+                ))
+            };
+            assert_eq!(of(70), Some("b".repeat(70)));
+            assert_eq!(of(71), None);
+            assert_eq!(of(120_000), None);
         }
     }
 

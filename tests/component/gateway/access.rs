@@ -44,6 +44,12 @@ fn weak_keys_and_broken_lists_close_the_gateway() {
         ("GATEWAY_KEY", "the-key-of-these-tests,short", "fewer than 16"),
         ("GATEWAY_ALLOW", "contacts", "expected table:METHOD"),
         ("GATEWAY_ALLOW", "contacts:READ", "expected GET"),
+        ("GATEWAY_ALLOW", "", "GATEWAY_ALLOW is blank"),
+        ("GATEWAY_ALLOW", " \t", "GATEWAY_ALLOW is blank"),
+        ("GATEWAY_ALLOW", "*;contacts:GET", "GATEWAY_ALLOW"),
+        ("GATEWAY_PASS_HEADERS", "Authorization", "GATEWAY_PASS_HEADERS"),
+        ("GATEWAY_PASS_HEADERS", "CallerObjectId,x-api-key", "x-api-key"),
+        ("GATEWAY_PASS_HEADERS", "MSCRM.*", "MSCRM.*"),
     ] {
         let gateway = sandboxed(&tenant, &[(name, value)]);
         let reply = Call::new(&gateway.origin(), "GET", CONTACTS)
@@ -112,4 +118,23 @@ fn anything_else_is_kept_out() {
         }
     }
     assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+}
+
+#[test]
+fn what_a_manifest_sets_by_default_is_an_open_list_and_no_blank_one() {
+    const MANIFEST: &str = include_str!("../../../deploy/spin-variables.toml");
+    let default_of = |name: &str| {
+        let line = MANIFEST.lines().find(|line| line.starts_with(&format!("{name} = {{")));
+        line.unwrap().split('"').nth(1).unwrap()
+    };
+    let tenant = Tenant::start();
+    let variables = [
+        ("GATEWAY_ALLOW", default_of("gateway_allow")),
+        ("GATEWAY_PASS_HEADERS", default_of("gateway_pass_headers")),
+    ];
+    let gateway = sandboxed(&tenant, &variables);
+    let reply = Call::new(&gateway.origin(), "GET", CONTACTS)
+        .header("x-api-key", KEY)
+        .send();
+    assert_eq!(reply.status, 200, "{}", gateway.output());
 }

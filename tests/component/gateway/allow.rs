@@ -1,7 +1,8 @@
 //! `GATEWAY_ALLOW`: the spellings that could lead around it are in the unit tests; here is that it stands in the way.
 
+use super::relay::recorded_with;
 use super::{call, get, post, sandboxed};
-use crate::support::Tenant;
+use crate::support::{Tenant, answer};
 
 #[test]
 fn only_listed_tables_and_methods_go_through() {
@@ -77,4 +78,76 @@ fn a_method_cannot_be_changed_by_a_header() {
     assert_eq!(reply.status, 204);
     let sent = tenant.sandbox.requests().pop().unwrap();
     assert!(sent.headers.iter().all(|(name, _)| !name.contains("x-http-method")));
+}
+
+#[test]
+fn everything_is_written_as_a_star() {
+    let tenant = Tenant::start();
+    for variables in [[("GATEWAY_ALLOW", "*")].as_slice(), &[]] {
+        let gateway = sandboxed(&tenant, variables);
+        assert_eq!(get(&gateway, "/api/data/v9.2/accounts?$top=1").status, 200);
+        assert_eq!(get(&gateway, "/api/data/v9.2/leads?$expand=x").status, 400);
+    }
+}
+
+#[test]
+fn what_can_be_read_as_a_navigation_is_refused() {
+    let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
+    for query in [
+        // The service that takes a double quote for a delimiter within brackets follows the navigation.
+        "$filter=lastname%20in%20(%22'%22)%20and%20parentcustomerid_account/name%20eq%20'x'%20and%20lastname%20in%20(%22'%22)",
+        "$filter=lastname%20in%20[%22'%22]%20and%20a/b%20eq%20'x'%20and%20lastname%20in%20[%22'%22]",
+        "$filter=lastname%20eq%20'%22'%20and%20a/b%20eq%20'%22'",
+        // Decoded once, the slash is in quotes; decoded twice, it is not.
+        "$filter=lastname%20eq%20'a%2527%20or%20a/b%20eq%20%2527b'",
+        "$filter=lastname%20eq%20'a%25252527%20or%20a/b%20eq%20%25252527b'",
+        // The name of a property may be a path.
+        "$filter=Microsoft.Dynamics.CRM.Between(PropertyName='parentcustomerid_account/name',PropertyValues=['a','b'])",
+        "$filter=Microsoft.Dynamics.CRM.Between(PropertyName=%22parentcustomerid_account/name%22,PropertyValues=['a','b'])",
+        "$filter=Microsoft.Dynamics.CRM.On(propertyname%20=%20'a/b',PropertyValue=1)",
+        "$filter=Microsoft.Dynamics.CRM.On(Property%254eame='a%252fb',PropertyValue=1)",
+        "$filter=Microsoft.Dynamics.CRM.LastXHours(PropertyName=@p1,PropertyValue=@p2)&@p1='a/b'&@p2=12",
+        "$filter=Microsoft.Dynamics.CRM.LastXHours(PropertyName=@p1,PropertyValue=@p2)&@p2=12",
+        "$filter=Microsoft.Dynamics.CRM.On(PropertyName='a.b',PropertyValue=1)",
+        "$filter=Microsoft.Dynamics.CRM.On(PropertyName=concat('a','b'),PropertyValue=1)",
+        "$filter=contact_customer_accounts/any(o:o/lastname%20eq%20'x')",
+        // Decoded before it is split, another option follows.
+        "$filter=lastname%20eq%20'a%26$expand=parentcustomerid_account'",
+        "$skiptoken=x%26$expand=parentcustomerid_account",
+        "$filter=lastname%20eq%20'a%26fetchXml=x'",
+        // OData 4.01 nests options without a dollar sign.
+        "$select=parentcustomerid_account(select=name)",
+        "$select=parentcustomerid_account(expand=x)",
+        "$top=1;expand=x",
+        "$filter=lastname%20eq%20'a",
+        "$filter=lastname%20eq%20'a%00'",
+    ] {
+        let reply = get(&gateway, &format!("/api/data/v9.2/contacts?{query}"));
+        assert_eq!(reply.status, 403, "{query}");
+        assert_eq!(reply.error()["service"], "gateway");
+    }
+    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+}
+
+#[test]
+fn queries_as_they_are_documented_pass() {
+    let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
+    for query in [
+        "$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofemployees',PropertyValues=[%225%22,%222000%22])",
+        "$filter=Microsoft.Dynamics.CRM.In(PropertyName='jobtitle',PropertyValues=['a','b'])",
+        "$filter=Microsoft.Dynamics.CRM.LastXHours(PropertyName=@p1,PropertyValue=@p2)&@p1='modifiedon'&@p2=12",
+        "$filter=createdon%20ge%202024-01-01T00:00:00+01:00",
+        "$filter=createdon%20ge%202024-01-01T00:00:00%2B01:00",
+        "$filter=contains(lastname,'a/b')&$orderby=lastname%20desc,createdon&$count=true",
+        "$filter=contains(lastname,'100%25')",
+        "$filter=lastname%20eq%20'O''Brien%20%26%20Sons%20(x=1)'",
+        "$filter=lastname+eq+'x'&$top=5",
+        "$filter=lastname%20eq%20'5%22'",
+        "$select=fullname,_ownerid_value,%20createdon&partitionId=Device-1",
+    ] {
+        let path = format!("/api/data/v9.2/contacts?{query}");
+        assert_eq!(get(&gateway, &path).status, 204, "{query}");
+        let sent = requests.lock().unwrap().pop().unwrap();
+        assert_eq!(sent.uri().path_and_query().unwrap().as_str(), path);
+    }
 }

@@ -230,7 +230,41 @@ fn links_lead_to_where_the_caller_came_from() {
     assert!(outside.unwrap().starts_with("https://crm.example/"));
     let (_, outside) = context("https", "CRM.example:8443, inner.example");
     assert!(outside.unwrap().starts_with("https://crm.example:8443/"));
-    for host in ["crm.example/path", "a@b", "\"x\"", "a b"] {
+    let (_, outside) = context("https", "[2001:DB8::1]:8443");
+    assert!(outside.unwrap().starts_with("https://[2001:db8::1]:8443/"));
+    for host in [
+        "crm.example/path",
+        "a@b",
+        "\"x\"",
+        "a b",
+        "a:b",
+        "a:0",
+        "a:99999",
+        "a:",
+        "a:1:2",
+        "[::g]",
+        "::1",
+        ":80",
+    ] {
         assert_eq!(context("https", host).0, 400, "{host}");
     }
+}
+
+#[test]
+fn a_forwarded_host_is_no_longer_than_a_host_name() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let status = |length: usize, port: &str| {
+        let label = "h".repeat(61);
+        let name: String = [label.as_str(); 5].join(".").chars().take(length).collect();
+        let host = format!("{name}{port}");
+        let call = call(&gateway, "GET", &format!("{ROOT}/contacts?$top=1"));
+        call.header("x-forwarded-host", &host).send().status
+    };
+    assert_eq!((status(253, ""), status(253, ":8443")), (200, 200));
+    let before = tenant.counts();
+    assert_eq!((status(254, ""), status(300, ":8443")), (400, 400));
+    let call = call(&gateway, "GET", &format!("{ROOT}/contacts?$top=1"));
+    assert_eq!(call.header("x-forwarded-host", &"h".repeat(20_000)).send().status, 400);
+    assert_eq!(tenant.counts(), before, "nothing went out");
 }

@@ -2,9 +2,11 @@
 
 mod access;
 mod allow;
+mod batch;
 mod failures;
 mod http_client;
 mod links;
+mod opened;
 mod relay;
 mod routes;
 mod validate;

@@ -12,6 +12,14 @@ use crate::support::{Requests, Server, TOKEN, Tenant, answer, json_answer, token
 
 /// A gateway to contoso, whose Dataverse answers `reply`; what it was sent is kept, the token requests left out.
 fn recorded(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static) -> (embedded_host::Server, Requests) {
+    recorded_with(&[], reply)
+}
+
+/// The same with further variables.
+pub fn recorded_with(
+    variables: &[(&str, &str)],
+    reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static,
+) -> (embedded_host::Server, Requests) {
     let requests: Requests = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&requests);
     let network = Network::answered(move |request| {
@@ -21,7 +29,7 @@ fn recorded(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static)
         kept.lock().unwrap().push(request.map(Vec::from));
         Reply::Answer(reply())
     });
-    (contoso(&[], network), requests)
+    (contoso(variables, network), requests)
 }
 
 #[test]
@@ -69,7 +77,6 @@ fn only_what_concerns_dataverse_is_passed_on() {
         .header("if-none-match", "W/\"1\"")
         .header("odata-version", "4.0")
         .header("MSCRM.SuppressDuplicateDetection", "false")
-        .header("CallerObjectId", "00000000-0000-0000-0000-000000000001")
         .header("authorization", "Bearer of-the-caller")
         .header("cookie", "session=1")
         .header("x-forwarded-for", "10.0.0.1")
@@ -88,7 +95,6 @@ fn only_what_concerns_dataverse_is_passed_on() {
         names,
         [
             "authorization",
-            "callerobjectid",
             "client-request-id",
             "host",
             "if-none-match",
@@ -104,6 +110,44 @@ fn only_what_concerns_dataverse_is_passed_on() {
         assert!(!all.contains(private), "{private}: {all}");
     }
     assert_eq!(sent.headers()["host"], "contoso.crm.dynamics.com");
+}
+
+#[test]
+fn a_segment_of_dots_is_refused_in_every_spelling() {
+    let (gateway, requests) = recorded(|| answer(204, &[], ""));
+    for segment in [
+        "..",
+        ".",
+        "%2e%2e",
+        "..;",
+        "..;x=y",
+        "..%3b",
+        "..%00",
+        "..%00x",
+        "..%09",
+        ".%09.",
+        "..%0a",
+        "..%20",
+        "..%2500",
+        "..%23",
+        "..%3fx",
+        "%c0%ae%c0%ae",
+        "%C0%2E",
+        "%e0%80%ae%e0%80%ae",
+        "%25c0%25ae",
+        "..%c0%af",
+        "%u002e%u002e",
+        "%ef%bc%8e%ef%bc%8e",
+        "..%e2%80%8b",
+    ] {
+        for path in ["/api/data/v9.2/SEGMENT/main.aspx", "/api/data/v9.2/contacts(1)/SEGMENT"] {
+            let path = path.replace("SEGMENT", segment);
+            assert_eq!(get(&gateway, &path).status, 400, "{path}");
+        }
+    }
+    assert!(requests.lock().unwrap().is_empty());
+    let dots = "/api/data/v9.2/accounts(name='..%3B')/Microsoft.Dynamics.CRM.Foo()";
+    assert_eq!(get(&gateway, dots).status, 204);
 }
 
 #[test]

@@ -79,13 +79,17 @@ fn what_is_expected_follows_from_the_allow_list() {
         }
         assert_eq!(found["observed"].as_array().unwrap().len(), 8);
     }
-    // Without a body too, and with expectations of one's own the list does not count.
+    // Without a body too.
     assert_eq!(report(&call(&gateway, "POST", "/validate").send())["verdict"], "failed");
-    let own = report(&post(&gateway, "/validate", r#"{"expectations":[]}"#));
+    // Of the listed tables, a caller may expect something else; where it expects nothing, the list counts.
+    let own = r#"{"expectations":[{"entitySet":"leads","verb":"write","allowed":false}]}"#;
+    let own = report(&post(&gateway, "/validate", own));
     assert_eq!(
         (&own["verdict"], own["observed"].as_array().unwrap().len()),
-        (&json!("passed"), 16)
+        (&json!("passed"), 1)
     );
+    let none = report(&post(&gateway, "/validate", r#"{"expectations":[]}"#));
+    assert_eq!(none["observed"].as_array().unwrap().len(), 8);
     let open = sandboxed(&tenant, &[]);
     assert_eq!(
         report(&post(&open, "/validate", ""))["observed"]
@@ -94,6 +98,62 @@ fn what_is_expected_follows_from_the_allow_list() {
             .len(),
         16
     );
+}
+
+#[test]
+fn where_tables_are_restricted_only_they_are_looked_at() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST,PATCH,DELETE")]);
+    for table in ["accounts", "systemusers", "Contacts"] {
+        let body = json!({"expectations": [
+            {"entitySet": "contacts", "verb": "read", "allowed": true},
+            {"entitySet": table, "verb": "create", "allowed": false},
+        ]});
+        let reply = post(&gateway, "/validate", &body.to_string());
+        assert_eq!(reply.status, 403, "{table}");
+        assert!(reply.text().contains(table), "{}", reply.text());
+    }
+    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+
+    let found = report(&post(&gateway, "/validate", ""));
+    assert_eq!(found["verdict"], "passed", "{found:#}");
+    let facts = &found["facts"];
+    assert!(facts["userId"].is_string() && facts["organizationId"].is_string());
+    for read in ["userName", "roles", "businessUnitName", "organizationName"] {
+        assert_eq!(facts[read], Value::Null, "{read}");
+    }
+    for request in tenant.sandbox.requests() {
+        let path = request.path_and_query.as_str();
+        let is_of_list = ["/oauth2/", "/WhoAmI", "/contacts", "/$batch"]
+            .iter()
+            .any(|part| path.contains(part));
+        assert!(is_of_list, "{path}");
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        assert!(!path.ends_with("/$batch") || body.contains("/contacts"), "{body}");
+    }
+    let list = sandboxed(&tenant, &[("GATEWAY_ALLOW", "WhoAmI:GET;$metadata:GET")]);
+    let found = report(&post(&list, "/validate", ""));
+    assert_eq!(
+        found["observed"],
+        json!([]),
+        "a list without tables has none to look at"
+    );
+}
+
+#[test]
+fn a_call_asks_for_a_hundred_things_at_most() {
+    let tenant = Tenant::start();
+    let gateway = sandboxed(&tenant, &[]);
+    let body = |count: usize| {
+        let one = json!({"entitySet": "contacts", "verb": "read", "allowed": true});
+        json!({"expectations": vec![one; count]}).to_string()
+    };
+    let reply = post(&gateway, "/validate", &body(101));
+    assert_eq!(reply.status, 400);
+    assert!(reply.text().contains("100"), "{}", reply.text());
+    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(post(&gateway, "/validate", &body(100)).status, 200);
+    assert!(tenant.counts().1 < 110, "{:?}", tenant.counts());
 }
 
 #[test]

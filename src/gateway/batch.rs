@@ -1,0 +1,170 @@
+//! A request to `$batch`: which requests are one, and what has to be clear about it, so that its parts can be looked at.
+
+use std::rc::Rc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Method, Uri};
+use percent_encoding::percent_decode_str;
+
+use super::links::Origins;
+use super::multipart::MultipartLinks;
+use super::opened::Opened;
+use super::rewrite::{Rewrite, Stop, Stopped};
+use crate::dataverse::batch::boundary::boundary_of;
+
+/// How often a path may be percent-encoded. What is encoded more often is refused before (`dot_segments`).
+const ROUNDS: usize = 4;
+
+/// A batch that comes in.
+pub struct Batch {
+    boundary: String,
+    opened: Rc<Opened>,
+    stop: Stop,
+}
+
+impl Batch {
+    /// What a request is, if it is a batch.
+    ///
+    /// # Errors
+    /// Why it cannot be told what its parts are, for the caller.
+    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap, opened: &Rc<Opened>) -> Result<Option<Self>, String> {
+        if !is_batch(uri.path()) {
+            return Ok(None);
+        }
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let content_type = match (types.next(), types.next()) {
+            (None, _) if *method != Method::POST => return Ok(None),
+            (Some(content_type), None) => content_type.to_str().unwrap_or_default(),
+            _ => "",
+        };
+        let boundary = clear_boundary(content_type).map_err(|reason| format!("a batch {reason}"))?;
+        let is_encoded = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if is_encoded {
+            return Err("a batch with a Content-Encoding is refused: its parts could not be looked at".to_owned());
+        }
+        Ok(Some(Self {
+            boundary,
+            opened: Rc::clone(opened),
+            stop: Stop::default(),
+        }))
+    }
+
+    /// What changes its body.
+    pub fn change(&self, origins: &Origins) -> Box<dyn Rewrite> {
+        let (opened, stop) = (Rc::clone(&self.opened), self.stop.clone());
+        Box::new(MultipartLinks::of_request(
+            origins.clone(),
+            &self.boundary,
+            opened,
+            stop,
+        ))
+    }
+
+    /// Why its body did not go on.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.stop.reason().cloned()
+    }
+}
+
+/// Whether a path leads to `$batch`, for some server.
+pub fn is_batch(path: &str) -> bool {
+    let leads_there = |path: &str| {
+        let mut segments = path.split(['/', '\\']);
+        segments.any(|segment| segment.trim_start().starts_with("$batch"))
+    };
+    let mut path = path.to_ascii_lowercase();
+    for _ in 0..ROUNDS {
+        if leads_there(&path) {
+            return true;
+        }
+        let next = percent_decode_str(&path).decode_utf8_lossy().to_ascii_lowercase();
+        if next == path {
+            return false;
+        }
+        path = next;
+    }
+    leads_there(&path)
+}
+
+/// The boundary of a multipart text that everybody reads as the same.
+///
+/// # Errors
+/// What is unclear, for the caller.
+pub fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str =
+        "has one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let lower = content_type.to_ascii_lowercase();
+    let named = lower.split("boundary").skip(1).map(str::trim_start);
+    let is_named_once = named.filter(|after| after.starts_with('=')).count() == 1;
+    if !media_type.eq_ignore_ascii_case("multipart/mixed") || !is_named_once || content_type.contains('\\') {
+        return Err(EXPECTED);
+    }
+    let is_character = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
+    let is_quoted = content_type.contains('"');
+    boundary_of(content_type)
+        .filter(|boundary| boundary.bytes().all(is_character) && !boundary.ends_with(' '))
+        .filter(|boundary| is_quoted || !boundary.contains(' '))
+        .ok_or(EXPECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_one_in_every_spelling() {
+        for path in [
+            "/api/data/v9.2/$batch",
+            "/api/data/v9.2/%24batch",
+            "/api/data/v9.2/%2524%2562atch",
+            "/api/data/v9.2/$BATCH/",
+            "/api/data/v9.2/$batch;x",
+        ] {
+            assert!(is_batch(path), "{path}");
+        }
+        for path in [
+            "/api/data/v9.2/contacts",
+            "/api/data/v9.2/batch",
+            "/a(x='$batch')",
+            "/%2",
+        ] {
+            assert!(!is_batch(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_clear_or_refused() {
+        for (content_type, boundary) in [
+            ("multipart/mixed; boundary=b", "b"),
+            ("multipart/mixed; boundary=boundary_1", "boundary_1"),
+            ("Multipart/Mixed;charset=utf-8;boundary=\"a b\"", "a b"),
+            (
+                "multipart/mixed; boundary=\"===============123==\"",
+                "===============123==",
+            ),
+        ] {
+            assert_eq!(clear_boundary(content_type).as_deref(), Ok(boundary), "{content_type}");
+        }
+        for content_type in [
+            "",
+            "application/json",
+            "multipart/related; boundary=b",
+            "multipart/mixed",
+            "multipart/mixed; boundary=",
+            "multipart/mixed; boundary=b; boundary=c",
+            "multipart/mixed; boundary=b; Boundary =c",
+            "multipart/mixed; x=\"; boundary=b\"; boundary=c",
+            "multipart/mixed; boundary=\"a\\b\"",
+            "multipart/mixed; boundary=\"b \"",
+            "multipart/mixed; boundary=\"a\tb\"",
+            "multipart/mixed; boundary=a<b",
+            "multipart/mixed; boundary=a b",
+        ] {
+            assert!(clear_boundary(content_type).is_err(), "{content_type}");
+        }
+    }
+}

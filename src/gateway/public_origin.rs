@@ -1,0 +1,143 @@
+//! Where callers see the gateway. Links in answers lead there, so each of them grows by what is read here.
+
+use std::net::Ipv6Addr;
+
+use http::header::HOST;
+use http::{HeaderMap, Uri};
+
+/// The longest host name (RFC 1035, 2.3.4, without the final dot's length).
+const LONGEST_HOST: usize = 253;
+
+/// The gateway's origin as the caller reached it: as the first proxy before it says, or else the request itself.
+///
+/// # Errors
+/// What is wrong with it, for the caller.
+pub fn public_origin(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
+    let forwarded = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?.split(',').next()?.trim();
+        (!value.is_empty()).then_some(value)
+    };
+    let scheme = match forwarded("x-forwarded-proto").or(uri.scheme_str()) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+        _ => "http",
+    };
+    let by_proxy = forwarded("x-forwarded-host");
+    let host = by_proxy
+        .or(uri.authority().map(http::uri::Authority::as_str))
+        .or_else(|| headers.get(HOST)?.to_str().ok())
+        .ok_or("the request names no host")?;
+    let Some((name, port)) = split(host) else {
+        let named_by = by_proxy.map_or("the request", |_| "X-Forwarded-Host");
+        return Err(format!(
+            "the host that {named_by} names is no host name of at most {LONGEST_HOST} characters, with a port or without"
+        ));
+    };
+    // Callers leave the scheme's own port out, even where a proxy names it.
+    let own_port = if scheme == "https" { 443 } else { 80 };
+    let name = name.to_ascii_lowercase();
+    Ok(match port.filter(|port| *port != own_port) {
+        Some(port) => format!("{scheme}://{name}:{port}"),
+        None => format!("{scheme}://{name}"),
+    })
+}
+
+/// A name or an address, and a port. Underscores are let pass: container networks have them in names.
+fn split(host: &str) -> Option<(&str, Option<u16>)> {
+    let end_of_name = match host.strip_prefix('[') {
+        Some(literal) => {
+            let (address, _) = literal.split_once(']')?;
+            address.parse::<Ipv6Addr>().ok()?;
+            address.len().checked_add(2)?
+        }
+        None => {
+            let end = host.find(':').unwrap_or(host.len());
+            let name = host.get(..end)?;
+            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+            (is_name && !name.is_empty() && name.len() <= LONGEST_HOST).then_some(end)?
+        }
+    };
+    let (name, rest) = host.split_at_checked(end_of_name)?;
+    if rest.is_empty() {
+        return Some((name, None));
+    }
+    let digits = rest.strip_prefix(':')?;
+    let is_port = digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit());
+    let port = is_port.then(|| digits.parse().ok())?.filter(|port| *port != 0)?;
+    Some((name, Some(port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(uri: &str, headers: &[(&'static str, &str)]) -> Result<String, String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        public_origin(&uri.parse().unwrap(), &map)
+    }
+
+    #[test]
+    fn a_proxy_says_where_the_gateway_is_or_the_request() {
+        for (uri, headers, expected) in [
+            ("http://gw:3000/x", [].as_slice(), "http://gw:3000"),
+            ("http://gw:80/x", &[], "http://gw"),
+            ("https://gw:443/x", &[], "https://gw"),
+            ("https://gw:80/x", &[], "https://gw:80"),
+            ("/x", &[("host", "My_Gateway:3000")], "http://my_gateway:3000"),
+            (
+                "http://gw/x",
+                &[("x-forwarded-host", "crm.example")],
+                "http://crm.example",
+            ),
+            (
+                "http://gw/x",
+                &[
+                    ("x-forwarded-proto", "HTTPS"),
+                    ("x-forwarded-host", "CRM.example:443, inner"),
+                ],
+                "https://crm.example",
+            ),
+            ("http://gw/x", &[("x-forwarded-host", " ,inner")], "http://gw"),
+            ("http://[::1]:3000/x", &[], "http://[::1]:3000"),
+            ("http://[::1]/x", &[], "http://[::1]"),
+        ] {
+            assert_eq!(origin(uri, headers).as_deref(), Ok(expected), "{uri} {headers:?}");
+        }
+        assert!(origin("/x", &[]).is_err());
+    }
+
+    #[test]
+    fn a_host_is_a_name_with_a_port_or_without() {
+        let longest = "h".repeat(LONGEST_HOST);
+        assert!(origin("/x", &[("x-forwarded-host", &format!("{longest}:65535"))]).is_ok());
+        for host in [
+            &format!("{longest}h"),
+            &format!("{longest}h:80"),
+            &"h".repeat(100_000),
+            "a/b",
+            "a@b",
+            "a b",
+            "\"a\"",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:000080",
+            "a:+80",
+            "a:1:2",
+            ":80",
+            "::1",
+            "[::1",
+            "[::g]",
+            "[::1]x",
+            "[a]:80",
+            "a?b",
+            "a#b",
+            "a\\b",
+        ] {
+            let refused = origin("http://gw/x", &[("x-forwarded-host", host)]);
+            assert!(refused.unwrap_err().contains("X-Forwarded-Host"), "{host}");
+        }
+    }
+}
