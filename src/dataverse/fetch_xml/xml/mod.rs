@@ -124,17 +124,24 @@ mod tests {
             |n| format!("<a{}>", " ".repeat(n)),
         ];
         for (number, shape) in shapes.into_iter().enumerate() {
-            let (short, long) = (shape(2_000), shape(4 * 2_000));
+            let (short, long) = (shape(500), shape(4 * 500));
             let time = |text: &str| {
                 let start = std::time::Instant::now();
                 drop(Root::parse(text).map(|root| (root.attribute("b").map(|value| value.len()), root.to_string())));
                 start.elapsed().as_nanos()
             };
-            // The least of several: whatever else the machine does only adds to it.
-            let least = |text: &str| (0..15).map(|_| time(text)).min().unwrap().max(20_000);
-            let (single, quadruple) = (least(&short), least(&long));
+            // The least of several, and of more while the machine is busy: whatever else it does only adds to it. The inputs are short,
+            // so that one reading fits between two interruptions.
+            let (mut single, mut quadruple) = (u128::MAX, u128::MAX);
+            for round in 0..500 {
+                single = single.min(time(&short));
+                quadruple = quadruple.min(time(&long));
+                if round > 10 && quadruple < 8 * single.max(5_000) {
+                    break;
+                }
+            }
             assert!(
-                quadruple < 8 * single,
+                quadruple < 8 * single.max(5_000),
                 "shape {number}: {single} ns, then {quadruple} ns"
             );
         }
