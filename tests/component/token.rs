@@ -30,7 +30,7 @@ fn refused(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static) 
 #[test]
 fn the_request_is_the_documented_one() {
     let settings = Settings {
-        credentials: vec![secret("a secret+with/odd&letters=é%")],
+        credentials: vec![secret(r#"a secret+with/odd&letters="<^>%"#)],
         ..contoso_settings()
     };
     let (mut client, requests) = answered(&settings, |_| Reply::Answer(token_answer()));
@@ -57,7 +57,7 @@ fn the_request_is_the_documented_one() {
         ("client_id", CLIENT),
         ("scope", "https://contoso.crm.dynamics.com/.default"),
         ("claims", r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
-        ("client_secret", "a secret+with/odd&letters=é%"),
+        ("client_secret", r#"a secret+with/odd&letters="<^>%"#),
     ];
     assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }

@@ -1,5 +1,6 @@
 //! What an operator writes into the environment.
 
+use dynamics365::credential::Credential;
 use dynamics365::error::Error;
 use dynamics365::gateway::Gateway;
 use dynamics365::settings::Settings;
@@ -41,7 +42,8 @@ pub fn settings(input: &[u8]) {
 }
 
 fn is_secret(name: &str) -> bool {
-    const SECRETS: [&str; 4] = [
+    const SECRETS: [&str; 5] = [
+        "ARM_CLIENT_",
         "AZURE_CLIENT_CERTIFICATE",
         "AZURE_CLIENT_SECRET",
         "AZURE_FEDERATED_TOKEN",
@@ -52,6 +54,14 @@ fn is_secret(name: &str) -> bool {
 
 fn hold_together(settings: &Settings) {
     assert!(!settings.credentials.is_empty());
+    for named in &settings.credentials {
+        if let Credential::Secret(secret) = &named.credential {
+            assert!(
+                secret.reveal().bytes().all(|byte| matches!(byte, b' '..=b'~')),
+                "it goes into a form"
+            );
+        }
+    }
     assert!(settings.scope.ends_with("/.default"));
     assert!(settings.max_request_bytes > 0 && settings.max_answer_bytes > 0);
     for origin in [&settings.environment, &settings.authority] {

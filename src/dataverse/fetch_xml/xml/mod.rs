@@ -106,6 +106,47 @@ mod tests {
         assert!(with(101).unwrap_err().contains("more than 100 attributes"));
     }
 
+    /// Doubling the input doubles the time: twice doubled, it is about four times as long, where a quadratic reader's is sixteen.
+    #[test]
+    fn reading_is_linear() {
+        let shapes: [fn(usize) -> String; 12] = [
+            |n| format!("<a>{}</a>", "<b/>".repeat(n)),
+            |n| format!("{}{}", "<a>".repeat(n), "</a>".repeat(n)),
+            |n| "<a>".repeat(n),
+            |n| format!("<a b='{}'/>", "&amp;".repeat(n)),
+            |n| format!("<a b='{}'/>", "&".repeat(n)),
+            |n| format!("<a>{}</a>", "&#38;x".repeat(n)),
+            |n| format!("<a>{}</a>", "<!-- - -->".repeat(n)),
+            |n| format!("<a><![CDATA[{}]]></a>", "]]".repeat(n)),
+            |n| format!("{}<a/>", "<?x ?>".repeat(n)),
+            |n| format!("<a{}/>", " b='c'".repeat(n)),
+            |n| format!("<a{}/>", (0..n).map(|n| format!(" b{n}=''")).collect::<String>()),
+            |n| format!("<a{}>", " ".repeat(n)),
+        ];
+        for (number, shape) in shapes.into_iter().enumerate() {
+            let (short, long) = (shape(500), shape(4 * 500));
+            let time = |text: &str| {
+                let start = std::time::Instant::now();
+                drop(Root::parse(text).map(|root| (root.attribute("b").map(|value| value.len()), root.to_string())));
+                start.elapsed().as_nanos()
+            };
+            // The least of several, and of more while the machine is busy: whatever else it does only adds to it. The inputs are short,
+            // so that one reading fits between two interruptions.
+            let (mut single, mut quadruple) = (u128::MAX, u128::MAX);
+            for round in 0..500 {
+                single = single.min(time(&short));
+                quadruple = quadruple.min(time(&long));
+                if round > 10 && quadruple < 8 * single.max(5_000) {
+                    break;
+                }
+            }
+            assert!(
+                quadruple < 8 * single.max(5_000),
+                "shape {number}: {single} ns, then {quadruple} ns"
+            );
+        }
+    }
+
     #[test]
     fn a_root_element_is_kept_as_it_is() {
         for text in [
