@@ -47,7 +47,9 @@ fn references_to_facts_lead_to_a_section() {
     for file in sources(root) {
         for (name, section) in facts(&comments(&fs::read_to_string(&file).unwrap())) {
             let page = root.join("docs/facts").join(format!("{name}.md"));
-            let numbers = fs::read_to_string(&page).map(|text| sections(&text)).unwrap_or_default();
+            let numbers = fs::read_to_string(&page)
+                .map(|text| sections(&text))
+                .unwrap_or_default();
             if !numbers.contains(&section) {
                 missing.push(format!("{}: facts: {name} {section}", shown(root, &file)));
             }
@@ -83,7 +85,10 @@ fn what_is_read_of_a_page() {
     let code = "/// Microsoft's pages \"One\n/// two\" and \"Three\" (facts: entra 1.2, 3).\nlet x = \"page\";\n// facts: hosts 2 and dataverse 1.3\n";
     assert_eq!(titles(&comments(code)), ["One two", "Three"]);
     let found = facts(&comments(code));
-    let found: Vec<_> = found.iter().map(|(name, section)| format!("{name} {section}")).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|(name, section)| format!("{name} {section}"))
+        .collect();
     assert_eq!(found, ["entra 1.2", "hosts 2"]);
 }
 
@@ -91,10 +96,25 @@ fn what_is_read_of_a_page() {
 fn a_link_that_leads_nowhere_is_found() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = root.join("docs/facts/README.md");
-    for good in ["entra.md", "#standards", "../facts/entra.md#5-clouds", "https://example.com/x", "../../README.md", ".."] {
+    for good in [
+        "entra.md",
+        "#standards",
+        "../facts/entra.md#5-clouds",
+        "https://example.com/x",
+        "../../README.md",
+        "..",
+    ] {
         assert_eq!(resolve(root, &page, good), Ok(()), "{good}");
     }
-    for bad in ["nowhere.md", "#nowhere", "entra.md#nowhere", "../../../x", "/docs/facts/entra.md", "http://example.com/", "ftp:x"] {
+    for bad in [
+        "nowhere.md",
+        "#nowhere",
+        "entra.md#nowhere",
+        "../../../x",
+        "/docs/facts/entra.md",
+        "http://example.com/",
+        "ftp:x",
+    ] {
         assert!(resolve(root, &page, bad).is_err(), "{bad}");
     }
 }
@@ -110,7 +130,10 @@ fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
         }
         if path.is_dir() {
             found.extend(files(&path, extensions));
-        } else if path.extension().is_some_and(|extension| extensions.iter().any(|e| extension == *e)) {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extensions.iter().any(|e| extension == *e))
+        {
             found.push(path);
         }
     }
@@ -182,8 +205,14 @@ fn anchors(text: &str) -> BTreeSet<String> {
         if title.len() == line.len() || !title.starts_with(' ') {
             continue;
         }
-        let kept = title.trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        let slug: String = kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect();
+        let kept = title
+            .trim()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let slug: String = kept
+            .flat_map(char::to_lowercase)
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect();
         let count = seen.entry(slug.clone()).or_default();
         anchors.insert(if *count == 0 { slug } else { format!("{slug}-{count}") });
         *count += 1;
@@ -193,9 +222,18 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 /// The numbers of a page's sections: `## 3. Answers`, `### 1.10 Users`.
 fn sections(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
-    let numbers = headings.filter_map(|title| title.split(' ').next()).map(|number| number.trim_end_matches('.'));
-    numbers.filter(|number| number.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned).collect()
+    let headings = text.lines().filter_map(|line| {
+        line.trim_start_matches('#')
+            .strip_prefix(' ')
+            .filter(|_| line.starts_with('#'))
+    });
+    let numbers = headings
+        .filter_map(|title| title.split(' ').next())
+        .map(|number| number.trim_end_matches('.'));
+    numbers
+        .filter(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn resolve(root: &Path, page: &Path, target: &str) -> Result<(), String> {
@@ -205,8 +243,14 @@ fn resolve(root: &Path, page: &Path, target: &str) -> Result<(), String> {
     if target.starts_with('/') || target.contains(':') {
         return Err("is neither relative nor https".to_owned());
     }
-    let (path, anchor) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
-    let file = if path.is_empty() { page.to_path_buf() } else { page.parent().unwrap().join(path) };
+    let (path, anchor) = target
+        .split_once('#')
+        .map_or((target, None), |(path, anchor)| (path, Some(anchor)));
+    let file = if path.is_empty() {
+        page.to_path_buf()
+    } else {
+        page.parent().unwrap().join(path)
+    };
     let file = file.canonicalize().map_err(|_| "no such file".to_owned())?;
     if !file.starts_with(root.canonicalize().unwrap()) {
         return Err("leads out of the repository".to_owned());
@@ -241,7 +285,10 @@ fn titles(comments: &str) -> Vec<String> {
         let after = after.strip_prefix('s').unwrap_or(after);
         let mut parts = after.split('"');
         // What stands between the titles is no more than "and" and commas.
-        while parts.next().is_some_and(|between| [" ", ", ", " and "].contains(&between)) {
+        while parts
+            .next()
+            .is_some_and(|between| [" ", ", ", " and "].contains(&between))
+        {
             titles.extend(parts.next().map(str::to_owned));
         }
     }
