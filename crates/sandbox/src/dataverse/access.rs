@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use super::Call;
-use super::privileges::{Depth, Verb};
 use super::refusal::Refusal;
-use super::schema::Table;
 use super::store::Row;
+use crate::privileges::{Depth, Verb};
+use crate::schema::Table;
 
 impl Call<'_> {
     pub(super) fn demand(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
@@ -44,7 +44,7 @@ impl Call<'_> {
         if self.user.privileges.depth(table.entity_set, verb) == Some(Depth::Global) {
             return Ok(());
         }
-        Err(super::privileges::denied(&self.user.user_id, table, verb))
+        Err(crate::privileges::denied(&self.user.user_id, table, verb))
     }
 }
 

@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::expand::{context, shown};
 use super::paging::{self, Cookie};
-use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::{ManyToMany, Table};
 use super::store::{Row, Store};
 use super::{Call, delta, fetch, record};
+use crate::privileges::Verb;
 use crate::response::Answer;
+use crate::schema::{ManyToMany, Table};
 
 pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Read)?;

@@ -13,9 +13,9 @@ use super::expand::{context, shown};
 use super::paging::{attribute, decode, encode, skip_token, with_option};
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
 use super::store::{Row, Store};
 use crate::response::Answer;
+use crate::schema::Table;
 
 /// facts: dataverse 1.6: 7 days by default.
 const GOOD_FOR: i64 = 7 * 24 * 60 * 60;

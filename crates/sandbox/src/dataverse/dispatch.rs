@@ -13,13 +13,13 @@ use super::optional;
 use super::path::{self, Target};
 use super::prefer::Prefer;
 use super::refusal::Refusal;
-use super::schema::Table;
 use super::settings::Settings;
 use super::store::Store;
 use super::{Call, collection, file, record, reference, system};
 use crate::User;
 use crate::request::Received;
 use crate::response::{Answer, append};
+use crate::schema::Table;
 use crate::server::State;
 
 /// What the requests of one HTTP exchange have in common.

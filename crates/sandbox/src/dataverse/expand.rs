@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::query;
 use super::refusal::Refusal;
-use super::schema::{Column, Kind, Lookup, ManyToMany, Table};
 use super::store::{Row, Store};
+use crate::schema::{Column, Kind, Lookup, ManyToMany, Table};
 
 pub(super) struct Expand {
     pub(super) name: &'static str,

@@ -6,7 +6,7 @@ use super::Call;
 use super::batch::References;
 use super::path::{self, Target};
 use super::refusal::Refusal;
-use super::schema::Table;
+use crate::schema::Table;
 
 /// Whether the URL names a host of its own.
 pub(super) fn leaves(url: &str) -> bool {

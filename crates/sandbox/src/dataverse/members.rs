@@ -61,6 +61,11 @@ impl Members {
     }
 
     /// The user of a registered application.
+    pub(super) fn application(&self, client_id: &str) -> Option<&Option<User>> {
+        let found = self.applications.iter().find(|(id, _)| id == client_id);
+        found.map(|(_, user)| user)
+    }
+
     pub(super) fn application_mut(&mut self, client_id: &str) -> Option<&mut Option<User>> {
         let found = self.applications.iter_mut().find(|(id, _)| id == client_id);
         found.map(|(_, user)| user)

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::Call;
 use super::refusal::Refusal;
-use super::schema::Table;
 use super::store::Store;
+use crate::schema::Table;
 
 /// Who passes by custom logic needs the privilege to. The sandbox has no such logic, so nothing else changes.
 /// Guess: that the refusal is that of other privileges, and the code of a value that is not known.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::path::guid;
 use super::refusal::Refusal;
-use super::schema::Table;
+use crate::schema::Table;
 
 /// Where the next page begins.
 #[derive(Debug, PartialEq, Eq)]

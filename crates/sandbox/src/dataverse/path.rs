@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::file;
 use super::reference::Reference;
 use super::refusal::Refusal;
-use super::schema::{ManyToMany, Navigation, OTHER_ENTITY_SETS, Table};
+use crate::schema::{ManyToMany, Navigation, OTHER_ENTITY_SETS, Table};
 
 pub(super) enum Target {
     ServiceDocument,

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Call;
-use super::file::image;
+use super::image;
 use super::path::guid;
 use super::refusal::Refusal;
-use super::schema::{Blob, Column, Kind, Table};
 use super::store::{File, Store};
 use super::value;
+use crate::schema::{Blob, Column, Kind, Table};
 use http::StatusCode;
 
 pub(super) struct Payload {

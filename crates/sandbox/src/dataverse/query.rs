@@ -7,9 +7,9 @@ use percent_encoding::percent_decode_str;
 use super::expand::{self, Expand};
 use super::filter::{self, Filter};
 use super::refusal::Refusal;
-use super::schema::{Column, Kind, Table};
 use super::store::Row;
 use super::value::Scalar;
+use crate::schema::{Column, Kind, Table};
 
 #[derive(Default)]
 pub(super) struct Query {

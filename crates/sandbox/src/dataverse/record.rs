@@ -8,12 +8,12 @@ use super::Call;
 use super::expand::{context, shown};
 use super::optional;
 use super::payload::{self, Payload};
-use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::{Blob, Table};
 use super::store::{File, Row, Store};
+use crate::privileges::Verb;
 use crate::response::{Answer, append, empty};
+use crate::schema::{Blob, Table};
 
 pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Create)?;

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::Call;
 use super::payload;
-use super::privileges::Verb;
 use super::refusal::Refusal;
-use super::schema::{Collection, Lookup, Navigation, Table};
 use super::store::Store;
+use crate::privileges::Verb;
 use crate::response::{Answer, empty};
+use crate::schema::{Collection, Lookup, Navigation, Table};
 
 /// `set(id)/nav/$ref`, or `set(id)/nav(other)/$ref`.
 pub(super) struct Reference {

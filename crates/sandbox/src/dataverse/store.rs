@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::file::image;
+use super::image;
 use super::journal::Journal;
 use super::path::guid;
-use super::schema::{Blob, Table};
 use super::seed;
 use crate::clock;
+use crate::schema::{Blob, Table};
 
 /// 2026-01-05, whatever the clock says: tests compare rows.
 const BEGINNING: i64 = 1_767_571_200;

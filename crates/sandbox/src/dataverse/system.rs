@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::Call;
 use super::members::Members;
 use super::path::guid;
-use super::privileges::Verb;
 use super::refusal::Refusal;
-use super::schema::Table;
 use crate::User;
+use crate::privileges::Verb;
 use crate::response::Answer;
+use crate::schema::Table;
 
 /// Rows by entity set and id.
 pub(super) type Rows = BTreeMap<(&'static str, Uuid), Map<String, Value>>;

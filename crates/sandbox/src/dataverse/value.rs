@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::path::guid;
-use super::schema::Kind;
+use crate::schema::Kind;
 
 /// A value in a form that compares.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::xml;
 use crate::dataverse::paging::encode;
 use crate::dataverse::path::guid;
-use crate::dataverse::schema::{Column, Table};
 use crate::dataverse::store::Row;
+use crate::schema::{Column, Table};
 use serde_json::Value;
 
 /// The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie` after that page.

@@ -8,8 +8,8 @@ use crate::dataverse::filter::{Filter, Function, Operand, Operator};
 use crate::dataverse::path::guid;
 use crate::dataverse::query::{Direction, Query};
 use crate::dataverse::refusal::Refusal;
-use crate::dataverse::schema::{Column, Kind, Table};
 use crate::dataverse::value::{Scalar, time};
+use crate::schema::{Column, Kind, Table};
 
 pub(super) struct Fetch {
     /// Columns, filter, order and top: the same as those of an OData query.

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::{BEGINNING, Row, Store};
-use crate::dataverse::schema::{ManyToMany, Table};
 use crate::dataverse::system;
+use crate::schema::{ManyToMany, Table};
 
 impl Store {
     /// Brings the tables about the environment itself up to date. A row that stays the same keeps its version.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::refusal::Refusal;
-use super::schema::Table;
+use crate::dataverse::Refusal;
+use crate::schema::Table;
 
 /// What a user does to rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

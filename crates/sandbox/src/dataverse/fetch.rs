@@ -10,9 +10,9 @@ use super::Call;
 use super::collection;
 use super::expand::{context, shown};
 use super::refusal::Refusal;
-use super::schema::{Column, Table};
 use super::store::{Row, Store};
 use crate::response::Answer;
+use crate::schema::{Column, Table};
 use query::Fetch;
 
 /// The query, where the request has one.

@@ -3,7 +3,7 @@
 mod business;
 mod system;
 
-use super::refusal::Refusal;
+use crate::dataverse::Refusal;
 
 /// A table.
 pub(super) struct Table {

@@ -5,13 +5,13 @@ mod annotations;
 mod batch;
 mod challenge;
 mod collection;
-mod control;
 mod delta;
 mod dispatch;
 mod expand;
 mod fetch;
 mod file;
 mod filter;
+mod image;
 pub mod journal;
 mod link;
 mod members;
@@ -20,12 +20,10 @@ mod paging;
 mod path;
 mod payload;
 mod prefer;
-pub mod privileges;
 mod query;
 mod record;
 mod reference;
 mod refusal;
-mod schema;
 pub mod seed;
 pub mod settings;
 mod store;
@@ -41,16 +39,17 @@ use uuid::Uuid;
 
 use crate::request::Received;
 use crate::response::{Answer, answer, append, lock};
+use crate::schema::Table;
 use crate::server::State;
-use crate::{Config, User};
+use crate::{Config, Organization, User};
 use batch::References;
 pub(crate) use challenge::Challenge;
 use dispatch::{Place, Visit};
 use file::upload::Uploads;
+use journal::{CommittedWrite, Journal};
 use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
-use schema::Table;
 use settings::Settings;
 use store::Store;
 
@@ -123,6 +122,45 @@ impl Dataverse {
             uploads: &self.uploads,
         };
         visit.answer(request, Place::Alone, &mut lock(&self.store))
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut lock(&self.settings));
+    }
+
+    pub(crate) fn committed_writes(&self) -> Vec<CommittedWrite> {
+        lock(&self.store).journal.all()
+    }
+
+    pub(crate) fn forget_writes(&self) {
+        lock(&self.store).journal = Journal::default();
+    }
+
+    pub(crate) fn snapshot(&self) -> Value {
+        lock(&self.store).snapshot()
+    }
+
+    pub(crate) fn user(&self, client_id: &str) -> Option<User> {
+        lock(&self.members).application(client_id)?.clone()
+    }
+
+    /// Of a registered application.
+    pub(crate) fn change_user(&self, client_id: &str, change: impl FnOnce(&mut Option<User>)) {
+        self.change_members(|members| {
+            if let Some(user) = members.application_mut(client_id) {
+                change(user);
+            }
+        });
+    }
+
+    pub(crate) fn set_organization(&self, organization: Organization) {
+        self.change_members(|members| members.set_organization(organization));
+    }
+
+    fn change_members(&self, change: impl FnOnce(&mut Members)) {
+        let mut members = lock(&self.members);
+        change(Arc::make_mut(&mut members));
+        lock(&self.store).set_system(system::rows(&members));
     }
 
     /// The recorded headers (facts: dataverse 1.4 and the exchange at its end).

@@ -7,9 +7,9 @@ use hyper::body::Bytes;
 use serde_json::{Map, Value};
 
 use crate::dataverse::refusal::Refusal;
-use crate::dataverse::schema::{Blob, Table};
 use crate::dataverse::settings::Settings;
 use crate::dataverse::store::File;
+use crate::schema::{Blob, Table};
 
 /// The sandbox cannot scale: one white pixel, GIF, is the thumbnail of any image.
 const THUMBNAIL: &[u8] =
@@ -30,7 +30,7 @@ const TYPES: [&[u8]; 6] = [
 ];
 
 /// An image in a row's JSON, or null. Guess: how text that is no base64 is refused.
-pub(in crate::dataverse) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<File>, Refusal> {
+pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<File>, Refusal> {
     let content = match value {
         Value::Null => return Ok(None),
         Value::String(text) => STANDARD.decode(text).ok(),
@@ -73,7 +73,7 @@ pub(super) fn thumbnail(file: &File) -> File {
 }
 
 /// The columns of the row that go with the image: the thumbnail and where it can be had.
-pub(in crate::dataverse) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
+pub(super) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
     let (column, entity) = (blob.column, table.logical_name);
     let url = id.map(|id| format!("/Image/download.aspx?Entity={entity}&Attribute={column}&Id={id}"));
     let thumbnail = id.map(|_| STANDARD.encode(THUMBNAIL));

@@ -1,6 +1,5 @@
 //! The content of a file column (facts: dataverse 1.5; DOC file-column-data).
 
-pub(super) mod image;
 mod range;
 pub(super) mod upload;
 
@@ -12,13 +11,14 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::Call;
+use super::image;
 use super::payload;
-use super::privileges::Verb;
 use super::record::if_match;
 use super::refusal::Refusal;
-use super::schema::{Blob, Table};
 use super::store::{File, Row, Store};
+use crate::privileges::Verb;
 use crate::response::{Answer, answer, append, empty};
+use crate::schema::{Blob, Table};
 use upload::Uploads;
 
 /// `set(id)/column`, or `set(id)/column/$value`.

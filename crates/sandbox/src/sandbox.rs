@@ -1,0 +1,3 @@
+//! What tests do with a running sandbox.
+
+mod dataverse;
