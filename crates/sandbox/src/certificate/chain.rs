@@ -64,7 +64,7 @@ pub fn generate_chain(common_name: &str) -> anyhow::Result<Chain> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::identity::Read;
+    use super::super::read::Read;
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! Certificates: making them for a test, and reading those that applications have registered.
+//! An RSA key with its certificate, and making them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,22 +7,23 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
-use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
-use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, LineEnding};
+use rsa::pkcs1v15::{Signature, SigningKey};
+use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use rsa::rand_core::OsRng;
-use rsa::signature::Verifier;
-use rsa::{RsaPrivateKey, RsaPublicKey};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use uuid::Uuid;
 use x509_cert::Certificate;
 use x509_cert::builder::{Builder, CertificateBuilder, Profile};
-use x509_cert::der::{Decode, Encode, EncodePem};
+use x509_cert::der::{Encode, EncodePem};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::{Time, Validity};
+
+use super::read::hex;
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -130,73 +131,4 @@ pub(super) fn identity(key: &RsaPrivateKey, certificate: &Certificate) -> anyhow
         thumbprint_sha256: hex(&Sha256::digest(&der)),
         certificate_der: der,
     })
-}
-
-/// A certificate that an application has registered or has sent.
-pub(crate) struct Read {
-    pub(crate) key: RsaPublicKey,
-    pub(crate) sha1: Vec<u8>,
-    pub(crate) sha256: Vec<u8>,
-    pub(crate) not_before: i64,
-    pub(crate) not_after: i64,
-    certificate: Certificate,
-}
-
-impl Read {
-    pub(crate) fn der(der: &[u8]) -> anyhow::Result<Read> {
-        let certificate = Certificate::from_der(der).context("not a certificate in DER")?;
-        let fields = &certificate.tbs_certificate;
-        let seconds = |time: &Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-        Ok(Read {
-            // facts: entra 1.2: every library demands RSA.
-            key: RsaPublicKey::from_public_key_der(&fields.subject_public_key_info.to_der()?)
-                .context("the certificate's key is not an RSA key")?,
-            sha1: Sha1::digest(der).to_vec(),
-            sha256: Sha256::digest(der).to_vec(),
-            not_before: seconds(&fields.validity.not_before),
-            not_after: seconds(&fields.validity.not_after),
-            certificate,
-        })
-    }
-
-    pub(crate) fn is_valid_at(&self, now: i64) -> bool {
-        (self.not_before..=self.not_after).contains(&now)
-    }
-
-    /// RFC 4514, as in `CN=contoso`.
-    pub(crate) fn subject(&self) -> String {
-        self.certificate.tbs_certificate.subject.to_string()
-    }
-
-    /// Whether `issuer` issued this one. Only signatures with RSA and SHA-256 are understood; others count as wrong.
-    pub(crate) fn is_issued_by(&self, issuer: &Read) -> bool {
-        let fields = &self.certificate.tbs_certificate;
-        if fields.issuer != issuer.certificate.tbs_certificate.subject {
-            return false;
-        }
-        let (Ok(signed), Some(signature)) = (fields.to_der(), self.certificate.signature.as_bytes()) else {
-            return false;
-        };
-        let key = VerifyingKey::<Sha256>::new(issuer.key.clone());
-        Signature::try_from(signature).is_ok_and(|signature| key.verify(&signed, &signature).is_ok())
-    }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_generated_certificate_reads_back() {
-        let identity = generate("test").unwrap();
-        let read = Read::der(&identity.certificate_der).unwrap();
-        assert_eq!(hex(&read.sha1), identity.thumbprint_sha1);
-        assert!(read.not_before < read.not_after);
-        assert!(identity.key_pkcs1_pem.starts_with("-----BEGIN RSA PRIVATE KEY-----"));
-        assert!(identity.key_pkcs8_pem.starts_with("-----BEGIN PRIVATE KEY-----"));
-    }
 }

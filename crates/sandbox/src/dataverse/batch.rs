@@ -7,39 +7,44 @@ mod written;
 
 use http::StatusCode;
 
-use super::dispatch::{Place, Visit};
-use super::prefer::Prefer;
+use super::call::Call;
+use super::references::References;
 use super::refusal::Refusal;
 use super::settings::BatchFailureStatus;
 use super::store::Store;
+use super::visit::Visit;
 use crate::request::Received;
 use crate::response::{Answer, append, empty};
 use operation::{Item, Operation};
 use written::Multipart;
 
-/// The URLs of the rows that earlier requests of the same change set wrote, by `Content-ID`.
-pub(super) type References = std::collections::HashMap<String, String>;
+/// What answers a request of the batch, which may refer to earlier ones.
+type Answerer<'a> = dyn Fn(&Received, &References, &mut Store) -> Answer + 'a;
 
 pub(super) fn run(
     visit: &Visit<'_>,
-    request: &Received,
-    root: &str,
-    prefer: &Prefer,
+    call: &Call<'_>,
+    answerer: &Answerer<'_>,
     store: &mut Store,
 ) -> Result<Answer, Refusal> {
-    let content_type = request.header("content-type").unwrap_or_default();
-    let items = operation::read(content_type, &request.body)?;
+    let content_type = call.header("content-type").unwrap_or_default();
+    let items = operation::read(content_type, &call.request.body)?;
+    let batch = Batch {
+        visit,
+        root: &call.root,
+        answerer,
+    };
     let dialect = &visit.settings.batch_dialect;
     let mut written = Multipart::new("batchresponse", dialect);
     let mut status = StatusCode::OK;
     for item in items {
         let failure = match item {
             Item::One(operation) => {
-                let answer = perform(visit, &operation, root, &References::new(), store);
+                let answer = batch.perform(&operation, &References::new(), store);
                 written.answer(operation.content_id.as_deref(), &answer);
                 Some(answer).filter(failed)
             }
-            Item::ChangeSet(operations) => match change_set(visit, &operations, root, store) {
+            Item::ChangeSet(operations) => match batch.change_set(&operations, store) {
                 Ok(answers) => {
                     written.nested(answers);
                     None
@@ -53,7 +58,7 @@ pub(super) fn run(
                 }
             },
         };
-        let Some(failure) = failure.filter(|_| !prefer.continue_on_error) else {
+        let Some(failure) = failure.filter(|_| !call.prefer.continue_on_error) else {
             continue;
         };
         if dialect.json_failure {
@@ -67,11 +72,17 @@ pub(super) fn run(
     let mut answer = empty(status);
     append(&mut answer, "content-type", &written.content_type());
     // The batch's other preferences mean nothing (facts: dataverse 1.7).
-    if prefer.continue_on_error {
+    if call.prefer.continue_on_error {
         append(&mut answer, "preference-applied", "odata.continue-on-error");
     }
     *answer.body_mut() = written.finish().into();
     Ok(answer)
+}
+
+struct Batch<'a> {
+    visit: &'a Visit<'a>,
+    root: &'a str,
+    answerer: &'a Answerer<'a>,
 }
 
 /// The request of a change set that failed, and how.
@@ -80,39 +91,37 @@ struct Failure {
     answer: Box<Answer>,
 }
 
-/// All or nothing: the answers, or the one that failed, and then the store is as it was.
-fn change_set<'a>(
-    visit: &Visit<'a>,
-    operations: &[Operation],
-    root: &str,
-    store: &mut Store,
-) -> Result<Multipart<'a>, Failure> {
-    let before = store.clone();
-    let mut references = References::new();
-    let mut written = Multipart::new("changesetresponse", &visit.settings.batch_dialect);
-    for operation in operations {
-        let answer = perform(visit, operation, root, &references, store);
-        if failed(&answer) {
-            *store = before;
-            return Err(Failure {
-                content_id: operation.content_id.clone(),
-                answer: Box::new(answer),
-            });
+impl<'a> Batch<'a> {
+    /// All or nothing: the answers, or the one that failed, and then the store is as it was.
+    fn change_set(&self, operations: &[Operation], store: &mut Store) -> Result<Multipart<'a>, Failure> {
+        let before = store.clone();
+        let mut references = References::new();
+        let mut written = Multipart::new("changesetresponse", &self.visit.settings.batch_dialect);
+        for operation in operations {
+            let answer = self.perform(operation, &references, store);
+            if failed(&answer) {
+                *store = before;
+                return Err(Failure {
+                    content_id: operation.content_id.clone(),
+                    answer: Box::new(answer),
+                });
+            }
+            let url = answer.headers().get("odata-entityid").and_then(|url| url.to_str().ok());
+            if let (Some(id), Some(url)) = (&operation.content_id, url) {
+                references.insert(id.clone(), url.into());
+            }
+            written.answer(operation.content_id.as_deref(), &answer);
         }
-        let url = answer.headers().get("odata-entityid").and_then(|url| url.to_str().ok());
-        if let (Some(id), Some(url)) = (&operation.content_id, url) {
-            references.insert(id.clone(), url.into());
-        }
-        written.answer(operation.content_id.as_deref(), &answer);
+        Ok(written)
     }
-    Ok(written)
-}
 
-fn perform(visit: &Visit<'_>, operation: &Operation, root: &str, references: &References, store: &mut Store) -> Answer {
-    let place = Place::Batch { references };
-    match url::resolve(&operation.url, root, visit.origin(), references) {
-        Ok((path, query)) => visit.answer(&operation.request(path, query), place, store),
-        Err(refusal) => visit.refused(&operation.request(String::new(), String::new()), refusal),
+    fn perform(&self, operation: &Operation, references: &References, store: &mut Store) -> Answer {
+        match url::resolve(&operation.url, self.root, self.visit.origin(), references) {
+            Ok((path, query)) => (self.answerer)(&operation.request(path, query), references, store),
+            Err(refusal) => self
+                .visit
+                .refused(&operation.request(String::new(), String::new()), refusal),
+        }
     }
 }
 

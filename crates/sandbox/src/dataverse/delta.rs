@@ -7,12 +7,13 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
-use super::Call;
-use super::collection;
-use super::expand::{context, shown};
+use super::call::Call;
+use super::expand::context;
 use super::paging::{attribute, decode, encode, skip_token, with_option};
 use super::query::Query;
 use super::refusal::Refusal;
+use super::results;
+use super::shown::shown;
 use super::store::{Row, Store};
 use crate::response::Answer;
 use crate::schema::Table;
@@ -117,7 +118,7 @@ pub(super) fn changes(
             body.insert("@odata.deltaLink".into(), link(call, table, until).into());
         }
     }
-    Ok(collection::streamed(call, body))
+    Ok(results::streamed(call, body))
 }
 
 /// Where the next page of changes begins. Guess: all of it; the shape is that of other pages.

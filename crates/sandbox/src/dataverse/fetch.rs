@@ -6,10 +6,11 @@ mod xml;
 
 use serde_json::{Map, Value};
 
-use super::Call;
-use super::collection;
-use super::expand::{context, shown};
+use super::call::Call;
+use super::expand::context;
 use super::refusal::Refusal;
+use super::results;
+use super::shown::shown;
 use super::store::{Row, Store};
 use crate::response::Answer;
 use crate::schema::{Column, Table};
@@ -37,7 +38,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
     let fetch = query::read(text, table)?;
     let counted =
         form_urlencoded::parse(call.request.query.as_bytes()).any(|option| option == ("$count".into(), "true".into()));
-    let rows = collection::matching(call, &fetch.query, table, store);
+    let rows = results::matching(call, &fetch.query, table, store);
     let total = rows.len();
     let (page, more) = page(call, &fetch, &rows);
 
@@ -75,7 +76,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
         Value::Object(value)
     });
     body.insert("value".into(), values.collect());
-    Ok(collection::streamed(call, body))
+    Ok(results::streamed(call, body))
 }
 
 /// The rows of the page, and whether more follow.

@@ -1,9 +1,11 @@
-//! `$filter`: a parser for the part of OData that the sandbox answers, and its meaning.
+//! `$filter`.
 
 mod lexer;
 mod like;
 mod meaning;
+mod parser;
 #[cfg(test)]
 mod tests;
 
-pub(super) use meaning::{Filter, Function, Operand, Operator, parse};
+pub(super) use meaning::{Filter, Function, Operand, Operator};
+pub(super) use parser::parse;

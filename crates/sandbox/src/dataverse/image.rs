@@ -6,9 +6,9 @@ use http::StatusCode;
 use hyper::body::Bytes;
 use serde_json::{Map, Value};
 
-use crate::dataverse::refusal::Refusal;
-use crate::dataverse::settings::Settings;
-use crate::dataverse::store::File;
+use super::refusal::Refusal;
+use super::settings::Settings;
+use super::store::Content;
 use crate::schema::{Blob, Table};
 
 /// The sandbox cannot scale: one white pixel, GIF, is the thumbnail of any image.
@@ -30,7 +30,7 @@ const TYPES: [&[u8]; 6] = [
 ];
 
 /// An image in a row's JSON, or null. Guess: how text that is no base64 is refused.
-pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<File>, Refusal> {
+pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<Content>, Refusal> {
     let content = match value {
         Value::Null => return Ok(None),
         Value::String(text) => STANDARD.decode(text).ok(),
@@ -39,9 +39,9 @@ pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Op
     let content = content.ok_or_else(|| failure(&not_an_image(blob)))?;
     demand_size(content.len() as u64, settings)?;
     check(&content, blob)?;
-    Ok(Some(File {
+    Ok(Some(Content {
         name: String::new(),
-        content: content.into(),
+        bytes: content.into(),
     }))
 }
 
@@ -65,10 +65,10 @@ pub(super) fn demand_size(size: u64, settings: &Settings) -> Result<(), Refusal>
     )))
 }
 
-pub(super) fn thumbnail(file: &File) -> File {
-    File {
-        name: file.name.clone(),
-        content: Bytes::from_static(THUMBNAIL),
+pub(super) fn thumbnail(image: &Content) -> Content {
+    Content {
+        name: image.name.clone(),
+        bytes: Bytes::from_static(THUMBNAIL),
     }
 }
 

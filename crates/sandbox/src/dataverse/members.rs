@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::path::guid;
 use super::refusal::Refusal;
+use super::rights;
+use crate::config::Config;
+use crate::guid::guid;
 use crate::request::Received;
-use crate::{Config, Organization, User};
+use crate::user::{Organization, User};
 
 #[derive(Clone)]
 pub(super) struct Members {
@@ -101,9 +103,7 @@ impl Members {
             return Ok(Cow::Borrowed(caller));
         }
         // DOC webapi/compose-http: `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
-        caller
-            .privileges
-            .demand_named(&caller.user_id, "prvActOnBehalfOfAnotherUser")?;
+        rights::demand_named(caller, "prvActOnBehalfOfAnotherUser")?;
         enabled(other)?;
         Ok(Cow::Owned(User {
             privileges: caller.privileges.and(&other.privileges),

@@ -4,15 +4,16 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Call;
+use super::call::Call;
 use super::refusal::Refusal;
+use super::rights;
 use super::store::Store;
 use crate::schema::Table;
 
 /// Who passes by custom logic needs the privilege to. The sandbox has no such logic, so nothing else changes.
 /// Guess: that the refusal is that of other privileges, and the code of a value that is not known.
 pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
-    let demand = |privilege| call.user.privileges.demand_named(&call.user.user_id, privilege);
+    let demand = |privilege| rights::demand_named(call.user, privilege);
     let plugins = call.request.header("mscrm.bypasscustompluginexecution");
     if plugins.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         demand("prvBypassCustomPlugins")?;

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::path::guid;
 use super::refusal::Refusal;
+use crate::guid::guid;
 use crate::schema::Table;
 
 /// Where the next page begins.

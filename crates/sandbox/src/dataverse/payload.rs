@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Call;
+use super::call::Call;
 use super::image;
-use super::path::guid;
 use super::refusal::Refusal;
-use super::store::{File, Store};
+use super::store::{Content, Store};
 use super::value;
+use crate::guid::guid;
 use crate::schema::{Blob, Column, Kind, Table};
 use http::StatusCode;
 
@@ -17,7 +17,7 @@ pub(super) struct Payload {
     pub(super) id: Option<Uuid>,
     pub(super) values: Map<String, Value>,
     /// The image column, where the body names it, and the image or none.
-    pub(super) image: Option<(&'static Blob, Option<File>)>,
+    pub(super) image: Option<(&'static Blob, Option<Content>)>,
 }
 
 pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Payload, Refusal> {

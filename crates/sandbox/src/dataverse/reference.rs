@@ -4,21 +4,14 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Call;
+use super::call::Call;
 use super::payload;
 use super::refusal::Refusal;
 use super::store::Store;
+use super::target::{Reference, row_lookup, row_table};
 use crate::privileges::Verb;
 use crate::response::{Answer, empty};
 use crate::schema::{Collection, Lookup, Navigation, Table};
-
-/// `set(id)/nav/$ref`, or `set(id)/nav(other)/$ref`.
-pub(super) struct Reference {
-    pub(super) table: &'static Table,
-    pub(super) id: Uuid,
-    pub(super) navigation: Navigation,
-    pub(super) other: Option<Uuid>,
-}
 
 /// The row and the lookup in it that say that two rows are linked.
 struct Holder {
@@ -74,14 +67,14 @@ pub(super) fn answer(call: &Call<'_>, reference: &Reference, store: &mut Store) 
 
 impl Holder {
     fn of(collection: &'static Collection, id: Uuid) -> Result<Holder, Refusal> {
-        let (table, lookup) = collection.rows()?;
+        let (table, lookup) = row_lookup(collection)?;
         Ok(Holder { table, id, lookup })
     }
 
     fn read(&self, call: &Call<'_>, store: &Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Read)?;
         call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
-        let target = self.lookup.table()?;
+        let target = row_table(self.lookup)?;
         let Some(id) = self.linked(target, store)? else {
             // Guess: an empty lookup is no error, as for the lookup itself.
             return Ok(empty(StatusCode::NO_CONTENT));
@@ -113,7 +106,7 @@ impl Holder {
         store: &mut Store,
     ) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
-        let target = self.lookup.table()?;
+        let target = row_table(self.lookup)?;
         call.demand(target, Verb::Read)?;
         let linked = self.linked(target, store)?;
         match from {
@@ -131,7 +124,7 @@ impl Holder {
         let row = store
             .row(self.table, self.id)
             .ok_or_else(|| Refusal::no_such_row(self.table, self.id))?;
-        let id = row.value(self.lookup.column).as_str().and_then(super::path::guid);
+        let id = row.value(self.lookup.column).as_str().and_then(crate::guid::guid);
         Ok(id.filter(|id| store.row(target, *id).is_some()))
     }
 
@@ -157,7 +150,7 @@ fn list(
     store: &Store,
 ) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Read)?;
-    let (rows, lookup) = collection.rows()?;
+    let (rows, lookup) = row_lookup(collection)?;
     call.demand(rows, Verb::Read)?;
     store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     let here = Value::from(id.to_string());
@@ -203,7 +196,7 @@ fn named_in_query(call: &Call<'_>, reference: &Reference) -> Result<Option<Uuid>
                     return Err(Refusal::unsupported("$id with a lookup"));
                 };
                 let (table, id) = call.linked(&value)?.ok_or_else(|| elsewhere(reference.table, &value))?;
-                if collection.rows()?.0.entity_set != table.entity_set {
+                if row_lookup(collection)?.0.entity_set != table.entity_set {
                     return Err(elsewhere(reference.table, &value));
                 }
                 named = Some(id);

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::path::guid;
+use crate::guid::guid;
 use crate::schema::Kind;
 
 /// A value in a form that compares.

@@ -1,27 +1,8 @@
 //! An assertion from elsewhere: workload identity federation (facts: entra 2.7, 3).
 
-use rsa::RsaPublicKey;
-use rsa::pkcs8::DecodePublicKey;
-
 use super::credentials::Credentials;
 use super::errors::{EntraError, client};
 use super::jwt::{Algorithm, Jwt};
-use crate::federation::FederatedCredential;
-
-/// A trusted issuer with its key read.
-pub(super) struct Trusted {
-    pub(super) credential: FederatedCredential,
-    key: RsaPublicKey,
-}
-
-impl Trusted {
-    pub(super) fn read(credential: FederatedCredential) -> anyhow::Result<Trusted> {
-        Ok(Trusted {
-            key: RsaPublicKey::from_public_key_der(&credential.public_key_der)?,
-            credential,
-        })
-    }
-}
 
 /// Everything but the times. facts: entra 3: letter case counts. Guess: issuer, subject and audience are looked at in
 /// that order and before the signature.

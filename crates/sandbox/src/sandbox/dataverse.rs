@@ -1,8 +1,10 @@
 //! What tests set about Dataverse while it runs.
 
+use super::Sandbox;
 use crate::dataverse::journal::CommittedWrite;
 use crate::dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
-use crate::{Organization, Privileges, Sandbox, User};
+use crate::privileges::Privileges;
+use crate::user::{Organization, User};
 
 impl Sandbox {
     /// The status of batches that stop at their first failure, from now on.
@@ -72,6 +74,19 @@ impl Sandbox {
     /// What the environment says about itself from now on.
     pub fn set_organization(&self, organization: Organization) {
         self.state.dataverse.set_organization(organization);
+    }
+
+    /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
+    /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
+    /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
+    /// `None` ends it. Fails where that is no such JSON.
+    pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
+        self.state.dataverse.challenge().demand(json)
+    }
+
+    /// From now on this is the `WWW-Authenticate` of every 401 of Dataverse, true or not; `None` ends it.
+    pub fn set_challenge(&self, instead: Option<String>) {
+        self.state.dataverse.challenge().set_instead(instead);
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings)) {

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::xml;
 use crate::dataverse::paging::encode;
-use crate::dataverse::path::guid;
 use crate::dataverse::store::Row;
+use crate::guid::guid;
 use crate::schema::{Column, Table};
 use serde_json::Value;
 

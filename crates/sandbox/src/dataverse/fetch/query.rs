@@ -5,10 +5,10 @@ use uuid::Uuid;
 use super::cookie;
 use super::xml::{self, Element};
 use crate::dataverse::filter::{Filter, Function, Operand, Operator};
-use crate::dataverse::path::guid;
 use crate::dataverse::query::{Direction, Query};
 use crate::dataverse::refusal::Refusal;
 use crate::dataverse::value::{Scalar, time};
+use crate::guid::guid;
 use crate::schema::{Column, Kind, Table};
 
 pub(super) struct Fetch {
