@@ -24,7 +24,7 @@ impl Verb {
     pub const ALL: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
 }
 
-/// How far a privilege reaches (Microsoft's page "Security concepts in Microsoft Dataverse").
+/// How far a privilege reaches (<https://learn.microsoft.com/power-platform/admin/wp-security-cds>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// The user's own rows.

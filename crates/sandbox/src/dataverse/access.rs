@@ -48,8 +48,9 @@ impl Call<'_> {
         Err(Refusal::new(StatusCode::FORBIDDEN, "0x80048306", text))
     }
 
-    /// Change tracking takes the depth of the whole organization (DOC use-change-tracking-synchronize-data-external-
-    /// systems: "a privilege check error"). Guess: which.
+    /// Change tracking takes the depth of the whole organization
+    /// (<https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>:
+    /// "a privilege check error"). Guess: which.
     pub(super) fn demand_all(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
         if self.user.privileges.depth(table.entity_set, verb) == Some(Depth::Global) {
             return Ok(());

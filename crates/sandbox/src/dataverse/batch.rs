@@ -1,4 +1,5 @@
-//! `POST $batch` (facts: dataverse 1.7; DOC webapi/execute-batch-operations-using-web-api).
+//! `POST $batch` (facts: dataverse 1.7;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api>).
 
 mod multipart;
 mod operation;

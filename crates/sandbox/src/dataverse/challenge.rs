@@ -94,8 +94,8 @@ impl Challenge {
     }
 }
 
-/// facts: entra 2.6, Microsoft's page "Claims challenges, claims requests, and client capabilities". Whether Dataverse
-/// ever says this is unverified.
+/// facts: entra 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. Whether Dataverse ever
+/// says this is unverified.
 fn insufficient_claims(demand: &Demand, shared: &Shared) -> String {
     format!(
         "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",

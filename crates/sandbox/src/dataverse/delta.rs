@@ -1,4 +1,5 @@
-//! Change tracking (facts: dataverse 1.6; DOC use-change-tracking-synchronize-data-external-systems).
+//! Change tracking (facts: dataverse 1.6;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,6 @@
-//! FetchXML: `GET set?fetchXml=<query>` (facts: dataverse 1.5; DOC fetchxml/retrieve-data and fetchxml/page-results).
+//! FetchXML: `GET set?fetchXml=<query>` (facts: dataverse 1.5;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/retrieve-data> and
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results>).
 
 mod cookie;
 mod query;
@@ -60,7 +62,8 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
                 "Microsoft.Dynamics.CRM.fetchxmlpagingcookie",
                 Value::from(cookie::write(fetch.page, &order, first, last, table)),
             ),
-            // DOC fetchxml/page-results: clients look whether it is there at all.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: clients look
+            // whether it is there at all.
             ("Microsoft.Dynamics.CRM.morerecords", true.into()),
         ];
         for (name, value) in annotations {

@@ -1,4 +1,5 @@
-//! The content of a file column (facts: dataverse 1.5; DOC file-column-data).
+//! The content of a file column (facts: dataverse 1.5;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>).
 
 mod column;
 mod download;

@@ -13,7 +13,7 @@ use crate::schema::Table;
 /// facts: dataverse 1.2
 pub(super) fn whoami(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.request.method != Method::GET {
-        // Microsoft's page "Troubleshoot Dataverse Web API client errors".
+        // https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors.
         return Err(Refusal::no_such_resource(&format!("{}/WhoAmI", call.root)));
     }
     let mut answer = call.json(
@@ -29,7 +29,8 @@ pub(super) fn whoami(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-/// DOC web-api-service-documents. Guess: which of the sandbox's few tables a real document would list.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/web-api-service-documents>. Guess: which of
+/// the sandbox's few tables a real document would list.
 pub(super) fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.request.method != Method::GET {
         return Err(Refusal::method_not_allowed(&call.request.method));
@@ -41,7 +42,9 @@ pub(super) fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(call.json(StatusCode::OK, &body))
 }
 
-/// `RetrieveCurrentOrganization` (Microsoft's reference: `OrganizationDetail`). Guess: it takes no privilege.
+/// `RetrieveCurrentOrganization`
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/organizationdetail>). Guess: it
+/// takes no privilege.
 pub(super) fn current_organization(call: &Call<'_>) -> Result<Answer, Refusal> {
     demand_get(call)?;
     let organization = call.members.organization();
@@ -72,8 +75,9 @@ pub(super) fn current_organization(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(call.json(StatusCode::OK, &body))
 }
 
-/// `systemusers(id)/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()` (Microsoft's reference: `RolePrivilege`).
-/// Guess: that it takes the privilege to read users, and `RecordFilterId`.
+/// `systemusers(id)/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()`
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/roleprivilege>). Guess: that it
+/// takes the privilege to read users, and `RecordFilterId`.
 pub(super) fn user_privileges(call: &Call<'_>, table: &Table, id: Uuid) -> Result<Answer, Refusal> {
     demand_get(call)?;
     call.demand(table, Verb::Read)?;

@@ -1,4 +1,4 @@
-//! Image columns (DOC image-column-data).
+//! Image columns (<https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -11,7 +11,7 @@ pub(super) fn throttled(code: &str, retry_after_secs: u64) -> Answer {
     answer
 }
 
-/// DOC api-limits.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/api-limits>.
 fn text(code: &str) -> &'static str {
     match code {
         "0x80072322" => "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",

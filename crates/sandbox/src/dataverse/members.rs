@@ -81,7 +81,8 @@ impl Members {
         Ok(user)
     }
 
-    /// The caller, or whom the caller acts for (facts: dataverse 1.3; DOC webapi/impersonate-another-user-web-api).
+    /// The caller, or whom the caller acts for (facts: dataverse 1.3;
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>).
     /// Guess: `CallerObjectId`, the preferred header, goes before the other.
     pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
         let other = if let Some(id) = request.header("callerobjectid") {
@@ -102,7 +103,8 @@ impl Members {
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }
-        // DOC webapi/compose-http: `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
+        // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors:
+        // `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
         rights::demand_named(caller, "prvActOnBehalfOfAnotherUser")?;
         enabled(other)?;
         Ok(Cow::Owned(User {

@@ -1,4 +1,5 @@
-//! Optional parameters of a request (facts: dataverse 1.3; DOC optional-parameters).
+//! Optional parameters of a request (facts: dataverse 1.3;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters>).
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -29,8 +30,9 @@ pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `MSCRM.SuppressDuplicateDetection: false`: 412 where another row is a duplicate. Text: DOC webapi/create-entity,
-/// "Check for duplicate records".
+/// `MSCRM.SuppressDuplicateDetection: false`: 412 where another row is a duplicate. Text:
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/create-entity-web-api>, "Check for duplicate
+/// records".
 ///
 /// The rule is the one that environments come with for contacts: the same e-mail address. Guess: that other tables of
 /// the sandbox have none, and that case does not matter.

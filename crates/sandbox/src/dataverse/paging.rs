@@ -1,4 +1,5 @@
-//! The next link and the paging cookie in it (shape: DOC webapi/query/page-results and recorded links).
+//! The next link and the paging cookie in it (shape:
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/page-results> and recorded links).
 
 use uuid::Uuid;
 

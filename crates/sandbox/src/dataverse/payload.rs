@@ -68,7 +68,8 @@ impl Payload {
             return Ok(());
         }
         if let Some(lookup) = table.lookup(&name) {
-            // DOC associate-disassociate: a lookup set to null is emptied. Anything else is a deep insert.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api:
+            // a lookup set to null is emptied. Anything else is a deep insert.
             if !value.is_null() {
                 return Err(Refusal::unsupported("deep insert"));
             }
@@ -118,7 +119,8 @@ impl Payload {
         if table.collection(nav).is_some() {
             return Err(Refusal::unsupported(format_args!("'{nav}@odata.bind' of a collection")));
         }
-        // Text: "Troubleshoot Dataverse Web API client errors".
+        // Text:
+        // https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors.
         let lookup = table.lookup(nav).ok_or_else(|| {
             Refusal::payload(
                 table,

@@ -100,7 +100,8 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
     written(call, table, &row, &query, status, store)
 }
 
-/// DOC image-column-data: an image is set and deleted with the other columns of its row.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>: an image is set and deleted with
+/// the other columns of its row.
 fn with_image(
     call: &Call<'_>,
     table: &'static Table,
@@ -173,7 +174,8 @@ fn represented(
         format!("{}/$metadata#{set}{selected}/$entity", call.root).into(),
     );
     let mut answer = call.json(status, &Value::Object(body));
-    // DOC perform-conditional-operations shows the header beside the annotation.
+    // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api
+    // shows the header beside the annotation.
     append(&mut answer, "etag", &row.etag());
     answer
 }

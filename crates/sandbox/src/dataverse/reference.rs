@@ -1,4 +1,5 @@
-//! `$ref`: links between rows by themselves (facts: dataverse 1.5; DOC associate-disassociate).
+//! `$ref`: links between rows by themselves (facts: dataverse 1.5;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>).
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -185,7 +186,8 @@ fn named_in_body(call: &Call<'_>, table: &'static Table) -> Result<(&'static Tab
     call.linked(link)?.ok_or_else(|| elsewhere(table, link))
 }
 
-/// `DELETE set(id)/nav/$ref?$id=<url>`: OData 4.0, part 1, 11.4.6.2, and DOC associate-disassociate.
+/// `DELETE set(id)/nav/$ref?$id=<url>`: OData 4.0, part 1, 11.4.6.2, and
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>.
 fn named_in_query(call: &Call<'_>, reference: &Reference) -> Result<Option<Uuid>, Refusal> {
     let mut named = None;
     for (name, value) in form_urlencoded::parse(call.request.query.as_bytes()) {

@@ -69,8 +69,10 @@ impl Refusal {
         )
     }
 
-    /// Names and forms: DOC compose-http, "Include more details with errors", which shows them on a plug-in's error.
-    /// Guess: that other errors carry all of them too, and a trace.
+    /// Names and forms:
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors>,
+    /// "Include more details with errors", which shows them on a plug-in's error. Guess: that other errors carry all of
+    /// them too, and a trace.
     fn details(&self) -> [(&'static str, String); 5] {
         let code = self.code.trim_start_matches("0x");
         [
@@ -107,7 +109,8 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "0x80060888", message)
     }
 
-    /// Text: Microsoft's page "Troubleshoot Dataverse Web API client errors".
+    /// Text:
+    /// <https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors>.
     pub(crate) fn no_such_column(name: &str, table: &Table) -> Refusal {
         let kind = table.logical_name;
         Refusal::query(format!(
@@ -139,7 +142,8 @@ impl Refusal {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "", message)
     }
 
-    /// A body that does not fit the table. Code and frame: "Troubleshoot Dataverse Web API client errors".
+    /// A body that does not fit the table. Code and frame:
+    /// <https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors>.
     /// Guess: that one code stands for every such fault; older samples print 0x0.
     pub(crate) fn payload(table: &Table, reason: impl Display) -> Refusal {
         let message = format!(
@@ -156,8 +160,9 @@ impl Refusal {
         Refusal::new(StatusCode::PRECONDITION_FAILED, "0x80060882", message)
     }
 
-    /// 412 for `If-None-Match: *` (facts: dataverse 1.3), text from DOC perform-conditional-operations, which prints
-    /// an empty code. 0x80040237 (DuplicateRecord) is the code that answers carry beside this text.
+    /// 412 for `If-None-Match: *` (facts: dataverse 1.3), text from
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api>,
+    /// which prints an empty code. 0x80040237 (DuplicateRecord) is the code that answers carry beside this text.
     pub(crate) fn row_exists() -> Refusal {
         let message = "A record with matching key values already exists.";
         Refusal::new(StatusCode::PRECONDITION_FAILED, "0x80040237", message)

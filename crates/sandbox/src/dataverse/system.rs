@@ -28,7 +28,8 @@ pub(super) fn rows(members: &Members) -> (SystemRows, Vec<(Uuid, Uuid)>) {
         add(
             "organizations",
             &user.organization_id,
-            // Microsoft's page "Use change tracking to synchronize data with external systems": 7 days.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems:
+            // 7 days.
             json!({"name": organization.unique_name, "expirechangetrackingindays": 7}),
         );
         for role in &user.roles {
@@ -54,7 +55,8 @@ fn row(user: &User, client_id: Option<&str>) -> Value {
         "applicationid": client_id,
         "azureactivedirectoryobjectid": user.entra_object_id,
         "isdisabled": !user.enabled,
-        // DOC reference/entities/systemuser: 4 is non-interactive, as application users are; 0 is read and write.
+        // https://learn.microsoft.com/power-apps/developer/data-platform/reference/entities/systemuser: 4 is
+        // non-interactive, as application users are; 0 is read and write.
         "accessmode": if client_id.is_some() { 4 } else { 0 },
         "_businessunitid_value": user.business_unit_id,
         "_organizationid_value": user.organization_id,

@@ -27,7 +27,8 @@ pub(super) fn check(jwt: &Jwt, issuer: &str, credentials: &Credentials) -> Resul
     if for_audience().next().is_none() {
         return Err(client::unknown_audience(&audiences.join(", ")));
     }
-    // Microsoft's page "Workload identity federation": only RS256 is supported for federated credentials.
+    // https://learn.microsoft.com/entra/workload-id/workload-identity-federation: only RS256 is supported for federated
+    // credentials.
     let Algorithm::Rs256 = jwt.algorithm()? else {
         return Err(client::unsupported_algorithm());
     };

@@ -46,7 +46,8 @@ pub(crate) enum Kind {
     Boolean,
     DateTime,
     Guid,
-    /// Base64 in JSON; left out unless it is asked for by name (DOC image-column-data).
+    /// Base64 in JSON; left out unless it is asked for by name
+    /// (<https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>).
     Binary,
 }
 

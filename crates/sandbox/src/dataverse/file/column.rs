@@ -48,7 +48,7 @@ impl FileColumn {
     }
 }
 
-/// Code and text: DOC file-column-data. Guess: the status.
+/// Code and text: <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>. Guess: the status.
 fn too_big() -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,

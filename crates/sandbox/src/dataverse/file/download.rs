@@ -25,7 +25,8 @@ pub(super) fn download(call: &Call<'_>, column: &FileColumn, store: &Store) -> R
         // Guess: as where there is no full-sized image.
         return Ok(empty(StatusCode::NO_CONTENT));
     };
-    // DOC image-column-data: the thumbnail, unless the full size is asked for.
+    // https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data: the thumbnail, unless the full
+    // size is asked for.
     match option(call, "size").as_deref() {
         Some("full") => send(call, file),
         _ => send(call, &image::thumbnail(file)),
@@ -47,7 +48,7 @@ fn send(call: &Call<'_>, content: &Content) -> Result<Answer, Refusal> {
         Some(None) => (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new()),
     };
     let mut answer = answer(status, "application/octet-stream", body);
-    // Guess: Content-Range, which RFC 9110, 15.3.7 demands; DOC does not print it.
+    // Guess: Content-Range, which RFC 9110, 15.3.7 demands; Microsoft's page does not print it.
     match range {
         None => {}
         Some(None) => append(&mut answer, "content-range", &format!("bytes */{size}")),

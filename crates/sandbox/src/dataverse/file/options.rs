@@ -5,7 +5,9 @@ use http::StatusCode;
 use crate::dataverse::call::Call;
 use crate::dataverse::refusal::Refusal;
 
-/// The header wins over the query and is ASCII only (DOC file-column-data). Guess: how other names are refused.
+/// The header wins over the query and is ASCII only
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>). Guess: how other names are
+/// refused.
 pub(super) fn name(call: &Call<'_>) -> Result<Option<String>, Refusal> {
     let name = match call.request.headers.get("x-ms-file-name") {
         Some(value) => {

@@ -1,4 +1,5 @@
-//! Uploads in chunks: begun with an empty request, then piece by piece (DOC file-column-data).
+//! Uploads in chunks: begun with an empty request, then piece by piece
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>).
 
 use std::sync::Mutex;
 

@@ -15,7 +15,8 @@ use crate::dataverse::{blob, image, payload};
 use crate::privileges::Verb;
 use crate::response::{Answer, empty};
 
-/// DOC image-column-data: `{"value": null}` empties the column. Guess: that it also takes an image.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>: `{"value": null}` empties the
+/// column. Guess: that it also takes an image.
 pub(super) fn put(call: &Call<'_>, column: &FileColumn, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(column.table, Verb::Write)?;
     refuse_options(call, &[])?;

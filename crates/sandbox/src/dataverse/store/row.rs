@@ -17,7 +17,9 @@ pub(in crate::dataverse) struct Row {
 }
 
 impl Row {
-    /// facts: dataverse 1.3 and DOC perform-conditional-operations: a weak tag over the row's version number.
+    /// facts: dataverse 1.3 and
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api>:
+    /// a weak tag over the row's version number.
     pub(in crate::dataverse) fn etag(&self) -> String {
         format!("W/\"{}\"", self.version)
     }
