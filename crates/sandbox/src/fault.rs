@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::request::Received;
-use crate::response::{self, Answer, answer, append, lock};
+use crate::response::{Answer, append, empty, lock};
 
 /// One of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,37 +180,12 @@ impl Faults {
     }
 }
 
-pub(crate) fn throttled(service: Service, code: &str, retry_after_secs: u64) -> Answer {
-    let mut answer = match service {
-        // facts: entra 2.3: a throttled token request is not answered with JSON.
-        Service::Entra => answer(StatusCode::TOO_MANY_REQUESTS, "text/plain", "Too Many Requests"),
-        Service::Dataverse => {
-            crate::dataverse::Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, limit_text(code)).into_answer()
-        }
-    };
-    append(&mut answer, "retry-after", &retry_after_secs.to_string());
-    answer
-}
-
 pub(crate) fn status(status: u16, body: Vec<u8>, content_type: &str, headers: &[(String, String)]) -> Answer {
-    let mut answer = response::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut answer = empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     append(&mut answer, "content-type", content_type);
     for (name, value) in headers {
         append(&mut answer, name, value);
     }
     *answer.body_mut() = body.into();
     answer
-}
-
-/// DOC api-limits.
-fn limit_text(code: &str) -> &'static str {
-    match code {
-        "0x80072322" => "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
-        "0x80072321" => {
-            "Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time window of \
-             300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later."
-        }
-        "0x80072326" => "Number of concurrent requests exceeded the limit of 52.",
-        _ => "The sandbox was told to throttle this request.",
-    }
 }

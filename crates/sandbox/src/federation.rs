@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// The audience that Microsoft's page "Workload identity federation" recommends.
+/// The audience that <https://learn.microsoft.com/entra/workload-id/workload-identity-federation> recommends.
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// What an application trusts: assertions of this issuer, about this subject, for this audience. Each is compared as it

@@ -11,8 +11,9 @@ use hyper::body::{Bytes, Incoming};
 use crate::request::Received;
 use crate::response::{Answer, answer, lock};
 
-/// The largest request body that is read, but for those that are swallowed. DOC file-column-data: a single request
-/// carries less than 128 MB.
+/// The largest request body that is read, but for those that are swallowed.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>: a single request carries less
+/// than 128 MB.
 const LARGEST: usize = 128 * 1024 * 1024;
 
 #[derive(Default)]

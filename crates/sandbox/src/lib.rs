@@ -1,15 +1,28 @@
 //! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
 //!
 //! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` is Entra ID, `/api/data/v9.x/` is Dataverse.
-//! Every rule names its source: `facts: entra 3` is a section of the project's collected facts, `DOC x` a page of
-//! Microsoft's documentation. What could not be confirmed is marked `Guess:`. What the sandbox does not know how to
-//! answer it refuses with 501.
+//! Every rule names its source: the URL of a page, a standard, or `facts: entra 3`, a section of the project's collected
+//! facts. What could not be confirmed is marked `Guess:`. What the sandbox does not know how to answer it refuses with
+//! 501.
 //!
 //! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
 //! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the
 //! sandbox runs, as [`Sandbox`]'s methods: `add_secret`, `add_certificate`, `trust_subject_name`,
 //! `add_federated_credential` and their opposites. Dataverse can demand claims of a token ([`Sandbox::demand_claims`])
 //! and lie about where to get one ([`Sandbox::set_challenge`]); what else goes wrong on request is a [`Fault`].
+//!
+//! Modules import downwards only, from the floor of tests' controls to that of plain data:
+//!
+//! 1. `sandbox` (what tests call), `server` (the listener), `state` (both services, and which of them answers)
+//! 2. `entra` and `dataverse`, which do not know each other
+//! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`
+//! 4. `config`, `user`, `privileges`, `schema`, `certificate`, `federation`
+//! 5. `request`, `response`, `clock`, `guid`
+//!
+//! Within `dataverse`: `dispatch` and `visit`; `batch`; what answers a kind of target (`collection`, `delta`, `fetch`,
+//! `file`, `functions`, `record`, `reference`); what they share (`access`, `conditions`, `link`, `optional`, `payload`,
+//! `results`); `call`; `query` and `members`; `path` and `target`; `blob` and `image`; `store`; `refusal`. Within
+//! `entra`: `assertion`; `federated` and `subject_name`; `credentials`; `jwt`; `errors`.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -27,18 +40,26 @@ mod dataverse;
 mod entra;
 mod fault;
 pub mod federation;
+mod guid;
 mod large;
+mod privileges;
 mod recorder;
 mod request;
 mod response;
+mod sandbox;
+mod schema;
 mod server;
+mod shared;
+mod state;
 mod tokens;
+mod user;
 
-pub use config::{Application, Config, Demo, Organization, Role, User};
+pub use config::{Application, Config, Demo};
 pub use dataverse::journal::CommittedWrite;
-pub use dataverse::privileges::{Depth, Privileges, Verb};
 pub use dataverse::seed;
 pub use dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape};
 pub use fault::{Fault, FaultKind, Service};
+pub use privileges::{Depth, Privileges, Verb};
 pub use request::RecordedRequest;
-pub use server::Sandbox;
+pub use sandbox::Sandbox;
+pub use user::{Organization, Role, User};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use crate::RecordedRequest;
 use crate::request::Received;
+use crate::request::RecordedRequest;
 use crate::response::lock;
 
 /// A server that runs for days, or under a benchmark, must not keep everything.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::Config;
+use crate::config::Config;
 use crate::response::lock;
 
 pub(crate) struct Tokens {

@@ -324,7 +324,8 @@ fn requests_of_a_change_set_refer_to_rows_before_them() {
     let entity = responses[0][2].header("OData-EntityId").unwrap();
     assert_eq!(responses[0][0].header("OData-EntityId"), Some(entity));
 
-    // The example of DOC execute-batch-operations.
+    // The example of
+    // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api.
     let answer = send(
         &local,
         &[change_set(&[

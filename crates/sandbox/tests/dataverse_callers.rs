@@ -56,7 +56,8 @@ fn both_headers_act_for_another() {
             "",
         );
         assert_eq!(error(&refused), (403, "0x80040220".into()), "Ada may not");
-        // The impersonated user is the one named: MicrosoftDocs/dynamics-365-customer-engagement issue 100.
+        // The impersonated user is the one named:
+        // https://github.com/MicrosoftDocs/dynamics-365-customer-engagement/issues/100.
         assert!(refused.text().contains(&format!("(Id={}, type=8)", ada.user_id)));
         assert_eq!(get(&local, "accounts", header).status, 403, "the application may not");
         assert_eq!(get(&local, "leads", header).status, 403, "Ada may not");

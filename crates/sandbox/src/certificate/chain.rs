@@ -6,7 +6,7 @@ use rsa::RsaPrivateKey;
 use rsa::rand_core::OsRng;
 use x509_cert::builder::Profile;
 
-use super::{DAY, Identity, certify, identity, name};
+use super::identity::{DAY, Identity, certify, identity, name};
 
 /// A leaf, the authority that issued it, and the root that issued that.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub fn generate_chain(common_name: &str) -> anyhow::Result<Chain> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Read;
+    use super::super::read::Read;
     use super::*;
 
     #[test]

@@ -2,15 +2,17 @@
 
 use http::StatusCode;
 
-use super::Call;
-use super::privileges::{Depth, Verb};
+use super::call::Call;
+use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::rights;
 use super::store::Row;
+use crate::privileges::{Depth, Verb};
+use crate::schema::Table;
 
 impl Call<'_> {
     pub(super) fn demand(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
-        self.user.privileges.demand(&self.user.user_id, table, verb)
+        rights::demand(self.user, table, verb)
     }
 
     /// Whether the privilege reaches the row. All rows are in one business unit, so that only the least depth makes a
@@ -21,6 +23,14 @@ impl Call<'_> {
             Some(_) => true,
             None => false,
         }
+    }
+
+    /// Reading through a lookup needs the privilege to read there too.
+    pub(super) fn demand_expanded(&self, query: &Query) -> Result<(), Refusal> {
+        query
+            .expand
+            .iter()
+            .try_for_each(|expand| self.demand(expand.target, Verb::Read))
     }
 
     /// facts: dataverse 1.8, 0x80048306. Of a row that is not there nothing is known.
@@ -38,13 +48,14 @@ impl Call<'_> {
         Err(Refusal::new(StatusCode::FORBIDDEN, "0x80048306", text))
     }
 
-    /// Change tracking takes the depth of the whole organization (DOC use-change-tracking-synchronize-data-external-
-    /// systems: "a privilege check error"). Guess: which.
+    /// Change tracking takes the depth of the whole organization
+    /// (<https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>:
+    /// "a privilege check error"). Guess: which.
     pub(super) fn demand_all(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {
         if self.user.privileges.depth(table.entity_set, verb) == Some(Depth::Global) {
             return Ok(());
         }
-        Err(super::privileges::denied(&self.user.user_id, table, verb))
+        Err(rights::denied(self.user, table, verb))
     }
 }
 

@@ -9,11 +9,11 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::request::Received;
 use crate::response::{Answer, append, empty, lock};
-use crate::server::State;
+use crate::shared::Shared;
 use crate::tokens::Issued;
-use crate::{Config, Sandbox};
 
 pub(crate) struct Challenge {
     tenant_id: String,
@@ -36,19 +36,38 @@ impl Challenge {
         }
     }
 
+    /// From now on only tokens that were requested with these claims are good; `None` ends it.
+    pub(crate) fn demand(&self, json: Option<&str>) -> anyhow::Result<()> {
+        let demand = json.map(|json| {
+            let claims: Value = serde_json::from_str(json)?;
+            let access_token = claims["access_token"].as_object();
+            anyhow::Ok(Demand {
+                json: json.into(),
+                access_token: access_token.context("no claims for an access_token")?.clone(),
+            })
+        });
+        *lock(&self.demanded) = demand.transpose()?;
+        Ok(())
+    }
+
+    /// From now on this is the `WWW-Authenticate` of every 401; `None` ends it.
+    pub(crate) fn set_instead(&self, instead: Option<String>) {
+        *lock(&self.instead) = instead;
+    }
+
     /// The application that the token was issued to, or the refusal.
-    pub(super) fn client(&self, request: &Received, state: &State) -> Result<String, Answer> {
-        let Some(issued) = bearer(request, state) else {
-            return Err(self.unauthorized(&self.no_token(state)));
+    pub(super) fn client(&self, request: &Received, shared: &Shared) -> Result<String, Answer> {
+        let Some(issued) = bearer(request, shared) else {
+            return Err(self.unauthorized(&self.no_token(shared)));
         };
         match lock(&self.demanded).as_ref() {
             Some(demand) if !issued.requested.meets(&demand.access_token) => {
                 // facts: entra 2.6: a challenge is for those who said that they can answer it. Guess: others get what
                 // a bad token gets.
                 let challenge = if issued.requested.can_be_challenged() {
-                    insufficient_claims(demand, state)
+                    insufficient_claims(demand, shared)
                 } else {
-                    self.no_token(state)
+                    self.no_token(shared)
                 };
                 Err(self.unauthorized(&challenge))
             }
@@ -57,10 +76,10 @@ impl Challenge {
     }
 
     /// facts: dataverse 1.1
-    fn no_token(&self, state: &State) -> String {
+    fn no_token(&self, shared: &Shared) -> String {
         format!(
             "Bearer authorization_uri={origin}/{tenant}/oauth2/authorize, resource_id={origin}/",
-            origin = state.origin,
+            origin = shared.origin,
             tenant = self.tenant_id
         )
     }
@@ -75,45 +94,22 @@ impl Challenge {
     }
 }
 
-/// facts: entra 2.6, Microsoft's page "Claims challenges, claims requests, and client capabilities". Whether Dataverse
-/// ever says this is unverified.
-fn insufficient_claims(demand: &Demand, state: &State) -> String {
+/// facts: entra 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. Whether Dataverse ever
+/// says this is unverified.
+fn insufficient_claims(demand: &Demand, shared: &Shared) -> String {
     format!(
         "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",
-        state.origin,
+        shared.origin,
         STANDARD.encode(&demand.json)
     )
 }
 
-fn bearer(request: &Received, state: &State) -> Option<Issued> {
+fn bearer(request: &Received, shared: &Shared) -> Option<Issued> {
     let (scheme, token) = request.header("authorization")?.split_once(' ')?;
-    let issued = state.tokens.find(token.trim())?;
+    let issued = shared.tokens.find(token.trim())?;
     // facts: entra 3: 401 for a wrong audience or an expired token.
-    let good =
-        scheme.eq_ignore_ascii_case("bearer") && issued.audience == state.origin && issued.expires > state.clock.unix();
+    let good = scheme.eq_ignore_ascii_case("bearer")
+        && issued.audience == shared.origin
+        && issued.expires > shared.clock.unix();
     good.then_some(issued)
-}
-
-impl Sandbox {
-    /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
-    /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
-    /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
-    /// `None` ends it. Fails where that is no such JSON.
-    pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
-        let demand = json.map(|json| {
-            let claims: Value = serde_json::from_str(json)?;
-            let access_token = claims["access_token"].as_object();
-            anyhow::Ok(Demand {
-                json: json.into(),
-                access_token: access_token.context("no claims for an access_token")?.clone(),
-            })
-        });
-        *lock(&self.state.challenge.demanded) = demand.transpose()?;
-        Ok(())
-    }
-
-    /// From now on this is the `WWW-Authenticate` of every 401 of Dataverse, true or not; `None` ends it.
-    pub fn set_challenge(&self, instead: Option<String>) {
-        *lock(&self.state.challenge.instead) = instead;
-    }
 }

@@ -1,19 +1,20 @@
 //! `GET` of an entity set: rows, pages, counts.
 
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::expand::{context, shown};
+use super::call::Call;
+use super::expand::context;
 use super::paging::{self, Cookie};
-use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::{ManyToMany, Table};
+use super::results::{matching, streamed};
+use super::shown::shown;
 use super::store::{Row, Store};
-use super::{Call, delta, fetch, record};
+use super::{delta, fetch};
+use crate::privileges::Verb;
 use crate::response::Answer;
+use crate::schema::{ManyToMany, Table};
 
 pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Read)?;
@@ -28,7 +29,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     if let Some(token) = &query.delta_token {
         return delta::changes(call, &query, token, table, store);
     }
-    record::demand_expanded(call, &query)?;
+    call.demand_expanded(&query)?;
     let rows = matching(call, &query, table, store);
     let total = rows.len();
     let page = page(call, &query, table, &rows, store)?;
@@ -77,7 +78,7 @@ pub(super) fn related(
     let target = Table::of(many.target).ok_or_else(|| Refusal::no_such_segment(many.target))?;
     call.demand(target, Verb::Read)?;
     let query = Query::read(&call.request.query, target, false)?;
-    record::demand_expanded(call, &query)?;
+    call.demand_expanded(&query)?;
     store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     let values = store.related(many, id).into_iter().map(|row| {
         let mut value = shown(row, target, query.select.as_deref());
@@ -95,25 +96,6 @@ pub(super) fn related(
     );
     body.insert("value".into(), values.collect());
     Ok(streamed(call, body))
-}
-
-/// What the query finds, in its order.
-pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
-    let mut rows: Vec<&Row> = store.rows(table).collect();
-    rows.retain(|row| call.reaches(table, Verb::Read, row));
-    if let Some(filter) = &query.filter {
-        rows.retain(|row| filter.matches(row));
-    }
-    rows.sort_by(|a, b| query.compare(a, b));
-    rows
-}
-
-/// facts: dataverse 1.4: queries say that they stream.
-pub(super) fn streamed(call: &Call<'_>, body: Map<String, Value>) -> Answer {
-    let mut answer = call.json(StatusCode::OK, &Value::Object(body));
-    let streaming = HeaderValue::from_static("application/json; odata.metadata=minimal; odata.streaming=true");
-    answer.headers_mut().insert(CONTENT_TYPE, streaming);
-    answer
 }
 
 struct Page<'a> {

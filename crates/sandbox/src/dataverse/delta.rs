@@ -1,4 +1,5 @@
-//! Change tracking (facts: dataverse 1.6; DOC use-change-tracking-synchronize-data-external-systems).
+//! Change tracking (facts: dataverse 1.6;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -7,15 +8,16 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
-use super::Call;
-use super::collection;
-use super::expand::{context, shown};
+use super::call::Call;
+use super::expand::context;
 use super::paging::{attribute, decode, encode, skip_token, with_option};
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::results;
+use super::shown::shown;
 use super::store::{Row, Store};
 use crate::response::Answer;
+use crate::schema::Table;
 
 /// facts: dataverse 1.6: 7 days by default.
 const GOOD_FOR: i64 = 7 * 24 * 60 * 60;
@@ -117,7 +119,7 @@ pub(super) fn changes(
             body.insert("@odata.deltaLink".into(), link(call, table, until).into());
         }
     }
-    Ok(collection::streamed(call, body))
+    Ok(results::streamed(call, body))
 }
 
 /// Where the next page of changes begins. Guess: all of it; the shape is that of other pages.

@@ -1,11 +1,12 @@
 //! `$expand` of lookups and of many-to-many collections: `parentcustomerid_account($select=name,telephone1),...`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::query;
+use super::columns;
 use super::refusal::Refusal;
-use super::schema::{Column, Kind, Lookup, ManyToMany, Table};
+use super::shown::shown;
 use super::store::{Row, Store};
+use crate::schema::{Column, Lookup, ManyToMany, Table};
 
 pub(super) struct Expand {
     pub(super) name: &'static str,
@@ -40,7 +41,7 @@ fn one(item: &str, table: &'static Table) -> Result<Expand, Refusal> {
     let mut select = None;
     for option in options.split(';').map(str::trim).filter(|option| !option.is_empty()) {
         match option.split_once('=') {
-            Some(("$select", list)) => select = Some(query::columns(list, target)?),
+            Some(("$select", list)) => select = Some(columns::columns(list, target)?),
             _ => return Err(Refusal::unsupported(format_args!("'{option}' inside $expand"))),
         }
     }
@@ -81,31 +82,13 @@ impl Expand {
         let shown = |row: &Row| Value::Object(shown(row, self.target, self.select.as_deref()));
         match self.through {
             Through::Lookup(lookup) => {
-                let id = row.value(lookup.column).as_str().and_then(super::path::guid);
+                let id = row.value(lookup.column).as_str().and_then(crate::guid::guid);
                 let found = id.and_then(|id| store.row(self.target, id));
                 found.map_or(Value::Null, shown)
             }
             Through::ManyToMany(many) => store.related(many, row.id).into_iter().map(shown).collect(),
         }
     }
-}
-
-/// A row in the minimal metadata format: its tag, the chosen columns, and always its id.
-pub(super) fn shown(row: &Row, table: &Table, select: Option<&[&Column]>) -> Map<String, Value> {
-    let mut shown = match select {
-        None => {
-            let mut values = row.values.clone();
-            values.retain(|name, _| table.column(name).is_none_or(|column| column.kind != Kind::Binary));
-            values
-        }
-        Some(columns) => columns
-            .iter()
-            .map(|column| (column.name.to_string(), row.value(column.name).clone()))
-            .collect(),
-    };
-    shown.insert(table.primary_id.into(), row.id.to_string().into());
-    shown.insert("@odata.etag".into(), row.etag().into());
-    shown
 }
 
 /// The list of columns in `@odata.context`: `(name,primarycontactid(fullname))`.

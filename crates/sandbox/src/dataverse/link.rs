@@ -2,27 +2,17 @@
 
 use uuid::Uuid;
 
-use super::Call;
-use super::batch::References;
-use super::path::{self, Target};
+use super::call::Call;
+use super::path;
+use super::references::referenced;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::target::Target;
+use crate::schema::Table;
 
 /// Whether the URL names a host of its own.
 pub(super) fn leaves(url: &str) -> bool {
     let scheme = url.split(['/', '?', '(']).next().unwrap_or_default();
     scheme.contains(':') || url.starts_with("//")
-}
-
-/// The URL behind `$n`.
-pub(super) fn referenced<'a>(reference: &str, references: &'a References) -> Result<&'a str, Refusal> {
-    let url = reference.strip_prefix('$').and_then(|id| references.get(id));
-    // Text: facts: dataverse 1.7. Guess: the code, and that it is this one request's failure.
-    url.map(String::as_str).ok_or_else(|| {
-        Refusal::query(format!(
-            "Content-ID Reference: '{reference}' does not exist in the batch context."
-        ))
-    })
 }
 
 impl Call<'_> {

@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::path::guid;
 use super::refusal::Refusal;
+use super::rights;
+use crate::config::Config;
+use crate::guid::guid;
 use crate::request::Received;
-use crate::{Config, Organization, User};
+use crate::user::{Organization, User};
 
 #[derive(Clone)]
 pub(super) struct Members {
@@ -61,6 +63,11 @@ impl Members {
     }
 
     /// The user of a registered application.
+    pub(super) fn application(&self, client_id: &str) -> Option<&Option<User>> {
+        let found = self.applications.iter().find(|(id, _)| id == client_id);
+        found.map(|(_, user)| user)
+    }
+
     pub(super) fn application_mut(&mut self, client_id: &str) -> Option<&mut Option<User>> {
         let found = self.applications.iter_mut().find(|(id, _)| id == client_id);
         found.map(|(_, user)| user)
@@ -74,7 +81,8 @@ impl Members {
         Ok(user)
     }
 
-    /// The caller, or whom the caller acts for (facts: dataverse 1.3; DOC webapi/impersonate-another-user-web-api).
+    /// The caller, or whom the caller acts for (facts: dataverse 1.3;
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>).
     /// Guess: `CallerObjectId`, the preferred header, goes before the other.
     pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
         let other = if let Some(id) = request.header("callerobjectid") {
@@ -95,10 +103,9 @@ impl Members {
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }
-        // DOC webapi/compose-http: `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
-        caller
-            .privileges
-            .demand_named(&caller.user_id, "prvActOnBehalfOfAnotherUser")?;
+        // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors:
+        // `CannotActOnBehalfOfAnotherUser` is a 403. Guess: code and text, those of any privilege.
+        rights::demand_named(caller, "prvActOnBehalfOfAnotherUser")?;
         enabled(other)?;
         Ok(Cow::Owned(User {
             privileges: caller.privileges.and(&other.privileges),

@@ -1,18 +1,20 @@
-//! Optional parameters of a request (facts: dataverse 1.3; DOC optional-parameters).
+//! Optional parameters of a request (facts: dataverse 1.3;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters>).
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Call;
+use super::call::Call;
 use super::refusal::Refusal;
-use super::schema::Table;
+use super::rights;
 use super::store::Store;
+use crate::schema::Table;
 
 /// Who passes by custom logic needs the privilege to. The sandbox has no such logic, so nothing else changes.
 /// Guess: that the refusal is that of other privileges, and the code of a value that is not known.
 pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
-    let demand = |privilege| call.user.privileges.demand_named(&call.user.user_id, privilege);
+    let demand = |privilege| rights::demand_named(call.user, privilege);
     let plugins = call.request.header("mscrm.bypasscustompluginexecution");
     if plugins.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         demand("prvBypassCustomPlugins")?;
@@ -28,8 +30,9 @@ pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `MSCRM.SuppressDuplicateDetection: false`: 412 where another row is a duplicate. Text: DOC webapi/create-entity,
-/// "Check for duplicate records".
+/// `MSCRM.SuppressDuplicateDetection: false`: 412 where another row is a duplicate. Text:
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/create-entity-web-api>, "Check for duplicate
+/// records".
 ///
 /// The rule is the one that environments come with for contacts: the same e-mail address. Guess: that other tables of
 /// the sandbox have none, and that case does not matter.

@@ -1,10 +1,11 @@
-//! The next link and the paging cookie in it (shape: DOC webapi/query/page-results and recorded links).
+//! The next link and the paging cookie in it (shape:
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/page-results> and recorded links).
 
 use uuid::Uuid;
 
-use super::path::guid;
 use super::refusal::Refusal;
-use super::schema::Table;
+use crate::guid::guid;
+use crate::schema::Table;
 
 /// Where the next page begins.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,42 +3,10 @@
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use super::file;
-use super::reference::Reference;
 use super::refusal::Refusal;
-use super::schema::{ManyToMany, Navigation, OTHER_ENTITY_SETS, Table};
-
-pub(super) enum Target {
-    ServiceDocument,
-    WhoAmI,
-    CurrentOrganization,
-    UserPrivileges(&'static Table, Uuid),
-    Batch,
-    Collection(&'static Table),
-    Row(&'static Table, Uuid),
-    /// The rows behind a many-to-many navigation property.
-    Related(&'static Table, Uuid, &'static ManyToMany),
-    Reference(Reference),
-    File(file::Place),
-}
-
-impl Target {
-    /// The entity set that a write to it changes, and the id of the row where the path names one.
-    pub(super) fn row(&self) -> Option<(&'static str, Option<String>)> {
-        let (table, id) = match self {
-            Target::ServiceDocument
-            | Target::WhoAmI
-            | Target::CurrentOrganization
-            | Target::UserPrivileges(..)
-            | Target::Batch => return None,
-            Target::Collection(table) => (table, None),
-            Target::Row(table, id) | Target::Related(table, id, _) => (table, Some(*id)),
-            Target::Reference(reference) => (&reference.table, Some(reference.id)),
-            Target::File(place) => (&place.table, Some(place.id)),
-        };
-        Some((table.entity_set, id.map(|id| id.to_string())))
-    }
-}
+use super::target::{FileColumn, Reference, Target, row_lookup, row_table};
+use crate::guid::guid;
+use crate::schema::{Navigation, OTHER_ENTITY_SETS, Table};
 
 /// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
 pub(super) fn version(path: &str) -> Option<(&str, &str)> {
@@ -92,7 +60,7 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         && let column = rest.strip_suffix("/$value").unwrap_or(rest)
         && let Some(blob) = table.blob(column)
     {
-        return Ok(Target::File(file::Place {
+        return Ok(Target::File(FileColumn {
             table,
             id: row_id(key, table)?,
             blob,
@@ -133,8 +101,8 @@ fn reference(table: &'static Table, id: Uuid, path: &str) -> Result<Reference, R
     let navigation = navigation.ok_or_else(|| Refusal::no_such_segment(name))?;
     let other = match (&navigation, other) {
         (_, None) => None,
-        (Navigation::Lookup(lookup), Some(key)) => Some(row_id(key, lookup.table()?)?),
-        (Navigation::Collection(collection), Some(key)) => Some(row_id(key, collection.rows()?.0)?),
+        (Navigation::Lookup(lookup), Some(key)) => Some(row_id(key, row_table(lookup)?)?),
+        (Navigation::Collection(collection), Some(key)) => Some(row_id(key, row_lookup(collection)?.0)?),
     };
     Ok(Reference {
         table,
@@ -153,13 +121,4 @@ fn row_id(key: &str, table: &Table) -> Result<Uuid, Refusal> {
     };
     // Guess: code and text of a key that is no GUID.
     guid(value).ok_or_else(|| Refusal::query("Error in query syntax."))
-}
-
-/// Only the hyphenated form is a GUID in OData.
-pub(super) fn guid(text: &str) -> Option<Uuid> {
-    if text.len() == 36 {
-        Uuid::try_parse(text).ok()
-    } else {
-        None
-    }
 }

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Call;
-use super::file::image;
-use super::path::guid;
+use super::call::Call;
+use super::image;
 use super::refusal::Refusal;
-use super::schema::{Blob, Column, Kind, Table};
-use super::store::{File, Store};
+use super::store::{Content, Store};
 use super::value;
+use crate::guid::guid;
+use crate::schema::{Blob, Column, Kind, Table};
 use http::StatusCode;
 
 pub(super) struct Payload {
@@ -17,7 +17,7 @@ pub(super) struct Payload {
     pub(super) id: Option<Uuid>,
     pub(super) values: Map<String, Value>,
     /// The image column, where the body names it, and the image or none.
-    pub(super) image: Option<(&'static Blob, Option<File>)>,
+    pub(super) image: Option<(&'static Blob, Option<Content>)>,
 }
 
 pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Payload, Refusal> {
@@ -68,7 +68,8 @@ impl Payload {
             return Ok(());
         }
         if let Some(lookup) = table.lookup(&name) {
-            // DOC associate-disassociate: a lookup set to null is emptied. Anything else is a deep insert.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api:
+            // a lookup set to null is emptied. Anything else is a deep insert.
             if !value.is_null() {
                 return Err(Refusal::unsupported("deep insert"));
             }
@@ -118,7 +119,8 @@ impl Payload {
         if table.collection(nav).is_some() {
             return Err(Refusal::unsupported(format_args!("'{nav}@odata.bind' of a collection")));
         }
-        // Text: "Troubleshoot Dataverse Web API client errors".
+        // Text:
+        // https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors.
         let lookup = table.lookup(nav).ok_or_else(|| {
             Refusal::payload(
                 table,

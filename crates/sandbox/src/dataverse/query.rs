@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 
 use percent_encoding::percent_decode_str;
 
+use super::columns::{column, columns};
 use super::expand::{self, Expand};
 use super::filter::{self, Filter};
 use super::refusal::Refusal;
-use super::schema::{Column, Kind, Table};
 use super::store::Row;
 use super::value::Scalar;
+use crate::schema::{Column, Table};
 
 #[derive(Default)]
 pub(super) struct Query {
@@ -104,19 +105,6 @@ fn decode(text: &str) -> Result<String, Refusal> {
     decoded
         .map(Into::into)
         .map_err(|_| Refusal::query("The request URI is not valid UTF-8."))
-}
-
-/// A comma list of columns.
-pub(super) fn columns(list: &str, table: &'static Table) -> Result<Vec<&'static Column>, Refusal> {
-    if list.trim() == "*" {
-        let shown = table.columns.iter().filter(|column| column.kind != Kind::Binary);
-        return Ok(shown.collect());
-    }
-    list.split(',').map(|name| column(name.trim(), table)).collect()
-}
-
-pub(super) fn column(name: &str, table: &'static Table) -> Result<&'static Column, Refusal> {
-    table.column(name).ok_or_else(|| Refusal::no_such_column(name, table))
 }
 
 fn order(list: &str, table: &'static Table) -> Result<Vec<(&'static Column, Direction)>, Refusal> {

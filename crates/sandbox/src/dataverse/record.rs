@@ -4,16 +4,19 @@ use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Call;
-use super::expand::{context, shown};
+use super::blob;
+use super::call::Call;
+use super::conditions::{if_match, lists};
+use super::expand::context;
 use super::optional;
 use super::payload::{self, Payload};
-use super::privileges::Verb;
 use super::query::Query;
 use super::refusal::Refusal;
-use super::schema::{Blob, Table};
-use super::store::{File, Row, Store};
+use super::shown::shown;
+use super::store::{Content, Row, Store};
+use crate::privileges::Verb;
 use crate::response::{Answer, append, empty};
+use crate::schema::{Blob, Table};
 
 pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Create)?;
@@ -33,7 +36,7 @@ pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) 
 pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Read)?;
     let query = Query::read(&call.request.query, table, false)?;
-    demand_expanded(call, &query)?;
+    call.demand_expanded(&query)?;
     let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     call.demand_row(table, Verb::Read, Some(row))?;
     if_match(call, Some(row), table, id)?;
@@ -97,18 +100,19 @@ pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &m
     written(call, table, &row, &query, status, store)
 }
 
-/// DOC image-column-data: an image is set and deleted with the other columns of its row.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>: an image is set and deleted with
+/// the other columns of its row.
 fn with_image(
     call: &Call<'_>,
     table: &'static Table,
     row: Row,
-    image: Option<(&'static Blob, Option<File>)>,
+    image: Option<(&'static Blob, Option<Content>)>,
     store: &mut Store,
 ) -> Row {
-    let Some((blob, file)) = image else {
+    let Some((blob, content)) = image else {
         return row;
     };
-    store.set_file(table, row.id, blob, file, call.now);
+    blob::set(store, table, row.id, blob, content, call.now);
     store.row(table, row.id).cloned().unwrap_or(row)
 }
 
@@ -131,31 +135,6 @@ fn refuse_system(table: &Table) -> Result<(), Refusal> {
         return Err(Refusal::unsupported(format_args!("changing '{}'", table.entity_set)));
     }
     Ok(())
-}
-
-/// 404 where there is no row, even for `*` (facts: dataverse 1.3); 412 where the row is another version.
-pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
-    let Some(tags) = call.header("if-match") else {
-        return Ok(());
-    };
-    let row = row.ok_or_else(|| Refusal::no_such_row(table, id))?;
-    if tags.trim() == "*" || lists(tags, &row.etag()) {
-        Ok(())
-    } else {
-        Err(Refusal::version_mismatch())
-    }
-}
-
-fn lists(tags: &str, etag: &str) -> bool {
-    tags.split(',').any(|tag| tag.trim() == etag)
-}
-
-/// Reading through a lookup needs the privilege to read there too.
-pub(super) fn demand_expanded(call: &Call<'_>, query: &Query) -> Result<(), Refusal> {
-    query
-        .expand
-        .iter()
-        .try_for_each(|expand| call.demand(expand.target, Verb::Read))
 }
 
 /// The answer to a write: 204, or the row where the client asked for it (facts: dataverse 1.3 and 1.5).
@@ -195,13 +174,8 @@ fn represented(
         format!("{}/$metadata#{set}{selected}/$entity", call.root).into(),
     );
     let mut answer = call.json(status, &Value::Object(body));
-    // DOC perform-conditional-operations shows the header beside the annotation.
+    // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api
+    // shows the header beside the annotation.
     append(&mut answer, "etag", &row.etag());
     answer
-}
-
-impl Call<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.request.header(name)
-    }
 }

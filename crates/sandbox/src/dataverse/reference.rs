@@ -1,24 +1,18 @@
-//! `$ref`: links between rows by themselves (facts: dataverse 1.5; DOC associate-disassociate).
+//! `$ref`: links between rows by themselves (facts: dataverse 1.5;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>).
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Call;
+use super::call::Call;
 use super::payload;
-use super::privileges::Verb;
 use super::refusal::Refusal;
-use super::schema::{Collection, Lookup, Navigation, Table};
 use super::store::Store;
+use super::target::{Reference, row_lookup, row_table};
+use crate::privileges::Verb;
 use crate::response::{Answer, empty};
-
-/// `set(id)/nav/$ref`, or `set(id)/nav(other)/$ref`.
-pub(super) struct Reference {
-    pub(super) table: &'static Table,
-    pub(super) id: Uuid,
-    pub(super) navigation: Navigation,
-    pub(super) other: Option<Uuid>,
-}
+use crate::schema::{Collection, Lookup, Navigation, Table};
 
 /// The row and the lookup in it that say that two rows are linked.
 struct Holder {
@@ -74,14 +68,14 @@ pub(super) fn answer(call: &Call<'_>, reference: &Reference, store: &mut Store) 
 
 impl Holder {
     fn of(collection: &'static Collection, id: Uuid) -> Result<Holder, Refusal> {
-        let (table, lookup) = collection.rows()?;
+        let (table, lookup) = row_lookup(collection)?;
         Ok(Holder { table, id, lookup })
     }
 
     fn read(&self, call: &Call<'_>, store: &Store) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Read)?;
         call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
-        let target = self.lookup.table()?;
+        let target = row_table(self.lookup)?;
         let Some(id) = self.linked(target, store)? else {
             // Guess: an empty lookup is no error, as for the lookup itself.
             return Ok(empty(StatusCode::NO_CONTENT));
@@ -113,7 +107,7 @@ impl Holder {
         store: &mut Store,
     ) -> Result<Answer, Refusal> {
         call.demand(self.table, Verb::Write)?;
-        let target = self.lookup.table()?;
+        let target = row_table(self.lookup)?;
         call.demand(target, Verb::Read)?;
         let linked = self.linked(target, store)?;
         match from {
@@ -131,7 +125,7 @@ impl Holder {
         let row = store
             .row(self.table, self.id)
             .ok_or_else(|| Refusal::no_such_row(self.table, self.id))?;
-        let id = row.value(self.lookup.column).as_str().and_then(super::path::guid);
+        let id = row.value(self.lookup.column).as_str().and_then(crate::guid::guid);
         Ok(id.filter(|id| store.row(target, *id).is_some()))
     }
 
@@ -157,7 +151,7 @@ fn list(
     store: &Store,
 ) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Read)?;
-    let (rows, lookup) = collection.rows()?;
+    let (rows, lookup) = row_lookup(collection)?;
     call.demand(rows, Verb::Read)?;
     store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     let here = Value::from(id.to_string());
@@ -192,7 +186,8 @@ fn named_in_body(call: &Call<'_>, table: &'static Table) -> Result<(&'static Tab
     call.linked(link)?.ok_or_else(|| elsewhere(table, link))
 }
 
-/// `DELETE set(id)/nav/$ref?$id=<url>`: OData 4.0, part 1, 11.4.6.2, and DOC associate-disassociate.
+/// `DELETE set(id)/nav/$ref?$id=<url>`: OData 4.0, part 1, 11.4.6.2, and
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>.
 fn named_in_query(call: &Call<'_>, reference: &Reference) -> Result<Option<Uuid>, Refusal> {
     let mut named = None;
     for (name, value) in form_urlencoded::parse(call.request.query.as_bytes()) {
@@ -203,7 +198,7 @@ fn named_in_query(call: &Call<'_>, reference: &Reference) -> Result<Option<Uuid>
                     return Err(Refusal::unsupported("$id with a lookup"));
                 };
                 let (table, id) = call.linked(&value)?.ok_or_else(|| elsewhere(reference.table, &value))?;
-                if collection.rows()?.0.entity_set != table.entity_set {
+                if row_lookup(collection)?.0.entity_set != table.entity_set {
                     return Err(elsewhere(reference.table, &value));
                 }
                 named = Some(id);

@@ -92,7 +92,17 @@ const PEOPLE: [Contact; CONTACTS] = [
     ),
 ];
 
-pub(super) fn accounts() -> Vec<Value> {
+/// All of them, by entity set.
+pub(super) fn rows() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
+        ("accounts", accounts()),
+        ("contacts", contacts()),
+        ("leads", leads()),
+        ("opportunities", opportunities()),
+    ]
+}
+
+fn accounts() -> Vec<Value> {
     let account = |n: usize, name: &str, number: &str, city: &str, employees: i64, revenue: f64, hold: bool| {
         json!({
             "accountid": account(n), "name": name, "accountnumber": number, "address1_city": city,
@@ -111,7 +121,7 @@ pub(super) fn accounts() -> Vec<Value> {
     ]
 }
 
-pub(super) fn contacts() -> Vec<Value> {
+fn contacts() -> Vec<Value> {
     let row = |(n, person): (usize, &Contact)| {
         let (first, last, title, city, company, income, children, no_email) = *person;
         json!({
@@ -126,7 +136,7 @@ pub(super) fn contacts() -> Vec<Value> {
     (1..).zip(&PEOPLE).map(row).collect()
 }
 
-pub(super) fn leads() -> Vec<Value> {
+fn leads() -> Vec<Value> {
     let lead = |n: usize, subject: &str, first: &str, last: &str, company: &str, amount: f64| {
         json!({
             "leadid": lead(n), "subject": subject, "firstname": first, "lastname": last, "companyname": company,
@@ -142,7 +152,7 @@ pub(super) fn leads() -> Vec<Value> {
     ]
 }
 
-pub(super) fn opportunities() -> Vec<Value> {
+fn opportunities() -> Vec<Value> {
     let opportunity = |n: usize, name: &str, value: f64, probability: i64| {
         json!({
             "opportunityid": opportunity(n), "name": name, "estimatedvalue": value, "closeprobability": probability,

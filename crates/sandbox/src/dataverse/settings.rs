@@ -3,8 +3,9 @@
 /// The status of a batch that stopped at its first failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BatchFailureStatus {
-    /// That of the failure: Microsoft's page "Execute batch operations using the Web API" prints 400 for a 400. That
-    /// another failure's status is passed on in the same way is a guess.
+    /// That of the failure:
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api>
+    /// prints 400 for a 400. That another failure's status is passed on in the same way is a guess.
     #[default]
     OfTheFailure,
     /// 200, as with `odata.continue-on-error`. Not documented; some clients expect it.

@@ -1,55 +1,34 @@
 //! The rows, in memory.
 
 mod environment;
+mod row;
+mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::file::image;
 use super::journal::Journal;
-use super::path::guid;
-use super::schema::{Blob, Table};
-use super::seed;
 use crate::clock;
+use crate::guid::guid;
+use crate::schema::Table;
+pub(super) use row::Row;
+use row::finished;
 
 /// 2026-01-05, whatever the clock says: tests compare rows.
 const BEGINNING: i64 = 1_767_571_200;
 
-/// A row: every column of its table has a value here, `null` where there is none.
+/// The rows of the tables about the environment itself, by entity set and id.
+pub(super) type SystemRows = BTreeMap<(&'static str, Uuid), Map<String, Value>>;
+
+/// What a column holds beside its row.
 #[derive(Clone)]
-pub(super) struct Row {
-    pub(super) id: Uuid,
-    pub(super) version: u64,
-    /// The user who created it; nobody's are the rows that every sandbox starts with.
-    pub(super) owner: Option<String>,
-    pub(super) values: Map<String, Value>,
-}
-
-impl Row {
-    /// facts: dataverse 1.3 and DOC perform-conditional-operations: a weak tag over the row's version number.
-    pub(super) fn etag(&self) -> String {
-        format!("W/\"{}\"", self.version)
-    }
-
-    pub(super) fn value(&self, column: &str) -> &Value {
-        self.values.get(column).unwrap_or(&Value::Null)
-    }
-
-    fn file_id(&self, column: &str) -> Option<Uuid> {
-        self.value(column).as_str().and_then(guid)
-    }
-}
-
-/// The content of a file or image column.
-#[derive(Clone)]
-pub(super) struct File {
+pub(super) struct Content {
     pub(super) name: String,
-    pub(super) content: Bytes,
+    pub(super) bytes: Bytes,
 }
 
 /// A copy is what a change set goes back to; it shares the rows until one of them changes.
@@ -57,7 +36,7 @@ pub(super) struct File {
 pub(super) struct Store {
     rows: HashMap<&'static str, Vec<Arc<Row>>>,
     /// By the id that the row's column holds.
-    files: HashMap<Uuid, File>,
+    contents: HashMap<Uuid, Content>,
     version: u64,
     /// Rows that are gone, and the version of that.
     deleted: Vec<(&'static str, Uuid, u64)>,
@@ -67,33 +46,22 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn seeded() -> Store {
+    /// With these rows, by entity set.
+    pub(super) fn with(rows: Vec<(&str, Vec<Value>)>) -> Store {
         let mut store = Store {
             rows: HashMap::new(),
-            files: HashMap::new(),
+            contents: HashMap::new(),
             version: 1_035_540,
             deleted: Vec::new(),
             user_roles: Vec::new(),
             journal: Journal::default(),
         };
-        for table in Table::all() {
-            let rows = match table.entity_set {
-                "accounts" => seed::accounts(),
-                "contacts" => seed::contacts(),
-                "leads" => seed::leads(),
-                "opportunities" => seed::opportunities(),
-                _ => Vec::new(),
-            };
+        for (set, rows) in rows {
+            let Some(table) = Table::of(set) else { continue };
             for row in rows {
                 if let Value::Object(values) = row {
-                    let id = values.get(table.primary_id).and_then(Value::as_str).unwrap_or_default();
-                    store.insert(
-                        table,
-                        Uuid::try_parse(id).unwrap_or_default(),
-                        values.clone(),
-                        None,
-                        BEGINNING,
-                    );
+                    let id = values.get(table.primary_id).and_then(Value::as_str).and_then(guid);
+                    store.insert(table, id.unwrap_or_default(), values, None, BEGINNING);
                 }
             }
         }
@@ -170,33 +138,22 @@ impl Store {
         Some(row.clone())
     }
 
-    pub(super) fn file(&self, row: &Row, blob: &Blob) -> Option<&File> {
-        self.files.get(&row.file_id(blob.id_column)?)
+    pub(super) fn content(&self, id: Uuid) -> Option<&Content> {
+        self.contents.get(&id)
     }
 
-    /// Puts the file, or none, in the place of the one that is there.
-    pub(super) fn set_file(&mut self, table: &Table, id: Uuid, blob: &Blob, file: Option<File>, now: i64) {
-        if let Some(old) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
-            self.files.remove(&old);
-        }
-        let file_id = file.as_ref().map(|_| Uuid::new_v4().to_string());
-        let mut values = Map::from_iter([(blob.id_column.to_string(), file_id.clone().into())]);
-        if blob.image {
-            values.extend(image::columns(table, blob, file_id.as_deref()));
-        } else {
-            let name = file.as_ref().map(|file| file.name.clone());
-            values.insert(format!("{}_name", blob.column), name.into());
-        }
-        if let (Some(file), Some(id)) = (file, file_id.as_deref().and_then(guid)) {
-            self.files.insert(id, file);
-        }
-        self.update(table, id, values, now);
+    pub(super) fn put_content(&mut self, id: Uuid, content: Content) {
+        self.contents.insert(id, content);
+    }
+
+    pub(super) fn drop_content(&mut self, id: Uuid) {
+        self.contents.remove(&id);
     }
 
     pub(super) fn delete(&mut self, table: &'static Table, id: Uuid) {
         for blob in table.blobs {
-            if let Some(file) = self.row(table, id).and_then(|row| row.file_id(blob.id_column)) {
-                self.files.remove(&file);
+            if let Some(content) = self.row(table, id).and_then(|row| row.id_in(blob.id_column)) {
+                self.drop_content(content);
             }
         }
         if let Some(rows) = self.rows.get_mut(table.entity_set) {
@@ -220,61 +177,8 @@ impl Store {
         }
     }
 
-    /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
-    pub(super) fn snapshot(&self) -> Value {
-        let tables: BTreeMap<&str, BTreeMap<String, Value>> = self
-            .rows
-            .iter()
-            .map(|(set, rows)| {
-                let row = |row: &Arc<Row>| {
-                    (
-                        row.id.to_string(),
-                        json!({"version": row.version, "values": row.values}),
-                    )
-                };
-                (*set, rows.iter().map(row).collect())
-            })
-            .collect();
-        let files: BTreeMap<String, Value> = self
-            .files
-            .iter()
-            .map(|(id, file)| {
-                let hash: String = Sha256::digest(&file.content)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                (
-                    id.to_string(),
-                    json!({"name": file.name, "size": file.content.len(), "sha256": hash}),
-                )
-            })
-            .collect();
-        let roles: Vec<String> = self
-            .user_roles
-            .iter()
-            .map(|(user, role)| format!("{user} {role}"))
-            .collect();
-        json!({"tables": tables, "files": files, "roles": roles})
-    }
-
     fn next_version(&mut self) -> u64 {
         self.version += 1;
         self.version
     }
-}
-
-/// What the platform itself fills in.
-fn finished(mut values: Map<String, Value>, now: i64) -> Map<String, Value> {
-    if values.contains_key("firstname") {
-        let part = |name| values.get(name).and_then(Value::as_str);
-        let full: Vec<&str> = [part("firstname"), part("lastname")].into_iter().flatten().collect();
-        let full = if full.is_empty() {
-            Value::Null
-        } else {
-            full.join(" ").into()
-        };
-        values.insert("fullname".into(), full);
-    }
-    values.insert("modifiedon".into(), clock::iso(now).into());
-    values
 }

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::path::guid;
-use super::schema::Kind;
+use crate::guid::guid;
+use crate::schema::Kind;
 
 /// A value in a form that compares.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +36,8 @@ impl Scalar {
     /// `None` where one of them is null or they are of different types.
     pub(super) fn compare(&self, other: &Scalar) -> Option<Ordering> {
         match (self, other) {
-            // DOC webapi/query/filter-rows: string comparisons are not case-sensitive.
-            // Guess: no finer collation than lower case.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/filter-rows: string
+            // comparisons are not case-sensitive. Guess: no finer collation than lower case.
             (Scalar::Text(a), Scalar::Text(b)) => Some(a.to_lowercase().cmp(&b.to_lowercase())),
             (Scalar::Number(a), Scalar::Number(b)) => a.partial_cmp(b),
             (Scalar::Boolean(a), Scalar::Boolean(b)) => Some(a.cmp(b)),

@@ -8,8 +8,8 @@ use super::credentials::Credentials;
 use super::errors::{EntraError, client};
 use super::jwt::Jwt;
 use super::{federated, subject_name};
-use crate::Config;
 use crate::certificate::hex;
+use crate::config::Config;
 use crate::response::lock;
 
 pub(super) struct Assertions {

@@ -1,20 +1,17 @@
 //! What applications prove themselves with; it comes and goes while the sandbox runs.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::errors::{EntraError, client};
-use super::federated::Trusted;
+use super::trusted::Trusted;
 use crate::certificate::Read;
-use crate::federation::FederatedCredential;
-use crate::{Application, Sandbox};
+use crate::config::Application;
 
 /// The credentials of one application.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     pub(super) client_id: String,
     secrets: Vec<Secret>,
     pub(super) certificates: Vec<Registered>,
-    pub(super) subject_names: Vec<SubjectName>,
-    pub(super) federated: Vec<Trusted>,
+    pub(crate) subject_names: Vec<SubjectName>,
+    pub(crate) federated: Vec<Trusted>,
 }
 
 struct Secret {
@@ -29,9 +26,9 @@ pub(super) struct Registered {
 }
 
 /// Certificates trusted by what they are called and who stands above them.
-pub(super) struct SubjectName {
-    pub(super) subject: String,
-    pub(super) root: Read,
+pub(crate) struct SubjectName {
+    pub(crate) subject: String,
+    pub(crate) root: Read,
 }
 
 impl Credentials {
@@ -66,7 +63,7 @@ impl Credentials {
         }
     }
 
-    fn add_secret(&mut self, value: &str, expires: Option<i64>) {
+    pub(crate) fn add_secret(&mut self, value: &str, expires: Option<i64>) {
         self.remove_secret(value);
         self.secrets.push(Secret {
             value: value.into(),
@@ -74,11 +71,11 @@ impl Credentials {
         });
     }
 
-    fn remove_secret(&mut self, value: &str) {
+    pub(crate) fn remove_secret(&mut self, value: &str) {
         self.secrets.retain(|secret| secret.value != value);
     }
 
-    fn add_certificate(&mut self, der: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn add_certificate(&mut self, der: &[u8]) -> anyhow::Result<()> {
         let certificate = Read::der(der)?;
         self.certificates
             .retain(|registered| registered.certificate.sha256 != certificate.sha256);
@@ -88,91 +85,17 @@ impl Credentials {
         });
         Ok(())
     }
-}
 
-/// Rotation: what an administrator does in the portal while clients go on. Each of these fails where no application has
-/// that client id; taking away what is not there is fine.
-impl Sandbox {
-    /// Adds a client secret, which ends at that time of the sandbox's clock. One that is there gets the new end.
-    pub fn add_secret(&self, client_id: &str, secret: &str, expires: Option<SystemTime>) -> anyhow::Result<()> {
-        let seconds = |time: SystemTime| anyhow::Ok(i64::try_from(time.duration_since(UNIX_EPOCH)?.as_secs())?);
-        let expires = expires.map(seconds).transpose()?;
-        self.change(client_id, |credentials| {
-            credentials.add_secret(secret, expires);
-            Ok(())
-        })
+    /// By the certificate's SHA-256.
+    pub(crate) fn remove_certificate(&mut self, sha256: &[u8]) {
+        self.certificates
+            .retain(|registered| registered.certificate.sha256 != sha256);
     }
 
-    /// Takes a client secret away.
-    pub fn remove_secret(&self, client_id: &str, secret: &str) -> anyhow::Result<()> {
-        self.change(client_id, |credentials| {
-            credentials.remove_secret(secret);
-            Ok(())
-        })
-    }
-
-    /// Registers a certificate (DER) by its thumbprint. One that was revoked is good again.
-    pub fn add_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
-        self.change(client_id, |credentials| credentials.add_certificate(der))
-    }
-
-    /// Takes a certificate (DER) away: its assertions get 700027, the key was not found.
-    pub fn remove_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
-        let sha256 = Read::der(der)?.sha256;
-        self.change(client_id, |credentials| {
-            credentials
-                .certificates
-                .retain(|registered| registered.certificate.sha256 != sha256);
-            Ok(())
-        })
-    }
-
-    /// Marks a registered certificate (DER) as revoked: its assertions get 7000214.
-    pub fn revoke_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
-        let sha256 = Read::der(der)?.sha256;
-        self.change(client_id, |credentials| {
-            for registered in &mut credentials.certificates {
-                registered.revoked |= registered.certificate.sha256 == sha256;
-            }
-            Ok(())
-        })
-    }
-
-    /// Trusts every certificate of that subject (`CN=contoso`) whose chain, sent as `x5c` with the leaf first, leads to
-    /// this root (DER).
-    pub fn trust_subject_name(&self, client_id: &str, subject: &str, root_der: &[u8]) -> anyhow::Result<()> {
-        let root = Read::der(root_der)?;
-        let subject = subject.into();
-        self.change(client_id, |credentials| {
-            credentials.subject_names.push(SubjectName { subject, root });
-            Ok(())
-        })
-    }
-
-    /// Trusts an identity provider's assertions.
-    pub fn add_federated_credential(&self, client_id: &str, credential: FederatedCredential) -> anyhow::Result<()> {
-        let trusted = Trusted::read(credential)?;
-        self.change(client_id, |credentials| {
-            credentials.federated.push(trusted);
-            Ok(())
-        })
-    }
-
-    /// Trusts them no longer.
-    pub fn remove_federated_credential(&self, client_id: &str, credential: &FederatedCredential) -> anyhow::Result<()> {
-        self.change(client_id, |credentials| {
-            credentials
-                .federated
-                .retain(|trusted| trusted.credential != *credential);
-            Ok(())
-        })
-    }
-
-    fn change(
-        &self,
-        client_id: &str,
-        change: impl FnOnce(&mut Credentials) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        self.state.entra.change(client_id, change)
+    /// By the certificate's SHA-256.
+    pub(crate) fn revoke_certificate(&mut self, sha256: &[u8]) {
+        for registered in &mut self.certificates {
+            registered.revoked |= registered.certificate.sha256 == sha256;
+        }
     }
 }

@@ -72,7 +72,7 @@ fn invalid_client(code: u32, text: impl Into<String>) -> EntraError {
     error(code, "invalid_client", StatusCode::UNAUTHORIZED, text)
 }
 
-/// Guess: the status; ENTRADOCS reference-error-codes has the code.
+/// Guess: the status; <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> has the code.
 pub(super) fn only_post(method: &Method) -> EntraError {
     invalid_request(
         900_561,
@@ -92,8 +92,8 @@ pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     )
 }
 
-/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is no JSON object is not documented; 90023 is
-/// ENTRADOCS reference-error-codes' InvalidRequest.
+/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is no JSON object is not documented; 90023
+/// is <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>'s InvalidRequest.
 pub(super) fn malformed_claims() -> EntraError {
     invalid_request(
         90_023,
@@ -108,7 +108,7 @@ pub(super) fn missing_parameter(name: &str) -> EntraError {
     )
 }
 
-/// Guess: text and status; ENTRADOCS reference-error-codes has the code.
+/// Guess: text and status; <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> has the code.
 pub(super) fn unsupported_grant(grant_type: &str) -> EntraError {
     error(
         70_003,

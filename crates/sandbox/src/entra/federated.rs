@@ -1,27 +1,8 @@
 //! An assertion from elsewhere: workload identity federation (facts: entra 2.7, 3).
 
-use rsa::RsaPublicKey;
-use rsa::pkcs8::DecodePublicKey;
-
 use super::credentials::Credentials;
 use super::errors::{EntraError, client};
 use super::jwt::{Algorithm, Jwt};
-use crate::federation::FederatedCredential;
-
-/// A trusted issuer with its key read.
-pub(super) struct Trusted {
-    pub(super) credential: FederatedCredential,
-    key: RsaPublicKey,
-}
-
-impl Trusted {
-    pub(super) fn read(credential: FederatedCredential) -> anyhow::Result<Trusted> {
-        Ok(Trusted {
-            key: RsaPublicKey::from_public_key_der(&credential.public_key_der)?,
-            credential,
-        })
-    }
-}
 
 /// Everything but the times. facts: entra 3: letter case counts. Guess: issuer, subject and audience are looked at in
 /// that order and before the signature.
@@ -46,7 +27,8 @@ pub(super) fn check(jwt: &Jwt, issuer: &str, credentials: &Credentials) -> Resul
     if for_audience().next().is_none() {
         return Err(client::unknown_audience(&audiences.join(", ")));
     }
-    // Microsoft's page "Workload identity federation": only RS256 is supported for federated credentials.
+    // https://learn.microsoft.com/entra/workload-id/workload-identity-federation: only RS256 is supported for federated
+    // credentials.
     let Algorithm::Rs256 = jwt.algorithm()? else {
         return Err(client::unsupported_algorithm());
     };

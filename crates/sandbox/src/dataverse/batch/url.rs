@@ -1,8 +1,8 @@
 //! The URL on a request line in a batch: absolute, from the root of the host, relative to the service, or `$n`.
 
-use super::References;
 use crate::dataverse::link;
 use crate::dataverse::path;
+use crate::dataverse::references::{References, referenced};
 use crate::dataverse::refusal::Refusal;
 
 /// `(path, query)` on this origin.
@@ -32,7 +32,7 @@ pub(super) fn resolve(
             if ["$metadata", "$batch"].contains(&segment) {
                 path
             } else {
-                let row = link::referenced(segment, references)?;
+                let row = referenced(segment, references)?;
                 format!("{}{rest}", below(row).unwrap_or_default())
             }
         }

@@ -36,7 +36,9 @@ impl<'a> Multipart<'a> {
         format!("multipart/mixed; boundary={quote}{}{quote}", self.boundary)
     }
 
-    /// The headers are those of DOC execute-batch-operations: `REQ_ID` with an error, `Location` with an id.
+    /// The headers are those of
+    /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api>:
+    /// `REQ_ID` with an error, `Location` with an id.
     pub(super) fn answer(&mut self, content_id: Option<&str>, answer: &Answer) {
         let content = self.response(answer);
         self.part("application/http");

@@ -1,17 +1,18 @@
-//! The paging cookie of FetchXML (DOC fetchxml/page-results).
+//! The paging cookie of FetchXML
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results>).
 
 use uuid::Uuid;
 
 use super::xml;
 use crate::dataverse::paging::encode;
-use crate::dataverse::path::guid;
-use crate::dataverse::schema::{Column, Table};
 use crate::dataverse::store::Row;
+use crate::guid::guid;
+use crate::schema::{Column, Table};
 use serde_json::Value;
 
 /// The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie` after that page.
 ///
-/// Guess: `pagenumber` is the page to come. DOC prints 2 behind the second page too, so it is good for nothing.
+/// Guess: `pagenumber` is the page to come. The page prints 2 behind the second page too, so clients cannot rely on it.
 pub(super) fn write(page: usize, order: &[&Column], first: &Row, last: &Row, table: &Table) -> String {
     let mut inner = format!("<cookie page=\"{page}\">");
     for column in order {

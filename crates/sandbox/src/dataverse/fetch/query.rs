@@ -1,15 +1,15 @@
-//! What a FetchXML query says (DOC fetchxml/reference).
+//! What a FetchXML query says (<https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/reference/fetch>).
 
 use uuid::Uuid;
 
 use super::cookie;
 use super::xml::{self, Element};
 use crate::dataverse::filter::{Filter, Function, Operand, Operator};
-use crate::dataverse::path::guid;
 use crate::dataverse::query::{Direction, Query};
 use crate::dataverse::refusal::Refusal;
-use crate::dataverse::schema::{Column, Kind, Table};
 use crate::dataverse::value::{Scalar, time};
+use crate::guid::guid;
+use crate::schema::{Column, Kind, Table};
 
 pub(super) struct Fetch {
     /// Columns, filter, order and top: the same as those of an OData query.
@@ -41,7 +41,8 @@ pub(super) fn read(text: &str, table: &'static Table) -> Result<Fetch, Refusal> 
             _ => return Err(Refusal::unsupported(format_args!("the attribute '{name}' of 'fetch'"))),
         }
     }
-    // Text: as reported. DOC fetchxml/page-results: the two are not compatible.
+    // Text: as reported. https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: the two
+    // are not compatible.
     if query.top.is_some() && (page.is_some() || count.is_some()) {
         return Err(invalid(
             "The top attribute can't be specified with paging attribute page",
@@ -56,7 +57,8 @@ pub(super) fn read(text: &str, table: &'static Table) -> Result<Fetch, Refusal> 
         None => None,
         Some(text) => {
             let (before, last) = cookie::read(text, table).ok_or_else(|| invalid("The paging cookie is not valid."))?;
-            // Microsoft's page "Page large result sets with FetchXML": a cookie of another page is passed over.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/org-service/page-large-result-sets-with-fetchxml:
+            // a cookie of another page is passed over.
             Some(last).filter(|_| before.checked_add(1) == Some(page))
         }
     };
@@ -73,7 +75,8 @@ fn read_entity(entity: &Element, table: &'static Table, query: &mut Query) -> Re
     if entity.name != "entity" {
         return Err(invalid(format!("The element '{}' is not 'entity'.", entity.name)));
     }
-    // DOC fetchxml/page-results: the set's own table. Guess: code and text.
+    // https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: the set's own table. Guess:
+    // code and text.
     if name != table.logical_name {
         return Err(invalid(format!(
             "The entity '{name}' of the query is not that of the entity set '{}'.",

@@ -1,14 +1,16 @@
-//! Uploads in chunks: begun with an empty request, then piece by piece (DOC file-column-data).
+//! Uploads in chunks: begun with an empty request, then piece by piece
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>).
 
 use std::sync::Mutex;
 
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Place, demand_bytes, refused};
-use crate::dataverse::Call;
+use super::options::{demand_bytes, refused};
+use crate::dataverse::call::Call;
 use crate::dataverse::refusal::Refusal;
-use crate::dataverse::store::{File, Store};
+use crate::dataverse::store::{Content, Store};
+use crate::dataverse::target::FileColumn;
 use crate::response::{Answer, append, empty, lock};
 
 /// Uploads that nobody ends must not fill the memory.
@@ -28,18 +30,23 @@ struct Upload {
     content: Vec<u8>,
 }
 
-pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mutex<Uploads>) -> Result<Answer, Refusal> {
+pub(super) fn begin(
+    call: &Call<'_>,
+    column: &FileColumn,
+    name: String,
+    uploads: &Mutex<Uploads>,
+) -> Result<Answer, Refusal> {
     // facts: dataverse 1.5: an empty body. Guess: that it has to be.
     if !call.request.body.is_empty() {
         return Err(refused("The request that begins an upload in chunks has no body."));
     }
     let token = Uuid::new_v4().simple().to_string();
     let mut answer = empty(StatusCode::OK);
-    let url = call.row_url(place.table, place.id);
+    let url = call.row_url(column.table, column.id);
     append(
         &mut answer,
         "location",
-        &format!("{url}/{}?sessiontoken={token}", place.blob.column),
+        &format!("{url}/{}?sessiontoken={token}", column.blob.column),
     );
     append(&mut answer, "x-ms-chunk-size", &call.settings.chunk_size.to_string());
     append(&mut answer, "accept-ranges", "bytes");
@@ -51,8 +58,8 @@ pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mute
     uploads.0.push(Upload {
         token,
         user: call.user.user_id.clone(),
-        row: place.id,
-        column: place.blob.column,
+        row: column.id,
+        column: column.blob.column,
         name,
         total: None,
         content: Vec::new(),
@@ -62,7 +69,7 @@ pub(super) fn begin(call: &Call<'_>, place: &Place, name: String, uploads: &Mute
 
 pub(super) fn chunk(
     call: &Call<'_>,
-    place: &Place,
+    column: &FileColumn,
     token: &str,
     store: &mut Store,
     uploads: &Mutex<Uploads>,
@@ -72,8 +79,8 @@ pub(super) fn chunk(
     let ours = |upload: &Upload| {
         upload.token == token
             && upload.user == call.user.user_id
-            && upload.row == place.id
-            && upload.column == place.blob.column
+            && upload.row == column.id
+            && upload.column == column.blob.column
     };
     let at = uploads
         .0
@@ -83,24 +90,24 @@ pub(super) fn chunk(
     let Some(upload) = uploads.0.get_mut(at) else {
         return Err(refused("The session token is not valid."));
     };
-    if !upload.add(call, place)? {
+    if !upload.add(call, column)? {
         return Ok(empty(StatusCode::PARTIAL_CONTENT));
     }
     let upload = uploads.0.remove(at);
-    let file = File {
+    let content = Content {
         name: upload.name,
-        content: upload.content.into(),
+        bytes: upload.content.into(),
     };
-    place.store(call, file, store)
+    column.store(call, content, store)
 }
 
 impl Upload {
     /// Whether it is whole now. Guess: chunks come in order, and are no larger than asked for.
-    fn add(&mut self, call: &Call<'_>, place: &Place) -> Result<bool, Refusal> {
+    fn add(&mut self, call: &Call<'_>, column: &FileColumn) -> Result<bool, Refusal> {
         let header = call.request.header("content-range").unwrap_or_default();
         let (first, last, total) =
             content_range(header).ok_or_else(|| refused(format!("The Content-Range '{header}' is not valid.")))?;
-        place.demand_size(call, total)?;
+        column.demand_size(call, total)?;
         let body = &call.request.body;
         let there = self.content.len() as u64;
         let chunk = call.settings.chunk_size;

@@ -1,7 +1,9 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::*;
+use super::parse;
+use crate::dataverse::store::Row;
+use crate::schema::Table;
 
 fn table() -> &'static Table {
     Table::of("contacts").unwrap()

@@ -2,13 +2,13 @@
 
 use uuid::Uuid;
 
-use super::{BEGINNING, Row, Store};
-use crate::dataverse::schema::{ManyToMany, Table};
-use crate::dataverse::system;
+use super::row::Row;
+use super::{BEGINNING, Store, SystemRows};
+use crate::schema::{ManyToMany, Table};
 
 impl Store {
     /// Brings the tables about the environment itself up to date. A row that stays the same keeps its version.
-    pub(in crate::dataverse) fn set_system(&mut self, (mut rows, user_roles): (system::Rows, Vec<(Uuid, Uuid)>)) {
+    pub(in crate::dataverse) fn set_system(&mut self, (mut rows, user_roles): (SystemRows, Vec<(Uuid, Uuid)>)) {
         self.user_roles = user_roles;
         for table in Table::all().filter(|table| table.system) {
             let ids: Vec<Uuid> = self.rows(table).map(|row| row.id).collect();

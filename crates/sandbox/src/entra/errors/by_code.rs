@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::{EntraError, error, invalid_request, tenant_not_found};
 
-/// The documented answer. Codes and what they mean: ENTRADOCS reference-error-codes.
+/// The documented answer. Codes and what they mean:
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
     let refusal = match code {
-        // ENTRADOCS reference-breaking-changes has `error` and text. Guess: the status.
+        // https://learn.microsoft.com/entra/identity-platform/reference-breaking-changes has `error` and text. Guess:
+        // the status.
         50_196 => error(
             code,
             "invalid_grant",
@@ -21,7 +23,8 @@ pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
             error: "invalid_tenant",
             ..tenant_not_found(tenant)
         },
-        // A whole answer with 503: Azure/azure-sdk-for-python issue 14241. Guess: that its siblings look the same.
+        // A whole answer with 503: https://github.com/Azure/azure-sdk-for-python/issues/14241. Guess: that its siblings
+        // look the same.
         90_006 | 90_024 | 90_033 | 90_090 => error(
             code,
             "temporarily_unavailable",

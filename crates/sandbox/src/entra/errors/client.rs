@@ -21,8 +21,8 @@ pub(in crate::entra) fn wrong_secret(client_id: &str) -> EntraError {
     )
 }
 
-/// Text and status as reported (liprec/vsts-release-aas issue 119). Guess: only a secret that was right is said to be
-/// expired.
+/// Text and status as reported (<https://github.com/liprec/vsts-release-aas/issues/119>). Guess: only a secret that was
+/// right is said to be expired.
 pub(in crate::entra) fn expired_secret(client_id: &str) -> EntraError {
     invalid_client(
         7_000_222,
@@ -41,7 +41,8 @@ pub(in crate::entra) fn unsupported_assertion_type(assertion_type: &str) -> Entr
     )
 }
 
-/// Guess: that a client assertion gets this code; ENTRADOCS reference-error-codes has it for JWTs in general.
+/// Guess: that a client assertion gets this code;
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> has it for JWTs in general.
 pub(in crate::entra) fn malformed_assertion(why: &str) -> EntraError {
     invalid_request(50_027, format!("JWT token is invalid or malformed: {why}."))
 }
@@ -96,18 +97,20 @@ pub(in crate::entra) fn certificate_out_of_time() -> EntraError {
     )
 }
 
-/// facts: entra 3 has code and status. Guess: text and occasion, IDWEB issue 2444 says "Certificate has been revoked".
+/// facts: entra 3 has code and status. Guess: text and occasion,
+/// <https://github.com/AzureAD/microsoft-identity-web/issues/2444> says "Certificate has been revoked".
 pub(in crate::entra) fn certificate_revoked() -> EntraError {
     invalid_client(7_000_214, "Certificate has been revoked.")
 }
 
-/// Code and text from a report (AzureAD/microsoft-authentication-library-for-dotnet issue 3909). Guess: 401, as its
-/// siblings.
+/// Code and text from a report (<https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/3909>).
+/// Guess: 401, as its siblings.
 pub(in crate::entra) fn invalid_chain() -> EntraError {
     invalid_client(7_000_213, "Invalid certificate chain.")
 }
 
-/// Text from a report (AzureAD/microsoft-authentication-library-for-dotnet issue 2746). Guess: 401, as its siblings.
+/// Text from a report (<https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/2746>). Guess:
+/// 401, as its siblings.
 pub(in crate::entra) fn wrong_audience() -> EntraError {
     invalid_client(
         700_023,
@@ -138,7 +141,7 @@ pub(in crate::entra) fn assertion_out_of_time(now: i64, from: i64, until: i64) -
 }
 
 /// Guess: the whole answer. No code for a replayed `jti` is documented; 70002 is the general `invalid_client` of
-/// ENTRADOCS reference-error-codes.
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 pub(in crate::entra) fn replayed_assertion() -> EntraError {
     invalid_client(
         70_002,
@@ -154,17 +157,18 @@ pub(in crate::entra) fn no_federation(client_id: &str) -> EntraError {
     )
 }
 
-/// Azure/azure-workload-identity issue 1200 has the body of 2024, external-secrets/external-secrets issue 2783 the 401.
+/// <https://github.com/Azure/azure-workload-identity/issues/1200> has the body of 2024,
+/// <https://github.com/external-secrets/external-secrets/issues/2783> the 401.
 pub(in crate::entra) fn unknown_issuer(issuer: &str) -> EntraError {
     federation_mismatch(700_211, "issuer", issuer)
 }
 
-/// GitLab's page "Configure OpenID Connect in Azure" has code and beginning. Guess: the rest, as its siblings.
+/// <https://docs.gitlab.com/ci/cloud_services/azure/> has code and beginning. Guess: the rest, as its siblings.
 pub(in crate::entra) fn unknown_audience(audience: &str) -> EntraError {
     federation_mismatch(700_212, "audience", audience)
 }
 
-/// Azure/azure-workload-identity issue 1200.
+/// <https://github.com/Azure/azure-workload-identity/issues/1200>.
 pub(in crate::entra) fn unknown_subject(subject: &str) -> EntraError {
     federation_mismatch(700_213, "subject", subject)
 }

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::StatusCode;
 use uuid::Uuid;
 
-use super::refusal::Refusal;
-use super::schema::Table;
+use crate::schema::Table;
 
 /// What a user does to rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +24,7 @@ impl Verb {
     pub const ALL: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
 }
 
-/// How far a privilege reaches (Microsoft's page "Security concepts in Microsoft Dataverse").
+/// How far a privilege reaches (<https://learn.microsoft.com/power-platform/admin/wp-security-cds>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// The user's own rows.
@@ -91,7 +89,7 @@ impl Privileges {
     }
 
     /// What both may do.
-    pub(super) fn and(&self, other: &Privileges) -> Privileges {
+    pub(crate) fn and(&self, other: &Privileges) -> Privileges {
         let tables = self.tables.iter().map(|(set, verbs)| {
             let both = verbs.iter().filter_map(|(verb, depth)| {
                 let other = other.depth(set, *verb)?;
@@ -106,7 +104,7 @@ impl Privileges {
     }
 
     /// Names, ids and depths. A privilege of no table reaches as far as the organization.
-    pub(super) fn named(&self) -> Vec<(String, Uuid, Depth)> {
+    pub(crate) fn named(&self) -> Vec<(String, Uuid, Depth)> {
         let tables = self
             .tables
             .iter()
@@ -122,43 +120,21 @@ impl Privileges {
             .collect()
     }
 
-    pub(super) fn demand_named(&self, user_id: &str, privilege: &str) -> Result<(), Refusal> {
-        if self.others.contains(privilege) {
-            return Ok(());
-        }
-        Err(missing(user_id, privilege))
+    /// Whether a privilege that belongs to no table is there.
+    pub(crate) fn permits_named(&self, privilege: &str) -> bool {
+        self.others.contains(privilege)
     }
-
-    /// facts: dataverse 1.8, 0x80040220: 403. A user without a privilege learns nothing about the row.
-    pub(super) fn demand(&self, user_id: &str, table: &Table, verb: Verb) -> Result<(), Refusal> {
-        if self.permits(table.entity_set, verb) {
-            return Ok(());
-        }
-        Err(denied(user_id, table, verb))
-    }
-}
-
-pub(super) fn denied(user_id: &str, table: &Table, verb: Verb) -> Refusal {
-    missing(user_id, &name(verb, table))
 }
 
 /// As in `prvReadContact`.
-fn name(verb: Verb, table: &Table) -> String {
+pub(crate) fn name(verb: Verb, table: &Table) -> String {
     format!("prv{verb:?}{}", table.schema_name)
 }
 
 /// Guess: the privilege's id, made from its name so that it stays the same.
-fn id(privilege: &str) -> Uuid {
+pub(crate) fn id(privilege: &str) -> Uuid {
     let number = privilege
         .bytes()
         .fold(0_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
     Uuid::from_u128(number)
-}
-
-fn missing(user_id: &str, privilege: &str) -> Refusal {
-    let text = format!(
-        "Principal user (Id={user_id}, type=8) is missing {privilege} privilege (Id={})",
-        id(privilege)
-    );
-    Refusal::new(StatusCode::FORBIDDEN, "0x80040220", text)
 }

@@ -1,6 +1,6 @@
 //! Tables with the rows of a business.
 
-use super::{Blob, Kind, Table, column, foreign, lookup, read_only, rows};
+use super::table::{Blob, Kind, Table, column, foreign, lookup, read_only, rows};
 
 pub(super) static TABLES: &[Table] = &[
     Table {

@@ -1,13 +1,10 @@
 //! What tests set about Dataverse while it runs.
 
-use std::sync::Arc;
-
-use super::journal::{CommittedWrite, Journal};
-use super::members::Members;
-use super::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
-use super::system;
-use crate::response::lock;
-use crate::{Organization, Privileges, Sandbox, User};
+use super::Sandbox;
+use crate::dataverse::journal::CommittedWrite;
+use crate::dataverse::settings::{BatchDialect, BatchFailureStatus, ErrorShape, Settings};
+use crate::privileges::Privileges;
+use crate::user::{Organization, User};
 
 impl Sandbox {
     /// The status of batches that stop at their first failure, from now on.
@@ -42,39 +39,33 @@ impl Sandbox {
 
     /// Every write that took effect so far, in order; of very many only the last 100,000.
     pub fn committed_writes(&self) -> Vec<CommittedWrite> {
-        lock(&self.state.dataverse.store).journal.all()
+        self.state.dataverse.committed_writes()
     }
 
     /// Forgets the writes that took effect so far.
     pub fn clear_committed_writes(&self) {
-        lock(&self.state.dataverse.store).journal = Journal::default();
+        self.state.dataverse.forget_writes();
     }
 
     /// All the data as JSON, always in the same order: equal bytes are equal data, the rows' versions included.
     pub fn snapshot(&self) -> Vec<u8> {
-        let snapshot = lock(&self.state.dataverse.store).snapshot();
-        snapshot.to_string().into_bytes()
+        self.state.dataverse.snapshot().to_string().into_bytes()
     }
 
     /// The user of an application, as it is now.
     pub fn user(&self, client_id: &str) -> Option<User> {
-        let mut members = lock(&self.state.dataverse.members).as_ref().clone();
-        members.application_mut(client_id)?.clone()
+        self.state.dataverse.user(client_id)
     }
 
     /// Gives a registered application another user, or none: then it is no member of the organization.
     pub fn set_user(&self, client_id: &str, user: Option<User>) {
-        self.change_members(|members| {
-            if let Some(place) = members.application_mut(client_id) {
-                *place = user;
-            }
-        });
+        self.state.dataverse.change_user(client_id, |place| *place = user);
     }
 
     /// What an application's user may do from now on.
     pub fn set_privileges(&self, client_id: &str, privileges: Privileges) {
-        self.change_members(|members| {
-            if let Some(Some(user)) = members.application_mut(client_id) {
+        self.state.dataverse.change_user(client_id, |user| {
+            if let Some(user) = user {
                 user.privileges = privileges;
             }
         });
@@ -82,17 +73,23 @@ impl Sandbox {
 
     /// What the environment says about itself from now on.
     pub fn set_organization(&self, organization: Organization) {
-        self.change_members(|members| members.set_organization(organization));
+        self.state.dataverse.set_organization(organization);
     }
 
-    fn change_members(&self, change: impl FnOnce(&mut Members)) {
-        let dataverse = &self.state.dataverse;
-        let mut members = lock(&dataverse.members);
-        change(Arc::make_mut(&mut members));
-        lock(&dataverse.store).set_system(system::rows(&members));
+    /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
+    /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
+    /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
+    /// `None` ends it. Fails where that is no such JSON.
+    pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
+        self.state.dataverse.challenge().demand(json)
+    }
+
+    /// From now on this is the `WWW-Authenticate` of every 401 of Dataverse, true or not; `None` ends it.
+    pub fn set_challenge(&self, instead: Option<String>) {
+        self.state.dataverse.challenge().set_instead(instead);
     }
 
     fn set(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut lock(&self.state.dataverse.settings));
+        self.state.dataverse.set(change);
     }
 }

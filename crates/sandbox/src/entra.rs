@@ -9,6 +9,7 @@ mod form;
 mod jwt;
 mod scope;
 mod subject_name;
+mod trusted;
 
 use std::sync::Mutex;
 
@@ -17,14 +18,15 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::Config;
+use crate::config::Config;
 use crate::request::Received;
 use crate::response::{Answer, answer, append, lock};
-use crate::server::State;
+use crate::shared::Shared;
 use assertion::Assertions;
-use credentials::Credentials;
+pub(crate) use credentials::{Credentials, SubjectName};
 use errors::{EntraError, by_code, client};
 use form::Form;
+pub(crate) use trusted::Trusted;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -46,7 +48,8 @@ impl Entra {
         })
     }
 
-    fn change(
+    /// What an administrator does in the portal while clients go on. Fails where no application has that client id.
+    pub(crate) fn change(
         &self,
         client_id: &str,
         change: impl FnOnce(&mut Credentials) -> anyhow::Result<()>,
@@ -56,16 +59,16 @@ impl Entra {
         change(application.with_context(|| format!("no application has the client id {client_id}"))?)
     }
 
-    pub(crate) fn answer(&self, request: &Received, state: &State) -> Answer {
+    pub(crate) fn answer(&self, request: &Received, shared: &Shared) -> Answer {
         let form = Form::read(request);
-        let result = self.token(request, &form, state);
-        framed(result, request, &form, state)
+        let result = self.token(request, &form, shared);
+        framed(result, request, &form, shared)
     }
 
     /// The refusal with that code, whatever the request.
-    pub(crate) fn refuse(&self, code: u32, request: &Received, state: &State) -> Answer {
+    pub(crate) fn refuse(&self, code: u32, request: &Received, shared: &Shared) -> Answer {
         match by_code::refusal(code, tenant(&request.path)) {
-            Some(refusal) => framed(Err(refusal), request, &Form::read(request), state),
+            Some(refusal) => framed(Err(refusal), request, &Form::read(request), shared),
             None => {
                 let text = format!("The sandbox has no refusal AADSTS{code} to give on request.");
                 answer(StatusCode::NOT_IMPLEMENTED, "text/plain", text)
@@ -74,7 +77,7 @@ impl Entra {
     }
 
     /// Guess: the order of the checks. Microsoft documents each error, not which of two comes first.
-    fn token(&self, request: &Received, form: &Form, state: &State) -> Result<serde_json::Value, EntraError> {
+    fn token(&self, request: &Received, form: &Form, shared: &Shared) -> Result<serde_json::Value, EntraError> {
         if request.method != Method::POST {
             return Err(errors::only_post(&request.method));
         }
@@ -90,16 +93,16 @@ impl Entra {
             .find(|known| known.is(client_id))
             .ok_or_else(|| errors::application_not_found(client_id, &self.tenant_id))?;
         let scope = form.require("scope")?;
-        let audience = scope::resource(scope, &state.origin, &self.tenant_id)?;
+        let audience = scope::resource(scope, &shared.origin, &self.tenant_id)?;
         let requested = claims::read(form.get("claims"))?;
-        self.authenticate(credentials, request, form, state)?;
+        self.authenticate(credentials, request, form, shared)?;
 
-        let granted = state.tokens.issue(
+        let granted = shared.tokens.issue(
             &credentials.client_id,
             &self.tenant_id,
             &audience,
             requested,
-            state.clock.unix(),
+            shared.clock.unix(),
         );
         // facts: entra 3
         let mut body = json!({
@@ -132,7 +135,7 @@ impl Entra {
         credentials: &Credentials,
         request: &Received,
         form: &Form,
-        state: &State,
+        shared: &Shared,
     ) -> Result<(), EntraError> {
         if let Some(assertion) = form.get("client_assertion") {
             // Guess: an assertion decides even when a secret is there too.
@@ -141,13 +144,13 @@ impl Entra {
                 Some(other) => return Err(client::unsupported_assertion_type(other)),
                 None => return Err(errors::missing_parameter("client_assertion_type")),
             }
-            let audience = format!("{}{}", state.origin, request.path);
+            let audience = format!("{}{}", shared.origin, request.path);
             return self
                 .assertions
-                .check(assertion, credentials, &audience, state.clock.unix());
+                .check(assertion, credentials, &audience, shared.clock.unix());
         }
         match form.get("client_secret") {
-            Some(secret) => credentials.check_secret(secret, state.clock.unix()),
+            Some(secret) => credentials.check_secret(secret, shared.clock.unix()),
             None => Err(client::no_credential()),
         }
     }
@@ -157,8 +160,15 @@ fn tenant(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
+/// facts: entra 2.3: a throttled token request is not answered with JSON.
+pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
+    let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, "text/plain", "Too Many Requests");
+    append(&mut answer, "retry-after", &retry_after_secs.to_string());
+    answer
+}
+
 /// A grant or a refusal with the ids and headers that both have.
-fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, state: &State) -> Answer {
+fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, shared: &Shared) -> Answer {
     let trace_id = Uuid::new_v4().to_string();
     // facts: entra 2.9: the header; MSAL for Node puts it into the form.
     let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
@@ -169,7 +179,7 @@ fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, for
 
     let mut answer = match result {
         Ok(body) => answer(StatusCode::OK, "application/json; charset=utf-8", body.to_string()),
-        Err(error) => error.answer(&trace_id, &correlation_id, state.clock.unix()),
+        Err(error) => error.answer(&trace_id, &correlation_id, shared.clock.unix()),
     };
     append(&mut answer, "cache-control", "no-store, no-cache");
     append(&mut answer, "pragma", "no-cache");

@@ -3,16 +3,22 @@
 mod access;
 mod annotations;
 mod batch;
+mod blob;
+mod call;
 mod challenge;
 mod collection;
-mod control;
+mod columns;
+mod conditions;
 mod delta;
 mod dispatch;
 mod expand;
 mod fetch;
 mod file;
 mod filter;
+mod functions;
+mod image;
 pub mod journal;
+mod limits;
 mod link;
 mod members;
 mod optional;
@@ -20,41 +26,46 @@ mod paging;
 mod path;
 mod payload;
 mod prefer;
-pub mod privileges;
 mod query;
 mod record;
 mod reference;
+mod references;
 mod refusal;
-mod schema;
+mod results;
+mod rights;
 pub mod seed;
 pub mod settings;
+mod shown;
 mod store;
 mod system;
+mod target;
 mod value;
+mod visit;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::request::Received;
-use crate::response::{Answer, answer, append, lock};
-use crate::server::State;
-use crate::{Config, User};
-use batch::References;
+use crate::response::{Answer, append, lock};
+use crate::shared::Shared;
+use crate::user::{Organization, User};
 pub(crate) use challenge::Challenge;
-use dispatch::{Place, Visit};
-use file::upload::Uploads;
+use dispatch::Place;
+use file::Uploads;
+use journal::{CommittedWrite, Journal};
 use members::Members;
 use prefer::Prefer;
 pub(crate) use refusal::Refusal;
-use schema::Table;
 use settings::Settings;
 use store::Store;
+use visit::Visit;
 
 pub(crate) struct Dataverse {
+    challenge: Challenge,
     members: Mutex<Arc<Members>>,
     page_size: usize,
     store: Mutex<Store>,
@@ -63,28 +74,13 @@ pub(crate) struct Dataverse {
     remaining: AtomicU32,
 }
 
-/// What a handler needs to know about the request it answers.
-struct Call<'a> {
-    request: &'a Received,
-    /// Who acts: the caller, or whom the caller acts for.
-    user: &'a User,
-    members: &'a Members,
-    prefer: Prefer,
-    origin: &'a str,
-    /// `http://127.0.0.1:PORT/api/data/v9.2`
-    root: String,
-    now: i64,
-    page_size: usize,
-    settings: &'a Settings,
-    references: &'a References,
-}
-
 impl Dataverse {
     pub(crate) fn new(config: &Config) -> Dataverse {
         let members = Members::new(config);
-        let mut store = Store::seeded();
+        let mut store = Store::with(seed::rows());
         store.set_system(system::rows(&members));
         Dataverse {
+            challenge: Challenge::new(config),
             members: Mutex::new(Arc::new(members)),
             page_size: config.default_page_size.max(1),
             store: Mutex::new(store),
@@ -95,19 +91,19 @@ impl Dataverse {
     }
 
     /// The refusal of a request without a good token.
-    pub(crate) fn refuse_stranger(&self, request: &Received, state: &State) -> Option<Answer> {
-        state.challenge.client(request, state).err()
+    pub(crate) fn refuse_stranger(&self, request: &Received, shared: &Shared) -> Option<Answer> {
+        self.challenge.client(request, shared).err()
     }
 
-    pub(crate) fn answer(&self, request: &Received, state: &State) -> Answer {
-        let client_id = match state.challenge.client(request, state) {
+    pub(crate) fn answer(&self, request: &Received, shared: &Shared) -> Answer {
+        let client_id = match self.challenge.client(request, shared) {
             Ok(client_id) => client_id,
             Err(refused) => return refused,
         };
-        self.decorated(self.authorized(request, state, &client_id))
+        self.decorated(self.authorized(request, shared, &client_id))
     }
 
-    fn authorized(&self, request: &Received, state: &State, client_id: &str) -> Answer {
+    fn authorized(&self, request: &Received, shared: &Shared, client_id: &str) -> Answer {
         let members = lock(&self.members).clone();
         let settings = lock(&self.settings).clone();
         let caller = match members.caller(client_id) {
@@ -115,14 +111,62 @@ impl Dataverse {
             Err(refusal) => return refusal.shaped(settings.error_shape, &Prefer::annotations(request)),
         };
         let visit = Visit {
-            state,
+            shared,
             members: &members,
             caller,
             settings: &settings,
             page_size: self.page_size,
             uploads: &self.uploads,
         };
-        visit.answer(request, Place::Alone, &mut lock(&self.store))
+        dispatch::answer(&visit, request, Place::Alone, &mut lock(&self.store))
+    }
+
+    pub(crate) fn challenge(&self) -> &Challenge {
+        &self.challenge
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut lock(&self.settings));
+    }
+
+    pub(crate) fn committed_writes(&self) -> Vec<CommittedWrite> {
+        lock(&self.store).journal.all()
+    }
+
+    pub(crate) fn forget_writes(&self) {
+        lock(&self.store).journal = Journal::default();
+    }
+
+    pub(crate) fn snapshot(&self) -> Value {
+        lock(&self.store).snapshot()
+    }
+
+    pub(crate) fn user(&self, client_id: &str) -> Option<User> {
+        lock(&self.members).application(client_id)?.clone()
+    }
+
+    /// Of a registered application.
+    pub(crate) fn change_user(&self, client_id: &str, change: impl FnOnce(&mut Option<User>)) {
+        self.change_members(|members| {
+            if let Some(user) = members.application_mut(client_id) {
+                change(user);
+            }
+        });
+    }
+
+    pub(crate) fn set_organization(&self, organization: Organization) {
+        self.change_members(|members| members.set_organization(organization));
+    }
+
+    fn change_members(&self, change: impl FnOnce(&mut Members)) {
+        let mut members = lock(&self.members);
+        change(Arc::make_mut(&mut members));
+        lock(&self.store).set_system(system::rows(&members));
+    }
+
+    /// The refusal of a service protection limit.
+    pub(crate) fn throttled(&self, code: &str, retry_after_secs: u64) -> Answer {
+        self.decorated(limits::throttled(code, retry_after_secs))
     }
 
     /// The recorded headers (facts: dataverse 1.4 and the exchange at its end).
@@ -157,18 +201,6 @@ impl Dataverse {
         for (name, value) in headers {
             append(&mut answer, name, value);
         }
-        answer
-    }
-}
-
-impl Call<'_> {
-    fn row_url(&self, table: &Table, id: Uuid) -> String {
-        format!("{}/{}({id})", self.root, table.entity_set)
-    }
-
-    fn json(&self, status: StatusCode, body: &Value) -> Answer {
-        let mut answer = answer(status, "application/json; odata.metadata=minimal", body.to_string());
-        self.prefer.echo(&mut answer);
         answer
     }
 }

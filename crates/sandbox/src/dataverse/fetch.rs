@@ -1,4 +1,6 @@
-//! FetchXML: `GET set?fetchXml=<query>` (facts: dataverse 1.5; DOC fetchxml/retrieve-data and fetchxml/page-results).
+//! FetchXML: `GET set?fetchXml=<query>` (facts: dataverse 1.5;
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/retrieve-data> and
+//! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results>).
 
 mod cookie;
 mod query;
@@ -6,13 +8,14 @@ mod xml;
 
 use serde_json::{Map, Value};
 
-use super::Call;
-use super::collection;
-use super::expand::{context, shown};
+use super::call::Call;
+use super::expand::context;
 use super::refusal::Refusal;
-use super::schema::{Column, Table};
+use super::results;
+use super::shown::shown;
 use super::store::{Row, Store};
 use crate::response::Answer;
+use crate::schema::{Column, Table};
 use query::Fetch;
 
 /// The query, where the request has one.
@@ -37,7 +40,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
     let fetch = query::read(text, table)?;
     let counted =
         form_urlencoded::parse(call.request.query.as_bytes()).any(|option| option == ("$count".into(), "true".into()));
-    let rows = collection::matching(call, &fetch.query, table, store);
+    let rows = results::matching(call, &fetch.query, table, store);
     let total = rows.len();
     let (page, more) = page(call, &fetch, &rows);
 
@@ -59,7 +62,8 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
                 "Microsoft.Dynamics.CRM.fetchxmlpagingcookie",
                 Value::from(cookie::write(fetch.page, &order, first, last, table)),
             ),
-            // DOC fetchxml/page-results: clients look whether it is there at all.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: clients look
+            // whether it is there at all.
             ("Microsoft.Dynamics.CRM.morerecords", true.into()),
         ];
         for (name, value) in annotations {
@@ -75,7 +79,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
         Value::Object(value)
     });
     body.insert("value".into(), values.collect());
-    Ok(collection::streamed(call, body))
+    Ok(results::streamed(call, body))
 }
 
 /// The rows of the page, and whether more follow.

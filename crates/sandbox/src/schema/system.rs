@@ -1,6 +1,6 @@
 //! Tables about the environment itself. Requests read them; what stands in them follows from the configuration.
 
-use super::{Kind, ManyToMany, Table, lookup, read_only};
+use super::table::{Kind, ManyToMany, Table, lookup, read_only};
 
 pub(super) static TABLES: &[Table] = &[
     Table {

@@ -1,4 +1,4 @@
-//! Image columns (DOC image-column-data).
+//! Image columns (<https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use http::StatusCode;
 use hyper::body::Bytes;
 use serde_json::{Map, Value};
 
-use crate::dataverse::refusal::Refusal;
-use crate::dataverse::schema::{Blob, Table};
-use crate::dataverse::settings::Settings;
-use crate::dataverse::store::File;
+use super::refusal::Refusal;
+use super::settings::Settings;
+use super::store::Content;
+use crate::schema::{Blob, Table};
 
 /// The sandbox cannot scale: one white pixel, GIF, is the thumbnail of any image.
 const THUMBNAIL: &[u8] =
@@ -30,7 +30,7 @@ const TYPES: [&[u8]; 6] = [
 ];
 
 /// An image in a row's JSON, or null. Guess: how text that is no base64 is refused.
-pub(in crate::dataverse) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<File>, Refusal> {
+pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<Content>, Refusal> {
     let content = match value {
         Value::Null => return Ok(None),
         Value::String(text) => STANDARD.decode(text).ok(),
@@ -39,9 +39,9 @@ pub(in crate::dataverse) fn read(value: &Value, blob: &Blob, settings: &Settings
     let content = content.ok_or_else(|| failure(&not_an_image(blob)))?;
     demand_size(content.len() as u64, settings)?;
     check(&content, blob)?;
-    Ok(Some(File {
+    Ok(Some(Content {
         name: String::new(),
-        content: content.into(),
+        bytes: content.into(),
     }))
 }
 
@@ -65,15 +65,15 @@ pub(super) fn demand_size(size: u64, settings: &Settings) -> Result<(), Refusal>
     )))
 }
 
-pub(super) fn thumbnail(file: &File) -> File {
-    File {
-        name: file.name.clone(),
-        content: Bytes::from_static(THUMBNAIL),
+pub(super) fn thumbnail(image: &Content) -> Content {
+    Content {
+        name: image.name.clone(),
+        bytes: Bytes::from_static(THUMBNAIL),
     }
 }
 
 /// The columns of the row that go with the image: the thumbnail and where it can be had.
-pub(in crate::dataverse) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
+pub(super) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
     let (column, entity) = (blob.column, table.logical_name);
     let url = id.map(|id| format!("/Image/download.aspx?Entity={entity}&Attribute={column}&Id={id}"));
     let thumbnail = id.map(|_| STANDARD.encode(THUMBNAIL));

@@ -1,0 +1,26 @@
+//! Requests under conditions: `If-Match` and the list of tags that a condition may be (facts: dataverse 1.3).
+
+use uuid::Uuid;
+
+use super::call::Call;
+use super::refusal::Refusal;
+use super::store::Row;
+use crate::schema::Table;
+
+/// 404 where there is no row, even for `*` (facts: dataverse 1.3); 412 where the row is another version.
+pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
+    let Some(tags) = call.header("if-match") else {
+        return Ok(());
+    };
+    let row = row.ok_or_else(|| Refusal::no_such_row(table, id))?;
+    if tags.trim() == "*" || lists(tags, &row.etag()) {
+        Ok(())
+    } else {
+        Err(Refusal::version_mismatch())
+    }
+}
+
+/// Whether the condition names that tag.
+pub(super) fn lists(tags: &str, etag: &str) -> bool {
+    tags.split(',').any(|tag| tag.trim() == etag)
+}

@@ -1,0 +1,31 @@
+//! What queries of every kind have in common: the rows they find, and an answer that streams.
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::call::Call;
+use super::query::Query;
+use super::store::{Row, Store};
+use crate::privileges::Verb;
+use crate::response::Answer;
+use crate::schema::Table;
+
+/// What the query finds, in its order.
+pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
+    let mut rows: Vec<&Row> = store.rows(table).collect();
+    rows.retain(|row| call.reaches(table, Verb::Read, row));
+    if let Some(filter) = &query.filter {
+        rows.retain(|row| filter.matches(row));
+    }
+    rows.sort_by(|a, b| query.compare(a, b));
+    rows
+}
+
+/// facts: dataverse 1.4: queries say that they stream.
+pub(super) fn streamed(call: &Call<'_>, body: Map<String, Value>) -> Answer {
+    let mut answer = call.json(StatusCode::OK, &Value::Object(body));
+    let streaming = HeaderValue::from_static("application/json; odata.metadata=minimal; odata.streaming=true");
+    answer.headers_mut().insert(CONTENT_TYPE, streaming);
+    answer
+}

@@ -1,0 +1,121 @@
+//! What tests do with a running sandbox.
+
+mod credentials;
+mod dataverse;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::request::RecordedRequest;
+use crate::server;
+use crate::state::State;
+
+/// A running sandbox. Dropping it stops it.
+pub struct Sandbox {
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts on a thread of its own, so that callers need no runtime.
+    pub fn start(config: Config) -> anyhow::Result<Sandbox> {
+        let listener = std::net::TcpListener::bind(config.listen)
+            .with_context(|| format!("the sandbox cannot listen on {}", config.listen))?;
+        listener.set_nonblocking(true)?;
+        let state = Arc::new(State::new(&config, listener.local_addr()?)?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let shared = state.clone();
+        let thread = std::thread::Builder::new().name("sandbox".into()).spawn(move || {
+            // Leaving the runtime drops the connections that are still open.
+            if let Err(error) = runtime.block_on(server::serve(listener, shared, stopped)) {
+                eprintln!("sandbox: {error}");
+            }
+        })?;
+        Ok(Sandbox {
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`: both the authority host and the environment URL.
+    pub fn origin(&self) -> String {
+        self.state.shared.origin.clone()
+    }
+
+    /// Every request received so far, in order; of very many only the last: 10,000, or 64 MiB of bodies.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.state.recorder.all()
+    }
+
+    /// Forgets the requests received so far.
+    pub fn clear_requests(&self) {
+        self.state.recorder.clear();
+    }
+
+    /// Queues a fault; of several that fit a request the oldest happens.
+    pub fn misbehave(&self, fault: Fault) {
+        self.state.faults.push(fault);
+    }
+
+    /// Forgets the faults that have not happened.
+    pub fn behave(&self) {
+        self.state.faults.clear();
+    }
+
+    /// From now on a GET whose path and query begin with `path_prefix` is answered with that many bytes, made as they
+    /// flow and held nowhere: the byte at n is n modulo 256. The last setting that fits counts. Below `/api/data/` it
+    /// takes a good token, as everything does there; faults happen to it as to anything else.
+    pub fn serve_large(&self, path_prefix: &str, bytes: u64) {
+        self.state.large.serve(path_prefix, bytes);
+    }
+
+    /// From now on the body of a PUT or PATCH whose path and query begin with `path_prefix` is counted and thrown away,
+    /// whatever its size, and answered with 204; nothing is written. Other bodies have to be smaller than 128 MiB.
+    pub fn swallow_uploads(&self, path_prefix: &str) {
+        self.state.large.swallow(path_prefix);
+    }
+
+    /// How many bytes were swallowed so far, those of uploads that are still under way or broke off among them.
+    pub fn swallowed(&self) -> u64 {
+        self.state.large.swallowed()
+    }
+
+    /// Sets the clock forward, or back, by so many seconds more.
+    pub fn shift_clock(&self, seconds: i64) {
+        self.state.shared.clock.shift(seconds);
+    }
+
+    /// Every token issued so far is answered with 401 from now on.
+    pub fn revoke_tokens(&self) {
+        self.state.shared.tokens.revoke_all();
+    }
+
+    /// How long the tokens issued from now on are good for.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.state.shared.tokens.set_lifetime(lifetime);
+    }
+
+    /// The `refresh_in` of the tokens issued from now on.
+    pub fn set_refresh_in(&self, refresh_in: Option<Duration>) {
+        self.state.shared.tokens.set_refresh_in(refresh_in);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Both services and what belongs to neither, and which of them answers a request.
+
+use std::net::SocketAddr;
+
+use http::StatusCode;
+use http::header::HOST;
+
+use crate::config::Config;
+use crate::dataverse::{Dataverse, Refusal};
+use crate::entra::{self, Entra};
+use crate::fault::{Faults, Service};
+use crate::large::Large;
+use crate::recorder::Recorder;
+use crate::request::Received;
+use crate::response::{Answer, answer, empty};
+use crate::shared::Shared;
+
+pub(crate) struct State {
+    pub(crate) shared: Shared,
+    pub(crate) recorder: Recorder,
+    pub(crate) large: Large,
+    pub(crate) faults: Faults,
+    pub(crate) entra: Entra,
+    pub(crate) dataverse: Dataverse,
+}
+
+impl State {
+    pub(crate) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<State> {
+        Ok(State {
+            shared: Shared::new(config, format!("http://{address}")),
+            recorder: Recorder::default(),
+            large: Large::default(),
+            faults: Faults::default(),
+            entra: Entra::new(config)?,
+            dataverse: Dataverse::new(config),
+        })
+    }
+
+    /// `instead`: the status of a request whose body is not there to be looked at.
+    pub(crate) fn normal(&self, service: Option<Service>, request: &Received, instead: Option<StatusCode>) -> Answer {
+        // RFC 9112, 3.2: without Host the request is bad. hyper leaves that to its user.
+        if !request.headers.contains_key(HOST) {
+            return answer(StatusCode::BAD_REQUEST, "text/plain", "A request needs a Host header.");
+        }
+        let large = match instead {
+            // facts: dataverse 1.8 has the status. Guess: the empty code and the text.
+            Some(StatusCode::PAYLOAD_TOO_LARGE) => {
+                let message = "The request is too large.";
+                Some(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "", message).into_answer())
+            }
+            Some(status) => Some(empty(status)),
+            None => self.large.answer(request),
+        };
+        if let Some(answer) = large {
+            return match service {
+                Some(Service::Dataverse) => match self.dataverse.refuse_stranger(request, &self.shared) {
+                    Some(refused) => refused,
+                    None => self.dataverse.decorated(answer),
+                },
+                _ => answer,
+            };
+        }
+        match service {
+            Some(Service::Entra) => self.entra.answer(request, &self.shared),
+            Some(Service::Dataverse) => self.dataverse.answer(request, &self.shared),
+            None => answer(StatusCode::NOT_FOUND, "text/plain", "The sandbox has nothing here."),
+        }
+    }
+
+    pub(crate) fn throttled(&self, service: Service, code: &str, retry_after_secs: u64) -> Answer {
+        match service {
+            Service::Entra => entra::throttled(retry_after_secs),
+            Service::Dataverse => self.dataverse.throttled(code, retry_after_secs),
+        }
+    }
+}
+
+/// The service that a path belongs to.
+pub(crate) fn service(path: &str) -> Option<Service> {
+    if path.starts_with("/api/data/") {
+        Some(Service::Dataverse)
+    } else if path.ends_with("/oauth2/v2.0/token") {
+        Some(Service::Entra)
+    } else {
+        None
+    }
+}

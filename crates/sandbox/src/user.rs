@@ -1,0 +1,129 @@
+//! Who is in the environment, and what it says about itself.
+
+use uuid::Uuid;
+
+use crate::privileges::Privileges;
+
+/// What an environment says about itself, but for its organization's id, which stands with its users.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// `FriendlyName`, and the name of the business unit.
+    pub friendly_name: String,
+    /// `UniqueName`, and the organization's `name`.
+    pub unique_name: String,
+    /// `UrlName`: the first label of the environment's host.
+    pub url_name: String,
+    /// `EnvironmentId`.
+    pub environment_id: String,
+    /// `Geo`, such as `EMEA`.
+    pub geo: String,
+    /// `OrganizationType`: `Customer` is production, `CustomerTest` a sandbox, `Developer`, `Trial` and so on.
+    pub organization_type: String,
+}
+
+impl Default for Organization {
+    fn default() -> Self {
+        Organization {
+            friendly_name: "Sandbox".into(),
+            unique_name: "unq5eed0000".into(),
+            url_name: "sandbox".into(),
+            environment_id: "40000000-0000-4000-8000-000000000001".into(),
+            geo: "EMEA".into(),
+            organization_type: "CustomerTest".into(),
+        }
+    }
+}
+
+/// A Dataverse user: one that stands for an application, or a person.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// `systemuserid`, a GUID.
+    pub user_id: String,
+    /// The business unit, a GUID.
+    pub business_unit_id: String,
+    /// The organization, a GUID.
+    pub organization_id: String,
+    /// `azureactivedirectoryobjectid`, a GUID: who it is in Entra ID.
+    pub entra_object_id: String,
+    /// `fullname`.
+    pub name: String,
+    /// `domainname`.
+    pub domain_name: String,
+    /// Whether the user may do anything at all.
+    pub enabled: bool,
+    /// The security roles, which are names alone: what they add up to stands in `privileges`.
+    pub roles: Vec<Role>,
+    /// What the user's security roles add up to.
+    pub privileges: Privileges,
+}
+
+impl User {
+    /// An application's user with fixed ids.
+    pub fn new(privileges: Privileges) -> User {
+        User {
+            user_id: "20000000-0000-4000-8000-000000000001".into(),
+            business_unit_id: "20000000-0000-4000-8000-000000000002".into(),
+            organization_id: "20000000-0000-4000-8000-000000000003".into(),
+            entra_object_id: "20000000-0000-4000-8000-000000000004".into(),
+            name: "Sandbox Application".into(),
+            domain_name: "sandbox-application@sandbox.example".into(),
+            enabled: true,
+            roles: vec![Role::new("Integration")],
+            privileges,
+        }
+    }
+
+    /// A person with ids of her own, in the same business unit.
+    pub fn person(name: &str, privileges: Privileges) -> User {
+        User {
+            user_id: Uuid::new_v4().to_string(),
+            entra_object_id: Uuid::new_v4().to_string(),
+            name: name.into(),
+            domain_name: format!("{}@sandbox.example", name.to_lowercase().replace(' ', ".")),
+            roles: Vec::new(),
+            ..User::new(privileges)
+        }
+    }
+}
+
+/// A security role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// `roleid`, a GUID.
+    pub role_id: String,
+    /// `name`.
+    pub name: String,
+    /// `_roletemplateid_value`, a GUID: what the role was made from, the same in every environment.
+    pub template_id: Option<String>,
+}
+
+impl Role {
+    /// A role of somebody's own, with an id made from its name.
+    pub fn new(name: &str) -> Role {
+        let number = name
+            .bytes()
+            .fold(0x2001_u128, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
+        Role {
+            role_id: Uuid::from_u128(number).to_string(),
+            name: name.into(),
+            template_id: None,
+        }
+    }
+
+    /// The role that may do everything, made from a template with the same id everywhere, as Microsoft's own clients
+    /// know it. What it may do has to be said in [`User::privileges`] all the same.
+    pub fn system_administrator() -> Role {
+        Role {
+            template_id: Some("627090ff-40a3-4053-8790-584edc5be201".into()),
+            ..Role::new("System Administrator")
+        }
+    }
+
+    /// The role that may change the environment itself, likewise.
+    pub fn system_customizer() -> Role {
+        Role {
+            template_id: Some("119f245c-3cc8-4b62-b31c-d1a046ced15d".into()),
+            ..Role::new("System Customizer")
+        }
+    }
+}
