@@ -7,9 +7,13 @@ use anyhow::{Context, Result, ensure};
 use xtask::build::{self, Output};
 use xtask::setup::TARGET;
 
+use crate::deny;
+
 /// Runs all of them, and ends with the counts of the tests.
 pub fn everything() -> Result<()> {
     step("format", xtask::cargo().args(["fmt", "--all", "--check"]))?;
+    say("dependencies");
+    deny::check()?;
     step(
         "lints",
         xtask::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),

@@ -1,6 +1,8 @@
 //! What the chores and the tests share: setting up, building, and the soak.
 
 pub mod build;
+#[cfg(test)]
+mod one_build;
 pub mod setup;
 pub mod soak;
 

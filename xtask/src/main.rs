@@ -3,18 +3,21 @@
 mod bench;
 mod check;
 mod demo;
+mod deny;
 mod fuzz;
 mod sandbox;
 mod up;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use embedded_host::Component;
+use xtask::build::{self, Output};
+use xtask::setup;
 use xtask::soak::{self, Plan};
-use xtask::{build, setup};
 
 /// The project's chores. Each installs what it needs and is missing.
 #[derive(Parser)]
@@ -78,33 +81,37 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<()> {
     match task {
-        Task::Sandbox { listen } => return sandbox::serve(*listen),
-        Task::Fuzz { seconds, target } => return fuzz::run(*seconds, target.as_deref()),
-        Task::Build | Task::Demo | Task::Up { .. } | Task::Bench | Task::Soak { .. } | Task::Test => setup::install()?,
-    }
-    match task {
-        Task::Test => {
-            setup::install_checkers()?;
-            check::everything()
+        Task::Build => {
+            component()?;
+            build::spin_variables(Output::Shown)?;
+            Ok(())
         }
-        Task::Demo => demo::run(&build::component(build::Output::Shown)?),
-        Task::Up { listen } => up::serve(&build::component(build::Output::Shown)?, *listen),
-        Task::Bench => bench::run(&build::component(build::Output::Shown)?),
+        Task::Demo => demo::run(&component()?),
+        Task::Sandbox { listen } => sandbox::serve(*listen),
+        Task::Up { listen } => up::serve(&component()?, *listen),
+        Task::Bench => bench::run(&component()?),
+        Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { calls, seed } => {
-            let component = Component::load(&build::component(build::Output::Shown)?)?;
             let plan = Plan {
                 calls: *calls,
                 instances: 8,
                 seed: *seed,
             };
-            print!("{}", soak::run(&component, plan)?);
+            print!("{}", soak::run(&Component::load(&component()?)?, plan)?);
             Ok(())
         }
-        Task::Build | Task::Sandbox { .. } | Task::Fuzz { .. } => {
-            build::component(build::Output::Shown)?;
-            build::spin_variables(build::Output::Shown).map(drop)
+        Task::Test => {
+            setup::install()?;
+            setup::install_checkers()?;
+            check::everything()
         }
     }
+}
+
+/// Builds the component, installs what that needs, and returns its path.
+fn component() -> Result<PathBuf> {
+    setup::install()?;
+    build::component(Output::Shown)
 }
 
 /// Waits for Ctrl-C.
