@@ -3,7 +3,12 @@
 //! `types::Settings` comes with a `Debug` that prints its secrets, as every generated record does: `settings.rs` takes
 //! it apart at once, and nothing else may hold one.
 
-#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated; the documentation is in wit/"
+)]
 
 wit_bindgen::generate!({ path: "wit", world: "service", default_bindings_module: "dynamics365::contract" });
 

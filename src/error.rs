@@ -373,7 +373,7 @@ fn failed_call(failed: Failed) -> types::Error {
 }
 
 /// A refusal of Dataverse as the contract has it, of a request of its own or of one within a batch.
-pub fn dataverse_error(
+pub(crate) fn dataverse_error(
     refusal: DataverseRefusal,
     may_have_taken_effect: bool,
     attempts: u32,

@@ -5,12 +5,12 @@ use uuid::Uuid;
 use crate::host::Host;
 
 /// A new GUID (RFC 9562, version 4).
-pub fn new_guid(host: &impl Host) -> String {
+pub(crate) fn new_guid(host: &impl Host) -> String {
     uuid::Builder::from_random_bytes(host.random()).into_uuid().to_string()
 }
 
 /// Whether a text is a GUID with hyphens and without braces: `00000000-0000-0000-0000-000000000000`.
-pub fn is_guid(text: &str) -> bool {
+pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 

@@ -154,7 +154,7 @@ impl Failure {
 
 /// A host for the unit tests: answers from a list, a clock that is set by hand.
 #[cfg(test)]
-pub mod fake {
+pub(crate) mod fake {
     use std::cell::{Cell, RefCell};
     use std::collections::VecDeque;
     use std::future::poll_fn;
@@ -166,7 +166,7 @@ pub mod fake {
 
     type Answers = Box<dyn Fn(&Uri) -> Response<Vec<&'static str>>>;
 
-    pub struct FakeHost {
+    pub(crate) struct FakeHost {
         /// The wall clock at the start; sleeping moves both clocks on.
         pub clock: Cell<u64>,
         pub slept: Cell<Duration>,
@@ -183,7 +183,7 @@ pub mod fake {
     impl FakeHost {
         /// Answers these in turn: a status, a body in chunks. A chunk `"BROKEN"` is a connection that breaks before the
         /// answer, `"REFUSED"` none at all.
-        pub fn new(answers: impl IntoIterator<Item = (u16, &'static [&'static str])>) -> Self {
+        pub(crate) fn new(answers: impl IntoIterator<Item = (u16, &'static [&'static str])>) -> Self {
             let answer = |(status, chunks): (u16, &[&'static str])| {
                 let mut response = Response::new(chunks.to_vec());
                 *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -205,7 +205,7 @@ pub mod fake {
         }
 
         /// Answers by where a request goes.
-        pub fn answering(answer: impl Fn(&Uri) -> Response<Vec<&'static str>> + 'static) -> Self {
+        pub(crate) fn answering(answer: impl Fn(&Uri) -> Response<Vec<&'static str>> + 'static) -> Self {
             Self {
                 otherwise: Some(Box::new(answer)),
                 ..Self::new([])
@@ -213,12 +213,12 @@ pub mod fake {
         }
 
         /// Lets others come to their turn.
-        pub async fn pass_a_turn(&self) {
+        pub(crate) async fn pass_a_turn(&self) {
             yield_now().await;
         }
 
         /// Adds a header to the next answer.
-        pub fn with_header(self, name: &'static str, value: &str) -> Self {
+        pub(crate) fn with_header(self, name: &'static str, value: &str) -> Self {
             let value = value.parse().unwrap();
             self.answers
                 .borrow_mut()
@@ -291,7 +291,7 @@ pub mod fake {
     }
 
     /// Runs several calls at once, in turns. Says in which turn each ended.
-    pub fn at_once<T>(calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<(T, u32)> {
+    pub(crate) fn at_once<T>(calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<(T, u32)> {
         let mut calls: Vec<_> = calls.into_iter().map(|call| (Box::pin(call), None)).collect();
         for turn in 0.. {
             for (call, ended) in calls.iter_mut().filter(|(_, ended)| ended.is_none()) {

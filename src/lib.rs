@@ -2,6 +2,14 @@
 //! the Web API with it. The contract is in `wit/`; here it is wired to the rooms.
 
 #![cfg_attr(
+    not(target_family = "wasm"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "only the exports, which only a component has, use all of it"
+    )
+)]
+#![cfg_attr(
     not(test),
     deny(
         clippy::arithmetic_side_effects,
@@ -16,22 +24,22 @@
     )
 )]
 
-pub mod contract;
-pub mod credential;
-pub mod dataverse;
-pub mod entra;
-pub mod error;
-pub mod faults;
-pub mod gateway;
-pub mod guid;
-pub mod host;
-pub mod http;
-pub mod log;
-pub mod redact;
-pub mod retry;
-pub mod settings;
-pub mod turn;
-pub mod validation;
+mod contract;
+mod credential;
+mod dataverse;
+mod entra;
+mod error;
+mod faults;
+mod gateway;
+mod guid;
+mod host;
+mod http;
+mod log;
+mod redact;
+mod retry;
+mod settings;
+mod turn;
+mod validation;
 
 #[cfg(target_family = "wasm")]
 mod exports;
@@ -40,3 +48,55 @@ mod wasi;
 
 /// How this component names itself to both services.
 pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSION"));
+
+/// The parsers of outside input, for the fuzz targets in `fuzz/`. Not an interface: it changes without notice.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::credential::{AssertionAlgorithm, Certificate, Credential, FederatedAssertion};
+    pub use crate::dataverse::batch::boundary::boundary_of;
+    pub use crate::dataverse::batch::{Batch, DraftPart, Item, PartResult};
+    pub use crate::dataverse::client::{Connection, Instance};
+    pub use crate::dataverse::files::upload::Upload;
+    pub use crate::dataverse::options::{Caller, Condition, CustomLogic, Options};
+    pub use crate::dataverse::request::{Draft, Request};
+    pub use crate::error::{Error, Reason};
+    pub use crate::gateway::Gateway;
+    pub use crate::gateway::allow::AllowList;
+    pub use crate::gateway::links::{JsonLinks, Origins};
+    pub use crate::gateway::multipart::MultipartLinks;
+    pub use crate::gateway::opened::Opened;
+    pub use crate::gateway::rewrite::{Rewrite, Stop};
+    pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
+    pub use crate::http::origin::Origin;
+    pub use crate::settings::{Settings, parse_tenant};
+
+    /// Answers of Dataverse.
+    pub mod answer {
+        pub use crate::dataverse::answer::{Answer, Control, read, read_refusal};
+    }
+
+    /// `WWW-Authenticate`.
+    pub mod challenge {
+        pub use crate::http::challenge::{authorization_uri, demanded_claims};
+    }
+
+    /// Queries in FetchXML.
+    pub mod fetch_xml {
+        pub use crate::dataverse::fetch_xml::{FetchXml, Query};
+    }
+
+    /// The tenant that an environment names.
+    pub mod tenant {
+        pub use crate::dataverse::tenant::tenant_in;
+    }
+
+    /// Answers of Entra ID.
+    pub mod token {
+        pub use crate::entra::answer::{Refused, read};
+    }
+
+    /// Where requests go.
+    pub mod url {
+        pub use crate::dataverse::url::{MAX_URL, ROOT, link, target};
+    }
+}

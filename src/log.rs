@@ -5,7 +5,7 @@ use std::fmt;
 use crate::host::Host;
 
 /// Says something on one line: what a service says must not look like another line.
-pub fn note(host: &impl Host, message: fmt::Arguments<'_>) {
+pub(crate) fn note(host: &impl Host, message: fmt::Arguments<'_>) {
     let line: String = message
         .to_string()
         .chars()

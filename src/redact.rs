@@ -5,12 +5,12 @@ use http::{HeaderMap, HeaderValue};
 const INSTEAD: &str = "***";
 
 /// A text without the secrets.
-pub fn redact(text: &str, secrets: &[&str]) -> String {
+pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     told(secrets).fold(text.to_owned(), |text, secret| text.replace(secret, INSTEAD))
 }
 
 /// The same for the headers of an answer: one that repeats a secret is replaced whole.
-pub fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
+pub(crate) fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
     for value in headers.values_mut() {
         let text = String::from_utf8_lossy(value.as_bytes());
         if told(secrets).any(|secret| text.contains(secret)) {

@@ -17,13 +17,13 @@ const THROTTLED: u32 = 5;
 
 /// How long one call may go on trying. All its attempts, at Entra ID and at Dataverse, share one.
 #[derive(Clone, Copy)]
-pub struct Budget {
+pub(crate) struct Budget {
     end: Duration,
 }
 
 impl Budget {
     /// Begins now and lasts for `limit`.
-    pub fn start(host: &impl Host, limit: Duration) -> Self {
+    pub(crate) fn start(host: &impl Host, limit: Duration) -> Self {
         Self {
             end: host.elapsed().saturating_add(limit),
         }
@@ -44,7 +44,7 @@ impl Budget {
 }
 
 /// What one attempt came to.
-pub enum Attempt<T> {
+pub(crate) enum Attempt<T> {
     /// It succeeded.
     Done(T),
     /// It failed, and the request is still there to be sent again.
@@ -63,7 +63,7 @@ pub enum Attempt<T> {
 ///
 /// # Errors
 /// Of the last attempt; or of an earlier one that may have been carried out, where no attempt could be made after it.
-pub async fn run<T>(
+pub(crate) async fn run<T>(
     host: &impl Host,
     budget: &Budget,
     asked: &Asked,
@@ -165,7 +165,7 @@ fn failed(asked: &Asked, attempts: u32, reason: Reason, note: Option<Note>) -> E
 }
 
 /// The seconds to wait that a failure asks for.
-pub fn wait_asked_for(reason: &Reason) -> Option<u32> {
+pub(crate) fn wait_asked_for(reason: &Reason) -> Option<u32> {
     match reason {
         Reason::Throttled(throttled) => Some(throttled.retry_after_seconds.unwrap_or(THROTTLED)),
         other => other.retry_after_seconds(),

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// The right to do something, which one call has at a time.
 #[derive(Default)]
-pub struct Turn {
+pub(crate) struct Turn {
     lock: Mutex<()>,
     /// How often it has been done.
     outcomes: Cell<u64>,
@@ -21,7 +21,7 @@ impl Turn {
     ///
     /// # Errors
     /// Of the call that had the turn while this one waited: what it learned need not be learned again.
-    pub async fn wait(&self) -> Result<MutexGuard<'_, ()>, Error> {
+    pub(crate) async fn wait(&self) -> Result<MutexGuard<'_, ()>, Error> {
         let before = self.outcomes.get();
         let turn = self.lock.lock().await;
         let failure = self.failure.borrow();
@@ -32,12 +32,12 @@ impl Turn {
     }
 
     /// The turn, if nobody has it.
-    pub fn take(&self) -> Option<MutexGuard<'_, ()>> {
+    pub(crate) fn take(&self) -> Option<MutexGuard<'_, ()>> {
         self.lock.try_lock()
     }
 
     /// Notes what it came to.
-    pub fn end(&self, failure: Option<&Error>) {
+    pub(crate) fn end(&self, failure: Option<&Error>) {
         *self.failure.borrow_mut() = failure.cloned();
         self.outcomes.set(self.outcomes.get().saturating_add(1));
     }

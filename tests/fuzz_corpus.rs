@@ -1,5 +1,7 @@
 //! Every input that the fuzz targets began with, or stumbled over, once more.
 
+#![allow(unreachable_pub, reason = "a test has no interface")]
+
 #[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 

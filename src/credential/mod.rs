@@ -6,7 +6,7 @@ mod certificate;
 mod federated;
 mod key;
 mod named;
-pub mod pasted;
+pub(crate) mod pasted;
 mod secret;
 
 #[cfg(test)]
@@ -19,9 +19,8 @@ use ring::digest;
 pub use algorithm::AssertionAlgorithm;
 pub use certificate::Certificate;
 pub use federated::FederatedAssertion;
-pub use key::x509::Validity;
-pub use named::{Kind, Named, Used};
-pub use secret::Secret;
+pub(crate) use named::{Kind, Named, Used};
+pub(crate) use secret::Secret;
 
 /// What the application proves itself with.
 #[derive(Debug)]

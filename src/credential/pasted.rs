@@ -1,7 +1,7 @@
 //! What copying adds to a value without anybody seeing it. Left in, it would only show as a service's refusal.
 
 /// What was pasted along with a value, or in its place, for people. Quotes nothing of it.
-pub fn fault(text: &str) -> Option<String> {
+pub(crate) fn fault(text: &str) -> Option<String> {
     let text = text.trim();
     if let Some((c, name)) = text.chars().find_map(|c| Some((c, unseen(c)?))) {
         let code = u32::from(c);

@@ -1,6 +1,7 @@
 //! Certificates in every form, and a sentence for each mistake.
 
 #[path = "../../tests/component/openssl.rs"]
+#[allow(unreachable_pub, reason = "it is a file of another crate's too")]
 mod openssl;
 
 use std::sync::LazyLock;
@@ -14,8 +15,8 @@ use super::*;
 use crate::credential::AssertionAlgorithm;
 use openssl::{OpenSsl, PASSWORD};
 
-pub static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
-pub static OTHER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("other").unwrap());
+pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| certificate::generate("unit test").unwrap());
+pub(super) static OTHER: LazyLock<Identity> = LazyLock::new(|| certificate::generate("other").unwrap());
 
 fn read(text: &str, password: Option<&str>) -> Result<Certificate, String> {
     Certificate::parse(text, password, AssertionAlgorithm::Ps256, false)
@@ -41,7 +42,7 @@ fn files() -> OpenSsl {
     ])
 }
 
-pub fn pfx(password: &str, options: &str) -> Vec<u8> {
+pub(super) fn pfx(password: &str, options: &str) -> Vec<u8> {
     files().run(
         "pkcs12 -export -in certificate.pem -inkey key.pem -passout",
         password,
@@ -49,7 +50,7 @@ pub fn pfx(password: &str, options: &str) -> Vec<u8> {
     )
 }
 
-pub fn encrypted_pem(password: &str, options: &str) -> String {
+pub(super) fn encrypted_pem(password: &str, options: &str) -> String {
     let key = files().run("pkcs8 -topk8 -in key.pem -passout", password, options);
     format!("{}{}", IDENTITY.certificate_pem, String::from_utf8(key).unwrap())
 }

@@ -2,10 +2,10 @@
 //! privilege goes into one.
 
 /// Where roles and application users are looked after.
-pub const ADMIN: &str = "Power Platform admin center, the environment, Settings, Users + permissions";
+pub(crate) const ADMIN: &str = "Power Platform admin center, the environment, Settings, Users + permissions";
 
 /// The sentence for an error of Dataverse, if there is one. `code` is in hexadecimal.
-pub fn advice(status: u16, code: &str, message: &str) -> Option<String> {
+pub(crate) fn advice(status: u16, code: &str, message: &str) -> Option<String> {
     let advice = match code.to_ascii_lowercase().as_str() {
         "0x80040220" => return Some(missing_privilege(message)),
         "0x80048306" => format!(
@@ -64,7 +64,7 @@ fn missing_privilege(message: &str) -> String {
 }
 
 /// The first word that can be the name of a privilege, such as `prvReadContact` or `prvWritenew_Project`.
-pub fn privilege_in(message: &str) -> Option<&str> {
+pub(crate) fn privilege_in(message: &str) -> Option<&str> {
     const LONGEST: usize = 100;
     message
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -73,7 +73,7 @@ pub fn privilege_in(message: &str) -> Option<&str> {
 
 /// What a role's editor calls the privilege, and of which table. Privileges of no table have other names, such as
 /// `prvActOnBehalfOfAnotherUser`.
-pub fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
+pub(crate) fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
     const VERBS: [(&str, &str); 8] = [
         ("prvCreate", "Create"),
         ("prvRead", "Read"),

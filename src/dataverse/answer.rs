@@ -130,7 +130,7 @@ pub fn read_refusal(answer: Response<&[u8]>, token: &str, now: u64) -> Dataverse
 }
 
 /// Why an answer with this head cannot be used.
-pub fn failed(head: &Parts, now: u64, cause: Cause, detail: impl Into<String>) -> Reason {
+pub(crate) fn failed(head: &Parts, now: u64, cause: Cause, detail: impl Into<String>) -> Reason {
     Reason::NoAnswer(Failure {
         status: Some(head.status.as_u16()),
         retry_after_seconds: retry_after::seconds(&head.headers, now),
@@ -198,7 +198,7 @@ impl Control {
 }
 
 /// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does.
-pub fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     text_of(headers, "req_id").or_else(|| service_request_ids(headers).pop())
 }
 
@@ -226,7 +226,7 @@ fn id_in(entity_url: &str) -> Option<&str> {
 }
 
 /// The first header of that name, if it is text.
-pub fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 

@@ -6,10 +6,10 @@ use crate::faults::Faults;
 use crate::http::prefer;
 
 /// Headers as callers give them.
-pub type Headers = Vec<(String, String)>;
+pub(crate) type Headers = Vec<(String, String)>;
 
 /// The header by which Dataverse's logs know the caller's own id of a request.
-pub const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
 /// Belong to the connection, or to the identity that this component adds. `Accept-Encoding` is among them since nothing
 /// here unpacks an answer.
@@ -37,7 +37,12 @@ const MAX_BYTES: usize = 64 << 10;
 const OVERHEAD: usize = 80;
 
 /// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is added to `faults`.
-pub fn compose(given: &[(String, String)], method: &Method, body: Option<&[u8]>, faults: &mut Faults) -> HeaderMap {
+pub(crate) fn compose(
+    given: &[(String, String)],
+    method: &Method,
+    body: Option<&[u8]>,
+    faults: &mut Faults,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let sizes = given
         .iter()
@@ -110,7 +115,7 @@ fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, 
 }
 
 /// Notes those of the caller's headers that a call sets itself.
-pub fn refuse(given: &[(String, String)], ours: &[&str], faults: &mut Faults) {
+pub(crate) fn refuse(given: &[(String, String)], ours: &[&str], faults: &mut Faults) {
     for name in ours {
         if given.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
             faults.add(&format!("headers.{name}"), "is set by this call itself");

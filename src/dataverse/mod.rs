@@ -1,20 +1,20 @@
 //! The Web API on the wire: where a request goes, the headers it carries, what an answer says
 //! (Microsoft's page "Compose HTTP requests and handle errors").
 
-pub mod advice;
-pub mod answer;
-pub mod batch;
-pub mod client;
-pub mod exchange;
-pub mod fetch_xml;
-pub mod files;
-pub mod headers;
-pub mod options;
-pub mod pages;
+pub(crate) mod advice;
+pub(crate) mod answer;
+pub(crate) mod batch;
+pub(crate) mod client;
+pub(crate) mod exchange;
+pub(crate) mod fetch_xml;
+pub(crate) mod files;
+pub(crate) mod headers;
+pub(crate) mod options;
+pub(crate) mod pages;
 #[cfg(test)]
 mod properties;
 mod refusal;
-pub mod request;
-pub mod tenant;
-pub mod url;
-pub mod whoami;
+pub(crate) mod request;
+pub(crate) mod tenant;
+pub(crate) mod url;
+pub(crate) mod whoami;

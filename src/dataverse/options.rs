@@ -66,11 +66,11 @@ pub enum CustomLogic {
 }
 
 /// The most rows that Dataverse puts on a page.
-pub const MAX_PAGE: u32 = 5_000;
+pub(crate) const MAX_PAGE: u32 = 5_000;
 
 /// Adds what the options stand for to the headers of a request. What is wrong with them, or contradicts a header that is there,
 /// is added to `faults`.
-pub fn apply(options: &Options, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
+pub(crate) fn apply(options: &Options, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
     let mut applied = Applied {
         method,
         headers,
@@ -240,7 +240,7 @@ impl Applied<'_> {
 }
 
 /// A strong or weak entity tag (RFC 9110, 8.8.3), one only.
-pub fn is_etag(text: &str) -> bool {
+pub(crate) fn is_etag(text: &str) -> bool {
     let opaque = text.strip_prefix("W/").unwrap_or(text);
     let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|inner| !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))

@@ -18,7 +18,7 @@ use crate::guid::new_guid;
 use crate::host::Host;
 
 /// The pages of a query.
-pub struct Pages {
+pub(crate) struct Pages {
     connection: Rc<Connection>,
     /// What each page is asked for with, but for the URL. Dataverse does not remember the page size, or anything else.
     request: Request,
@@ -45,7 +45,7 @@ impl Pages {
     ///
     /// # Errors
     /// As `odata-pages` in `wit/dataverse.wit`.
-    pub fn of_request(connection: Rc<Connection>, host: &impl Host, draft: Draft) -> Result<Self, Error> {
+    pub(crate) fn of_request(connection: Rc<Connection>, host: &impl Host, draft: Draft) -> Result<Self, Error> {
         if draft.method != Method::GET {
             let mut faults = Faults::one("method", "is not get, and only that has pages");
             if draft.body.is_some() {
@@ -65,7 +65,7 @@ impl Pages {
     ///
     /// # Errors
     /// As `fetch-xml` in `wit/dataverse.wit`.
-    pub fn of_fetch(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
+    pub(crate) fn of_fetch(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
         let fetch = FetchXml::parse(&query)?;
         let draft = Draft {
             headers: query.headers,
@@ -89,7 +89,7 @@ impl Pages {
     ///
     /// # Errors
     /// As `pages.next` in `wit/dataverse.wit`.
-    pub async fn next(&mut self, host: &impl Host) -> Result<Option<Exchange>, Error> {
+    pub(crate) async fn next(&mut self, host: &impl Host) -> Result<Option<Exchange>, Error> {
         let uri = match &self.next {
             Next::Link(link) => link.clone(),
             Next::Fetch(fetch) => fetch.uri(self.connection.environment())?,
@@ -104,7 +104,7 @@ impl Pages {
     }
 
     /// Where later changes are, once the last page has come and told.
-    pub fn delta_link(&self) -> Option<String> {
+    pub(crate) fn delta_link(&self) -> Option<String> {
         self.delta_link.clone()
     }
 

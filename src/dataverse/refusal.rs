@@ -8,7 +8,7 @@ use crate::redact::redact;
 
 /// What an answer says of an error.
 #[derive(Default)]
-pub struct ErrorBody {
+pub(super) struct ErrorBody {
     /// In hexadecimal, or as it came where it is no such number. May be empty.
     pub code: String,
     /// What happened, or what came instead of an explanation.
@@ -29,12 +29,12 @@ const MAX_TEXT: usize = 16 << 10;
 
 impl ErrorBody {
     /// Reads a body. `token` is the one that the request carried, which no text may repeat.
-    pub fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
+    pub(super) fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
         Self::json(body, token).unwrap_or_else(|| Self::text(headers, body, token))
     }
 
     /// The code as the signed number that .NET shows.
-    pub fn code_number(&self) -> Option<i32> {
+    pub(super) fn code_number(&self) -> Option<i32> {
         match self.code.strip_prefix("0x").or_else(|| self.code.strip_prefix("0X")) {
             Some(digits) => Some(u32::from_str_radix(digits, 16).ok()?.cast_signed()),
             None => self.code.parse().ok(),

@@ -29,7 +29,7 @@ const MAX_ANSWER_BYTES: u32 = 1 << 20;
 
 /// The tenants that environments named in the life of the instance.
 #[derive(Default)]
-pub struct Tenants {
+pub(crate) struct Tenants {
     kept: RefCell<VecDeque<Kept>>,
 }
 
@@ -52,7 +52,7 @@ impl Tenants {
     ///
     /// # Errors
     /// `unavailable` when the environment does not answer, `invalid-settings` when its answer tells no tenant that can be believed.
-    pub async fn of(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
+    pub(crate) async fn of(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
         if let Some(tenant) = &settings.tenant {
             return Ok(tenant.clone());
         }

@@ -12,13 +12,13 @@ use crate::http::origin::Origin;
 pub const ROOT: &str = "/api/data/v9.2/";
 
 /// Absolute links may name another version of the Web API, and nothing outside it.
-pub const LINK_ROOT: &str = "/api/data/";
+pub(crate) const LINK_ROOT: &str = "/api/data/";
 
 /// Dataverse's limit for a URL, in characters (Microsoft's page "Compose HTTP requests and handle errors", "Maximum URL length").
 pub const MAX_URL: usize = 32_768;
 
 /// Its limit for the URL of a request in a `$batch` (the same page).
-pub const MAX_URL_IN_BATCH: usize = 65_536;
+pub(crate) const MAX_URL_IN_BATCH: usize = 65_536;
 
 /// The URL for what a caller wrote, of at most `longest` characters. It always leads to the environment's origin.
 ///
@@ -40,7 +40,7 @@ pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, S
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn below(environment: &Origin, path_and_query: &str, longest: usize) -> Result<Uri, String> {
+pub(crate) fn below(environment: &Origin, path_and_query: &str, longest: usize) -> Result<Uri, String> {
     let environment = environment.to_string();
     let length = environment.len().saturating_add(path_and_query.len());
     if length > longest {
@@ -54,7 +54,7 @@ fn too_long(length: usize, longest: usize) -> String {
 }
 
 /// How many characters a URL has.
-pub fn length(uri: &Uri) -> usize {
+pub(crate) fn length(uri: &Uri) -> usize {
     let scheme = uri
         .scheme_str()
         .map_or(0, |scheme| scheme.len().saturating_add("://".len()));
@@ -78,7 +78,7 @@ fn is_absolute(path: &str) -> bool {
 }
 
 /// A value for a query: all is encoded but what RFC 3986 calls unreserved.
-pub fn encode_value(value: &str) -> String {
+pub(crate) fn encode_value(value: &str) -> String {
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(value, ENCODED).to_string()
 }
@@ -135,7 +135,7 @@ fn encode(path: &str) -> Result<String, String> {
     let mut in_query = false;
     for (index, c) in path.char_indices() {
         let escape = (c == '%').then(|| escape_at(path, index)).flatten();
-        let quoted = quotes.take(c, escape)?;
+        let quoted = quotes.take(c, escape, in_query)?;
         match c {
             '?' if !quoted => in_query = true,
             '#' if !quoted => {
@@ -181,7 +181,7 @@ fn encode(path: &str) -> Result<String, String> {
 #[derive(Default)]
 struct Quotes {
     single: bool,
-    /// Only within brackets, and then not within single quotes.
+    /// Only within brackets of the query, where JSON can stand, and then not within single quotes.
     double: bool,
     /// Right after a backslash within double quotes.
     escaped: bool,
@@ -191,7 +191,7 @@ struct Quotes {
 impl Quotes {
     /// Takes the next character, or the escape that begins with it. Returns whether it is within quotes; a quote that opens or
     /// closes is, where it is a delimiter.
-    fn take(&mut self, c: char, escape: Option<&str>) -> Result<bool, String> {
+    fn take(&mut self, c: char, escape: Option<&str>, in_query: bool) -> Result<bool, String> {
         let is_single = c == '\'' || escape == Some("27");
         if self.double {
             if is_single {
@@ -212,7 +212,7 @@ impl Quotes {
         }
         match c {
             _ if self.single => {}
-            '[' | '{' => self.brackets = self.brackets.saturating_add(1),
+            '[' | '{' if in_query => self.brackets = self.brackets.saturating_add(1),
             ']' | '}' => self.brackets = self.brackets.saturating_sub(1),
             '"' if self.brackets > 0 => self.double = true,
             _ => {}
@@ -264,7 +264,7 @@ fn escape_at(path: &str, index: usize) -> Option<&str> {
 ///
 /// # Errors
 /// What is wrong with the path, for people.
-pub fn refuse_dot_segments(path: &str) -> Result<(), String> {
+pub(crate) fn refuse_dot_segments(path: &str) -> Result<(), String> {
     dot_segments::refuse(path).map_err(|fault| match fault {
         Fault::Dots => format!("holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"),
         Fault::NoUtf8 => "holds percent-encoded bytes that are not UTF-8".to_owned(),

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::guid::is_guid;
 
 /// The function's path.
-pub const PATH: &str = "WhoAmI";
+pub(crate) const PATH: &str = "WhoAmI";
 
 /// The application user, and where it belongs.
 #[derive(Clone, Debug, Deserialize)]

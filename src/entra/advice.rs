@@ -6,7 +6,7 @@ use crate::error::EntraAnswer;
 use crate::settings::Settings;
 
 /// The sentence for an error, if there is one for its codes.
-pub fn on(answer: &EntraAnswer, settings: &Settings, tenant: &str, credential: &Used) -> Option<String> {
+pub(super) fn on(answer: &EntraAnswer, settings: &Settings, tenant: &str, credential: &Used) -> Option<String> {
     answer
         .codes
         .iter()

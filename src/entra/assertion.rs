@@ -14,7 +14,7 @@ use crate::credential::{AssertionAlgorithm, Certificate};
 const LIFETIME: u64 = 600;
 
 /// What an assertion says beside the certificate.
-pub struct Claims<'a> {
+pub(crate) struct Claims<'a> {
     /// The URL that the assertion is posted to.
     pub audience: &'a str,
     /// The application, which is both issuer and subject.
@@ -29,7 +29,7 @@ pub struct Claims<'a> {
 ///
 /// # Errors
 /// When the host gives no random numbers, or the key cannot sign.
-pub fn sign(certificate: &Certificate, claims: &Claims<'_>) -> Result<Zeroizing<String>, String> {
+pub(crate) fn sign(certificate: &Certificate, claims: &Claims<'_>) -> Result<Zeroizing<String>, String> {
     let payload = Payload {
         aud: claims.audience,
         iss: claims.client_id,

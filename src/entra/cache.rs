@@ -21,7 +21,7 @@ const FRUITLESS: u32 = 3;
 
 /// All that a token is asked for with.
 #[derive(PartialEq, Eq)]
-pub struct Identity {
+pub(super) struct Identity {
     /// Errors and tokens name credentials as their settings do.
     names: &'static str,
     token_url: String,
@@ -31,7 +31,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    pub fn of(settings: &Settings, tenant: &str) -> Self {
+    pub(super) fn of(settings: &Settings, tenant: &str) -> Self {
         Self {
             names: settings.names.credentials,
             token_url: settings.token_url(tenant),
@@ -48,7 +48,7 @@ impl Identity {
 
 /// What is known of one identity. Times are by the clock that is never set.
 #[derive(Default)]
-pub struct Slot {
+pub(super) struct Slot {
     /// Held while Entra ID is asked, so that it is not asked twice at once.
     pub turn: Turn,
     pub token: RefCell<Option<Rc<Token>>>,
@@ -68,24 +68,24 @@ pub struct Slot {
 
 impl Slot {
     /// The token, if it lives.
-    pub fn living(&self, host: &impl Host) -> Option<Rc<Token>> {
+    pub(super) fn living(&self, host: &impl Host) -> Option<Rc<Token>> {
         let token = self.token.borrow();
         token.as_ref().filter(|token| token.lives(host.now())).map(Rc::clone)
     }
 
     /// Lets go of a token, and says whether it was still there.
-    pub fn forget(&self, token: &Rc<Token>) -> bool {
+    pub(super) fn forget(&self, token: &Rc<Token>) -> bool {
         let mut kept = self.token.borrow_mut();
         kept.take_if(|kept| Rc::ptr_eq(kept, token)).is_some()
     }
 
     /// Notes that the environment accepted a token.
-    pub fn accept(&self) {
+    pub(super) fn accept(&self) {
         self.refused_in_a_row.set(0);
     }
 
     /// Counts a token that the environment refused.
-    pub fn count_refusal(&self, host: &impl Host, has_served: bool) {
+    pub(super) fn count_refusal(&self, host: &impl Host, has_served: bool) {
         let in_a_row = if has_served {
             0
         } else {
@@ -98,12 +98,12 @@ impl Slot {
     }
 
     /// Whether so many tokens were refused in a row that another is of no use for now.
-    pub fn is_fruitless(&self, host: &impl Host) -> bool {
+    pub(super) fn is_fruitless(&self, host: &impl Host) -> bool {
         host.elapsed() < self.no_other_before.get()
     }
 
     /// Notes the outcome of a request for a token.
-    pub fn remember(&self, host: &impl Host, error: Option<&Error>) {
+    pub(super) fn remember(&self, host: &impl Host, error: Option<&Error>) {
         let refusal = error.and_then(|error| {
             let wait = left_alone_for(error)?;
             Some((error.clone(), host.elapsed().saturating_add(wait)))
@@ -113,7 +113,7 @@ impl Slot {
     }
 
     /// The error that still holds, with what is left of the wait.
-    pub fn remembered(&self, host: &impl Host) -> Option<Error> {
+    pub(super) fn remembered(&self, host: &impl Host) -> Option<Error> {
         let (mut error, until) = self.refusal.borrow().clone()?;
         let left = until.checked_sub(host.elapsed()).filter(|left| !left.is_zero())?;
         let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
@@ -129,7 +129,7 @@ impl Slot {
     }
 
     /// Whether nothing of it is worth keeping.
-    pub fn is_idle(&self, host: &impl Host) -> bool {
+    pub(super) fn is_idle(&self, host: &impl Host) -> bool {
         let now = host.now();
         let lives = self.token.borrow().as_ref().is_some_and(|token| token.lives(now));
         let refusal = self.refusal.borrow();
@@ -140,7 +140,7 @@ impl Slot {
 
 /// How long Entra ID is left alone after an error, which is answered out of memory until then: as long as it asks, an hour at
 /// most. An outage without such a wish is not remembered, as it may be over at any time.
-pub fn left_alone_for(error: &Error) -> Option<Duration> {
+pub(super) fn left_alone_for(error: &Error) -> Option<Duration> {
     const LONGEST: u32 = 3600;
     match error {
         Error::Failed(failed) => match &failed.reason {

@@ -12,7 +12,7 @@ const NOTICED: u64 = 30;
 
 /// The time by Entra ID's clock, as far as it is known.
 #[derive(Default)]
-pub struct Clock {
+pub(super) struct Clock {
     /// Entra ID's time, in seconds since 1970, and when it was told, by the clock that is never set: the other may be set right
     /// at any time.
     told: Cell<Option<(u64, Duration)>>,
@@ -20,7 +20,7 @@ pub struct Clock {
 
 impl Clock {
     /// The time in seconds since 1970.
-    pub fn now(&self, host: &impl Host) -> u64 {
+    pub(super) fn now(&self, host: &impl Host) -> u64 {
         match self.told.get() {
             Some((date, then)) => date.saturating_add(host.elapsed().saturating_sub(then).as_secs()),
             None => host.now(),
@@ -28,7 +28,7 @@ impl Clock {
     }
 
     /// Goes by `date` from now on, the time that Entra ID told just now. Says whether that makes a difference.
-    pub fn correct(&self, host: &impl Host, date: u64) -> bool {
+    pub(super) fn correct(&self, host: &impl Host, date: u64) -> bool {
         if self.now(host).abs_diff(date) < NOTICED {
             return false;
         }

@@ -16,13 +16,13 @@ use crate::http::body::exchange;
 use crate::http::date;
 use crate::settings::Settings;
 
-pub use super::answer::Granted;
+pub(super) use super::answer::Granted;
 
 /// Token answers are a few kilobytes; more than this is none.
 const MAX_ANSWER_BYTES: u32 = 1 << 20;
 
 /// What to ask for, and with what.
-pub struct TokenRequest<'a> {
+pub(super) struct TokenRequest<'a> {
     pub settings: &'a Settings,
     pub tenant: &'a str,
     pub named: &'a Named,
@@ -34,7 +34,7 @@ pub struct TokenRequest<'a> {
 }
 
 /// What one request for a token came to.
-pub enum Outcome {
+pub(super) enum Outcome {
     /// A token.
     Granted(Granted),
     /// Nothing was sent.
@@ -44,10 +44,10 @@ pub enum Outcome {
 }
 
 /// Entra ID's own time, in seconds since 1970, when its answer told it.
-pub type Told = Option<u64>;
+pub(super) type Told = Option<u64>;
 
 /// What is asked of Entra ID, for errors.
-pub fn asked(host: &impl Host, settings: &Settings) -> Asked {
+pub(super) fn asked(host: &impl Host, settings: &Settings) -> Asked {
     Asked {
         service: Service::EntraId,
         origin: settings.authority.to_string(),
@@ -57,7 +57,7 @@ pub fn asked(host: &impl Host, settings: &Settings) -> Asked {
 }
 
 /// Asks once.
-pub async fn ask(host: &impl Host, wanted: &TokenRequest<'_>, client_request_id: &str) -> Outcome {
+pub(super) async fn ask(host: &impl Host, wanted: &TokenRequest<'_>, client_request_id: &str) -> Outcome {
     let token_url = wanted.settings.token_url(wanted.tenant);
     let proof = match Proof::make(host, wanted, &token_url) {
         Ok(proof) => proof,

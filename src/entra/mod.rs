@@ -1,8 +1,8 @@
 //! The tokens that the instance holds, and when a new one is asked for.
 
 mod advice;
-pub mod answer;
-pub mod assertion;
+pub(crate) mod answer;
+pub(crate) mod assertion;
 mod cache;
 mod clock;
 mod endpoint;
@@ -36,7 +36,7 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_SLOTS: usize = 256;
 
 /// A token, wiped when dropped.
-pub struct Token {
+pub(crate) struct Token {
     text: Zeroizing<String>,
     obtained_at: u64,
     renew_at: u64,
@@ -71,12 +71,12 @@ pub struct AccessToken {
 
 impl Token {
     /// The token itself, for the environment's origin and for the caller who asks for it.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.text
     }
 
     /// The token with what there is to say of it. `now` is in seconds since 1970.
-    pub fn describe(&self, settings: &Settings, now: u64) -> AccessToken {
+    pub(crate) fn describe(&self, settings: &Settings, now: u64) -> AccessToken {
         let scope = &settings.scope;
         AccessToken {
             token: self.text.clone(),
@@ -99,7 +99,7 @@ impl Token {
 }
 
 /// A token and whether it was there before the call.
-pub struct Acquired {
+pub(crate) struct Acquired {
     /// The token.
     pub token: Rc<Token>,
     /// Whether it was there before the call, so that the service may have revoked it since.
@@ -109,7 +109,7 @@ pub struct Acquired {
 
 /// The tokens that the instance holds, by all that selects the identity.
 #[derive(Default)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     slots: RefCell<Vec<(Identity, Rc<Slot>)>>,
     rotation: Rotation,
 }
@@ -120,7 +120,7 @@ impl Tokens {
     ///
     /// # Errors
     /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used.
-    pub async fn acquire(
+    pub(crate) async fn acquire(
         &self,
         host: &impl Host,
         settings: &Settings,
@@ -149,7 +149,7 @@ impl Tokens {
     }
 
     /// Notes that the environment accepted a token.
-    pub fn accept(&self, accepted: &Acquired) {
+    pub(crate) fn accept(&self, accepted: &Acquired) {
         accepted.token.has_served.set(true);
         accepted.slot.accept();
     }
@@ -157,7 +157,7 @@ impl Tokens {
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
     /// better: one that was new and lacked no claim would be refused again, unless another has taken its place. After a few new ones in a row the last is kept for a
     /// while, so that a loop over what no token can satisfy does not ask Entra ID for another each time.
-    pub fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
+    pub(crate) fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let (slot, token) = (&refused.slot, &refused.token);
         // However many callers used it, it is one token that was refused.
         if !token.is_refused.replace(true) {

@@ -12,7 +12,7 @@ const MOST_JITTER: u64 = 300;
 
 /// In how many seconds a token that ends in `expires_in` is renewed: when Entra ID asks for it, otherwise by its length; and up to
 /// a tenth earlier, by chance.
-pub fn renew_in(host: &impl Host, expires_in: u64, refresh_in: Option<u64>) -> u64 {
+pub(super) fn renew_in(host: &impl Host, expires_in: u64, refresh_in: Option<u64>) -> u64 {
     let latest = match refresh_in {
         Some(refresh_in) if (1..=expires_in).contains(&refresh_in) => refresh_in,
         _ if expires_in >= LONG => expires_in.checked_div(2).unwrap_or_default(),

@@ -24,7 +24,7 @@ const MAX_WARNED: usize = 64;
 
 /// Tries the credentials of settings, by what has been learned in the life of the instance.
 #[derive(Default)]
-pub struct Rotation {
+pub(super) struct Rotation {
     /// Entra ID's time.
     clock: Clock,
     /// The thumbprints of the certificates that were warned about.
@@ -32,7 +32,7 @@ pub struct Rotation {
 }
 
 /// What a token is asked for.
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     pub settings: &'a Settings,
     pub tenant: &'a str,
     /// Claims that the environment demanded.
@@ -48,7 +48,7 @@ impl Rotation {
     ///
     /// # Errors
     /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used at this time.
-    pub async fn obtain(
+    pub(super) async fn obtain(
         &self,
         host: &impl Host,
         wanted: &Wanted<'_>,

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::faults::Faults;
 
 /// Something that a call changes while it waits, and of which others may ask what it was before.
-pub struct Busy<T: Viewed> {
+pub(super) struct Busy<T: Viewed> {
     name: &'static str,
     /// `None` while a call uses it.
     idle: Cell<Option<T>>,
@@ -18,7 +18,7 @@ pub struct Busy<T: Viewed> {
 }
 
 /// What can be told without waiting.
-pub trait Viewed {
+pub(super) trait Viewed {
     type View: Clone;
 
     fn view(&self) -> Self::View;
@@ -26,7 +26,7 @@ pub trait Viewed {
 
 impl<T: Viewed> Busy<T> {
     /// `name` is the resource's in the contract.
-    pub fn new(name: &'static str, value: T) -> Self {
+    pub(super) fn new(name: &'static str, value: T) -> Self {
         Self {
             name,
             view: RefCell::new(value.view()),
@@ -38,7 +38,7 @@ impl<T: Viewed> Busy<T> {
     ///
     /// # Errors
     /// `invalid-request` while another call does.
-    pub fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Result<R, Error> {
+    pub(super) fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Result<R, Error> {
         let Some(mut value) = self.idle.take() else {
             let reason = "is busy with another call: wait until that has ended";
             return Err(Faults::one(self.name, reason).into_request_error());
@@ -50,7 +50,7 @@ impl<T: Viewed> Busy<T> {
     }
 
     /// What it was when it was last idle.
-    pub fn view(&self) -> T::View {
+    pub(super) fn view(&self) -> T::View {
         self.view.borrow().clone()
     }
 }
@@ -73,7 +73,7 @@ impl Viewed for Download {
 
 /// Of an upload.
 #[derive(Clone)]
-pub struct UploadView {
+pub(super) struct UploadView {
     pub chunk_size: u32,
     pub position: u64,
     pub state: String,

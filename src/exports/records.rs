@@ -17,7 +17,7 @@ use crate::error::dataverse_error;
 use crate::settings::{Given, GivenCredential, GivenText};
 use crate::validation as checks;
 
-pub fn settings(record: types::Settings) -> Given {
+pub(super) fn settings(record: types::Settings) -> Given {
     let credentials = record.credentials.into_iter().enumerate();
     let credentials = credentials.map(|(index, credential)| GivenCredential {
         name: format!("credentials[{index}]"),
@@ -63,7 +63,7 @@ fn algorithm(algorithm: types::AssertionAlgorithm) -> AssertionAlgorithm {
     }
 }
 
-pub fn access_token(token: AccessToken) -> types::AccessToken {
+pub(super) fn access_token(token: AccessToken) -> types::AccessToken {
     types::AccessToken {
         token: token.token.as_str().to_owned(),
         expires_at: token.expires_at,
@@ -87,7 +87,7 @@ fn used(used: Used) -> types::UsedCredential {
     }
 }
 
-pub fn identity(identity: Identity) -> types::Identity {
+pub(super) fn identity(identity: Identity) -> types::Identity {
     types::Identity {
         user_id: identity.user_id,
         business_unit_id: identity.business_unit_id,
@@ -95,7 +95,7 @@ pub fn identity(identity: Identity) -> types::Identity {
     }
 }
 
-pub fn draft(request: types::Request) -> Draft {
+pub(super) fn draft(request: types::Request) -> Draft {
     Draft {
         method: match request.method {
             types::Method::Get => Method::GET,
@@ -138,7 +138,7 @@ fn options(options: types::RequestOptions) -> Options {
     }
 }
 
-pub fn response(answer: Answer, attempts: u32) -> types::Response {
+pub(super) fn response(answer: Answer, attempts: u32) -> types::Response {
     types::Response {
         status: answer.status.as_u16(),
         etag: answer.etag().map(str::to_owned),
@@ -176,7 +176,7 @@ fn rate_limit(limit: RateLimit) -> types::RateLimit {
     }
 }
 
-pub fn batch_item(item: types::BatchItem) -> Item<DraftPart> {
+pub(super) fn batch_item(item: types::BatchItem) -> Item<DraftPart> {
     match item {
         types::BatchItem::Request(part) => Item::Request(draft_part(part)),
         types::BatchItem::ChangeSet(set) => Item::ChangeSet(set.into_iter().map(draft_part).collect()),
@@ -190,7 +190,7 @@ fn draft_part(part: types::BatchRequest) -> DraftPart {
     }
 }
 
-pub fn batch_result(result: PartResult, attempts: u32) -> types::BatchResult {
+pub(super) fn batch_result(result: PartResult, attempts: u32) -> types::BatchResult {
     match result {
         PartResult::Done(answer) => types::BatchResult::Done(response(*answer, attempts)),
         PartResult::Refused(refused) => types::BatchResult::Refused(dataverse_error(
@@ -203,7 +203,7 @@ pub fn batch_result(result: PartResult, attempts: u32) -> types::BatchResult {
     }
 }
 
-pub fn fetch_query(query: types::FetchQuery) -> fetch_xml::Query {
+pub(super) fn fetch_query(query: types::FetchQuery) -> fetch_xml::Query {
     fetch_xml::Query {
         entity_set: query.entity_set,
         fetch: query.fetch,
@@ -212,7 +212,7 @@ pub fn fetch_query(query: types::FetchQuery) -> fetch_xml::Query {
     }
 }
 
-pub fn download(request: types::DownloadRequest) -> download::Query {
+pub(super) fn download(request: types::DownloadRequest) -> download::Query {
     download::Query {
         path: request.path,
         offset: request.offset,
@@ -220,7 +220,7 @@ pub fn download(request: types::DownloadRequest) -> download::Query {
     }
 }
 
-pub fn file_info(info: download::FileInfo) -> types::FileInfo {
+pub(super) fn file_info(info: download::FileInfo) -> types::FileInfo {
     types::FileInfo {
         size: info.size,
         name: info.name,
@@ -229,7 +229,7 @@ pub fn file_info(info: download::FileInfo) -> types::FileInfo {
     }
 }
 
-pub fn upload(request: types::UploadRequest) -> upload::Plan {
+pub(super) fn upload(request: types::UploadRequest) -> upload::Plan {
     upload::Plan {
         path: request.path,
         name: request.name,
@@ -238,7 +238,7 @@ pub fn upload(request: types::UploadRequest) -> upload::Plan {
     }
 }
 
-pub fn expectation(expectation: validation::Expectation) -> checks::Expectation {
+pub(super) fn expectation(expectation: validation::Expectation) -> checks::Expectation {
     checks::Expectation {
         entity_set: expectation.entity_set,
         verb: match expectation.verb {
@@ -251,7 +251,7 @@ pub fn expectation(expectation: validation::Expectation) -> checks::Expectation 
     }
 }
 
-pub fn report(report: checks::Report) -> validation::Report {
+pub(super) fn report(report: checks::Report) -> validation::Report {
     validation::Report {
         verdict: match report.verdict {
             checks::Verdict::Passed => validation::Verdict::Passed,

@@ -16,7 +16,7 @@ use crate::dataverse::batch::boundary::boundary_of;
 const ROUNDS: usize = 4;
 
 /// A batch that comes in.
-pub struct Batch {
+pub(crate) struct Batch {
     boundary: String,
     opened: Rc<Opened>,
     stop: Stop,
@@ -27,7 +27,12 @@ impl Batch {
     ///
     /// # Errors
     /// Why it cannot be told what its parts are, for the caller.
-    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap, opened: &Rc<Opened>) -> Result<Option<Self>, String> {
+    pub(crate) fn of(
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        opened: &Rc<Opened>,
+    ) -> Result<Option<Self>, String> {
         if !is_batch(uri.path()) {
             return Ok(None);
         }
@@ -53,7 +58,7 @@ impl Batch {
     }
 
     /// What changes its body.
-    pub fn change(&self, origins: &Origins) -> Box<dyn Rewrite> {
+    pub(crate) fn change(&self, origins: &Origins) -> Box<dyn Rewrite> {
         let (opened, stop) = (Rc::clone(&self.opened), self.stop.clone());
         Box::new(MultipartLinks::of_request(
             origins.clone(),
@@ -64,13 +69,13 @@ impl Batch {
     }
 
     /// Why its body did not go on.
-    pub fn stopped(&self) -> Option<Stopped> {
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
         self.stop.reason().cloned()
     }
 }
 
 /// Whether a path leads to `$batch`, for some server.
-pub fn is_batch(path: &str) -> bool {
+pub(crate) fn is_batch(path: &str) -> bool {
     let leads_there = |path: &str| {
         let mut segments = path.split(['/', '\\']);
         segments.any(|segment| segment.trim_start().starts_with("$batch"))
@@ -93,7 +98,7 @@ pub fn is_batch(path: &str) -> bool {
 ///
 /// # Errors
 /// What is unclear, for the caller.
-pub fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
+pub(crate) fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
     const EXPECTED: &str =
         "has one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
     let media_type = content_type.split(';').next().unwrap_or_default().trim();

@@ -16,14 +16,14 @@ const MAX_PRESENTED: usize = 4;
 const MIN_LENGTH: usize = 16;
 
 /// The keys of `GATEWAY_KEY`: several, so that one can be replaced while callers still use another.
-pub struct Keys(Vec<Zeroizing<String>>);
+pub(crate) struct Keys(Vec<Zeroizing<String>>);
 
 impl Keys {
     /// Reads keys separated by commas or white space.
     ///
     /// # Errors
     /// What is wrong, for the operator. Quotes no key.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let keys: Vec<_> = text
             .split(|c: char| c == ',' || c.is_whitespace())
             .filter(|key| !key.is_empty())
@@ -45,7 +45,7 @@ impl Keys {
 
     /// Whether a request carries a key: as a bearer token, as `x-api-key`, or as the password of Basic, which is what Excel
     /// can send.
-    pub fn admit(&self, host: &impl Host, headers: &HeaderMap) -> bool {
+    pub(crate) fn admit(&self, host: &impl Host, headers: &HeaderMap) -> bool {
         let mut admitted = false;
         for presented in presented(headers).into_iter().take(MAX_PRESENTED) {
             admitted |= self.matches(host, &presented);

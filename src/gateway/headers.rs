@@ -52,7 +52,7 @@ const KEPT_BACK: [&str; 14] = [
 ///
 /// # Errors
 /// Why the request is refused, for the caller.
-pub fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<HeaderMap, String> {
+pub(super) fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
         if opened.passes(name.as_str(), value.as_bytes())? {
@@ -68,7 +68,7 @@ pub fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<HeaderMap,
 }
 
 /// The headers of an answer as they go back, links included.
-pub fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
+pub(super) fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
     const LINKS: [&str; 3] = ["content-location", "location", "odata-entityid"];
     let mut headers = HeaderMap::new();
     for (name, value) in given {
@@ -88,7 +88,7 @@ pub fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
 ///
 /// # Errors
 /// That there are more.
-pub fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
+pub(super) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
     const MAX: usize = 80 << 10;
     let sizes = headers
         .iter()
@@ -101,7 +101,7 @@ pub fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 /// The caller's own id of a request, if it fits a log line.
-pub fn client_request_id(headers: &HeaderMap) -> Option<String> {
+pub(super) fn client_request_id(headers: &HeaderMap) -> Option<String> {
     let names = ["client-request-id", "x-ms-client-request-id"];
     let id = names.iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
     let fits = !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
@@ -109,7 +109,7 @@ pub fn client_request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// An answer with the id it belongs to.
-pub fn with_id<B>(mut reply: Response<B>, id: &str) -> Response<B> {
+pub(super) fn with_id<B>(mut reply: Response<B>, id: &str) -> Response<B> {
     if let Ok(id) = HeaderValue::from_str(id) {
         reply.headers_mut().insert(CLIENT_REQUEST_ID, id);
     }

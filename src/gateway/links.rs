@@ -44,7 +44,7 @@ impl Origins {
 
 /// Replaces the origin of the link in `$id`, by which `DELETE …/$ref` names the row to part with (OData Protocol 4.0,
 /// 11.4.6.2), and of no other option: what else a query says is the caller's own. Nothing, where there is none.
-pub fn replace_in_query(origins: &Origins, target: &str) -> Option<String> {
+pub(crate) fn replace_in_query(origins: &Origins, target: &str) -> Option<String> {
     let (path, query) = target.split_once('?')?;
     let mut is_changed = false;
     let options = query.split('&').map(|option| {
@@ -74,6 +74,8 @@ pub struct JsonLinks {
     expects_link: bool,
     /// Whether strings are the values of a link until the array ends.
     in_link_array: bool,
+    /// Whether bytes were lost, which only a fault in this file can do.
+    is_lost: bool,
 }
 
 enum State {
@@ -95,6 +97,15 @@ impl JsonLinks {
             after_string: false,
             expects_link: false,
             in_link_array: false,
+            is_lost: false,
+        }
+    }
+
+    /// Copies a part of a piece. One that is not there would be missing from the body: it must not go on then.
+    fn copy(&mut self, part: Option<&[u8]>, out: &mut Vec<u8>) {
+        match part {
+            Some(part) => out.extend_from_slice(part),
+            None => self.is_lost = true,
         }
     }
 
@@ -212,16 +223,22 @@ impl Rewrite for JsonLinks {
                 State::Outside => self.outside(rest),
                 State::Text { escaped } => self.text(rest, escaped),
                 State::Link { matched, held } => {
-                    out.extend_from_slice(piece.get(copied..at).unwrap_or_default());
-                    let byte = rest.first().copied().unwrap_or_default();
-                    let taken = usize::from(self.link(byte, matched, held, out));
+                    self.copy(piece.get(copied..at), out);
+                    let taken = match rest.first() {
+                        Some(byte) => usize::from(self.link(*byte, matched, held, out)),
+                        None => break,
+                    };
                     copied = at.saturating_add(taken);
                     taken
                 }
             };
             at = at.saturating_add(taken);
         }
-        out.extend_from_slice(piece.get(copied..).unwrap_or_default());
+        self.copy(piece.get(copied..), out);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_lost
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

@@ -2,23 +2,23 @@
 //!
 //! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
 
-pub mod allow;
-pub mod batch;
-pub mod callers;
+pub(crate) mod allow;
+pub(crate) mod batch;
+pub(crate) mod callers;
 #[cfg(test)]
 mod costs;
 mod headers;
-pub mod links;
-pub mod multipart;
-pub mod opened;
+pub(crate) mod links;
+pub(crate) mod multipart;
+pub(crate) mod opened;
 mod public_origin;
 mod query;
 mod refusal;
 mod relay;
 mod reply;
 mod report;
-pub mod rewrite;
+pub(crate) mod rewrite;
 mod routes;
 
-pub use reply::{Reply, ReplyBody};
-pub use routes::{Gateway, handle, unreadable};
+pub use routes::Gateway;
+pub(crate) use routes::{handle, unreadable};

@@ -557,7 +557,11 @@ impl Rewrite for MultipartLinks {
     }
 
     fn is_stopped(&self) -> bool {
-        self.rules.as_ref().is_some_and(|rules| rules.stop.reason().is_some())
+        let is_lost = match &self.state {
+            State::LineStart(links) | State::Line(links) => links.is_stopped(),
+            _ => false,
+        };
+        is_lost || self.rules.as_ref().is_some_and(|rules| rules.stop.reason().is_some())
     }
 }
 

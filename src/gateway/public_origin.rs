@@ -12,7 +12,7 @@ const LONGEST_HOST: usize = 253;
 ///
 /// # Errors
 /// What is wrong with it, for the caller.
-pub fn public_origin(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
+pub(super) fn public_origin(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
     let forwarded = |name: &str| {
         let value = headers.get(name)?.to_str().ok()?.split(',').next()?.trim();
         (!value.is_empty()).then_some(value)

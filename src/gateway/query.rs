@@ -48,7 +48,7 @@ fn kind_of(name: &str) -> Option<Kind> {
 ///
 /// # Errors
 /// Why, for the caller.
-pub fn check(query: &str) -> Result<(), String> {
+pub(super) fn check(query: &str) -> Result<(), String> {
     let mut expressions = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let name = name.to_ascii_lowercase();

@@ -13,7 +13,7 @@ use crate::log;
 const NOT_SET_UP: &str = "the gateway is not set up; its operator finds out why in its log";
 
 /// Why a caller does not get what it asked for.
-pub struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     code: String,
     message: String,
@@ -85,7 +85,7 @@ impl Refusal {
     }
 
     /// No key, or none that is known.
-    pub fn unauthorized() -> Self {
+    pub(super) fn unauthorized() -> Self {
         let mut refusal = Self::new(
             StatusCode::UNAUTHORIZED,
             "this gateway wants one of its keys: as Authorization: Bearer, as x-api-key, or as the password of Basic",
@@ -99,12 +99,12 @@ impl Refusal {
     }
 
     /// Not among what `GATEWAY_ALLOW` lists.
-    pub fn forbidden(reason: String) -> Self {
+    pub(super) fn forbidden(reason: String) -> Self {
         Self::new(StatusCode::FORBIDDEN, reason)
     }
 
     /// No such route.
-    pub fn not_found() -> Self {
+    pub(super) fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "there is /api/data/v9.2/, /whoami, /validate, /healthz and /readyz",
@@ -112,45 +112,45 @@ impl Refusal {
     }
 
     /// A method that the route does not take; `allowed` are those it does.
-    pub fn not_allowed(allowed: &'static str) -> Self {
+    pub(super) fn not_allowed(allowed: &'static str) -> Self {
         let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method");
         refusal.headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         refusal
     }
 
     /// A request that cannot be meant.
-    pub fn bad_request(reason: String) -> Self {
+    pub(super) fn bad_request(reason: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
 
     /// A body that ended before it was whole.
-    pub fn broken_off() -> Self {
+    pub(super) fn broken_off() -> Self {
         Self::bad_request("the request's body broke off".to_owned())
     }
 
     /// A body that is longer than the route takes.
-    pub fn too_large(reason: &'static str) -> Self {
+    pub(super) fn too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
     /// Headers that the host would not take.
-    pub fn headers_too_large(reason: &'static str) -> Self {
+    pub(super) fn headers_too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
     }
 
     /// An answer that cannot be passed on.
-    pub fn bad_gateway(reason: &'static str) -> Self {
+    pub(super) fn bad_gateway(reason: &'static str) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, reason)
     }
 
     /// The gateway cannot work now.
-    pub fn unavailable(reason: &str) -> Self {
+    pub(super) fn unavailable(reason: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
     }
 
     /// What the core's errors are over HTTP. What is wrong with the settings goes to the log, and so does what a service refuses or
     /// fails to do.
-    pub fn from_error(host: &impl Host, error: Error) -> Self {
+    pub(super) fn from_error(host: &impl Host, error: Error) -> Self {
         match error {
             Error::InvalidSettings(faults) => {
                 for fault in faults {
@@ -167,7 +167,7 @@ impl Refusal {
     }
 
     /// The gateway's own settings are missing or wrong.
-    pub fn not_set_up(host: &impl Host, reason: &str) -> Self {
+    pub(super) fn not_set_up(host: &impl Host, reason: &str) -> Self {
         log::note(host, format_args!("{reason}"));
         Self::unavailable(NOT_SET_UP)
     }
@@ -271,12 +271,12 @@ impl Refusal {
     }
 
     /// The same with another status.
-    pub fn with_status(self, status: StatusCode) -> Self {
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
     /// As an answer, with the id of the request it belongs to.
-    pub fn into_reply<B>(self, id: &str) -> Response<ReplyBody<B>> {
+    pub(super) fn into_reply<B>(self, id: &str) -> Response<ReplyBody<B>> {
         #[derive(Serialize)]
         struct Outer<'a> {
             error: Inner<'a>,

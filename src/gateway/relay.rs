@@ -32,13 +32,13 @@ const MAX_HELD: usize = 1 << 20;
 const FILE_HEADERS: [&str; 3] = ["content-range", "x-ms-file-name", "x-ms-transfer-mode"];
 
 /// Whether a path is `/api/data/v9.2` or below it, or another version's.
-pub fn is_web_api(path: &str) -> bool {
+pub(super) fn is_web_api(path: &str) -> bool {
     let version = path.strip_prefix("/api/data/v").and_then(|rest| rest.split('/').next());
     version.is_some_and(|version| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
 /// Relays a request.
-pub async fn relay<H: Host, B: Body>(
+pub(super) async fn relay<H: Host, B: Body>(
     host: &H,
     connection: &Connection,
     request: Request<B>,

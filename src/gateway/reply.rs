@@ -9,10 +9,10 @@ use crate::dataverse::whoami::Identity;
 use crate::host::{Body, Failure, Host};
 
 /// An answer to a caller.
-pub type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
+pub(crate) type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
 
 /// The body of an answer to a caller.
-pub enum ReplyBody<B> {
+pub(crate) enum ReplyBody<B> {
     /// The gateway's own; `None` once it is taken.
     Own(Option<Vec<u8>>),
     /// Dataverse's, as it flows.
@@ -29,12 +29,12 @@ impl<B: Body> Body for ReplyBody<B> {
 }
 
 /// A few words.
-pub fn text<B>(status: StatusCode, words: &'static str) -> Response<ReplyBody<B>> {
+pub(super) fn text<B>(status: StatusCode, words: &'static str) -> Response<ReplyBody<B>> {
     own(status, "text/plain; charset=utf-8", words.as_bytes().to_vec())
 }
 
 /// The answer of `/readyz` to those who are allowed in. `now` is in seconds since 1970.
-pub fn ready<B>(credential: &Used, now: u64) -> Response<ReplyBody<B>> {
+pub(super) fn ready<B>(credential: &Used, now: u64) -> Response<ReplyBody<B>> {
     #[derive(Serialize)]
     struct Ready<'a> {
         status: &'static str,
@@ -67,7 +67,7 @@ pub fn ready<B>(credential: &Used, now: u64) -> Response<ReplyBody<B>> {
 }
 
 /// The answer of `/whoami`.
-pub fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
+pub(super) fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct WhoAmI<'a> {
@@ -84,7 +84,7 @@ pub fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
 }
 
 /// A value as JSON.
-pub fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>> {
+pub(super) fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>> {
     // Serializing strings and numbers into memory does not fail.
     own(
         status,
@@ -94,7 +94,7 @@ pub fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody
 }
 
 /// These bytes, of this type.
-pub fn own<B>(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<ReplyBody<B>> {
+pub(super) fn own<B>(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<ReplyBody<B>> {
     let mut reply = Response::new(ReplyBody::Own(None));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();

@@ -23,7 +23,7 @@ const MAX_BODY: usize = 64 << 10;
 const MAX_EXPECTATIONS: usize = 100;
 
 /// Checks what the caller expects, or what follows from `allow`. Where tables are restricted, nothing else is looked at.
-pub async fn answer<H: Host>(
+pub(super) async fn answer<H: Host>(
     host: &H,
     connection: &Connection,
     allow: Option<&AllowList>,

@@ -45,14 +45,14 @@ impl Stop {
 }
 
 /// A body with a change applied to it.
-pub struct Rewritten<B> {
+pub(crate) struct Rewritten<B> {
     source: B,
     change: Option<Box<dyn Rewrite>>,
 }
 
 impl<B> Rewritten<B> {
     /// `change` is `None` where the body flows as it is.
-    pub fn new(source: B, change: Option<Box<dyn Rewrite>>) -> Self {
+    pub(crate) fn new(source: B, change: Option<Box<dyn Rewrite>>) -> Self {
         Self { source, change }
     }
 }

@@ -58,7 +58,7 @@ impl Gateway {
 
 /// Answers one request. `gateway` and `connection` are asked for only where the route needs them, so that a missing
 /// setting does not keep the process from saying that it lives.
-pub async fn handle<H: Host, B: Body>(
+pub(crate) async fn handle<H: Host, B: Body>(
     host: &H,
     request: Request<B>,
     gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
@@ -73,7 +73,7 @@ pub async fn handle<H: Host, B: Body>(
 }
 
 /// The answer to a request whose line or headers cannot be read.
-pub fn unreadable<H: Host>(host: &H) -> Reply<H> {
+pub(crate) fn unreadable<H: Host>(host: &H) -> Reply<H> {
     let refusal = Refusal::bad_request("the request's line, host or headers cannot be read".to_owned());
     refusal.into_reply(&new_guid(host))
 }

@@ -9,7 +9,7 @@ use crate::host::{Body, Cause, Failure, Host, Timeouts};
 ///
 /// # Errors
 /// A [`Failure`] when no answer begins, when it breaks off, or when it is too large.
-pub async fn exchange<B: Body>(
+pub(crate) async fn exchange<B: Body>(
     host: &impl Host,
     request: Request<Option<B>>,
     timeouts: &Timeouts,
@@ -32,7 +32,7 @@ pub async fn exchange<B: Body>(
 ///
 /// # Errors
 /// A [`Failure`] when it breaks off, or when it is too large.
-pub async fn read_whole(
+pub(crate) async fn read_whole(
     body: &mut impl Body,
     status: StatusCode,
     headers: &HeaderMap,

@@ -5,18 +5,18 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderMap, header};
 
 /// Reads a date; nothing for one before 1970.
-pub fn parse(text: &str) -> Option<u64> {
+pub(crate) fn parse(text: &str) -> Option<u64> {
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// When an answer was made, by its sender's clock.
-pub fn of(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn of(headers: &HeaderMap) -> Option<u64> {
     parse(headers.get(header::DATE)?.to_str().ok()?)
 }
 
 /// Writes a date: `Sun, 07 Jan 2024 21:10:42 GMT`.
-pub fn format(seconds: u64) -> String {
+pub(crate) fn format(seconds: u64) -> String {
     const YEAR_9999: u64 = 253_402_300_799;
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(YEAR_9999)));
     httpdate::fmt_http_date(time.unwrap_or(UNIX_EPOCH))

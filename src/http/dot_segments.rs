@@ -7,7 +7,7 @@ const ROUNDS: usize = 4;
 
 /// What is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// A segment of dots.
     Dots,
     /// An encoding that is not the shortest, or a byte that no UTF-8 has (RFC 3629, 3): `%c0%ae` for a dot.
@@ -20,7 +20,7 @@ pub enum Fault {
 ///
 /// # Errors
 /// The first fault.
-pub fn refuse(path: &str) -> Result<(), Fault> {
+pub(crate) fn refuse(path: &str) -> Result<(), Fault> {
     let mut text = path.to_owned();
     for _ in 0..ROUNDS {
         if text.split(is_separator).any(is_dots) {

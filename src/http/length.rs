@@ -3,7 +3,7 @@
 use http::{HeaderMap, StatusCode, header};
 
 /// The length in bytes that a message says its body has. Several values that are the same count as one (RFC 9110, 8.6).
-pub fn of(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn of(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers
         .get_all(header::CONTENT_LENGTH)
         .iter()
@@ -13,7 +13,7 @@ pub fn of(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The length in bytes that an answer says its body has. An answer of 204 or 304 has no body, whatever it says.
-pub fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
         return None;
     }

@@ -1,11 +1,11 @@
 //! What HTTP says, of no service.
 
-pub mod body;
-pub mod challenge;
-pub mod date;
-pub mod dot_segments;
-pub mod length;
-pub mod media_type;
-pub mod origin;
-pub mod prefer;
-pub mod retry_after;
+pub(crate) mod body;
+pub(crate) mod challenge;
+pub(crate) mod date;
+pub(crate) mod dot_segments;
+pub(crate) mod length;
+pub(crate) mod media_type;
+pub(crate) mod origin;
+pub(crate) mod prefer;
+pub(crate) mod retry_after;

@@ -8,7 +8,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 ///
 /// # Errors
 /// The preference that is there with another value.
-pub fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
     let mut preferences = list(headers);
     for given in &preferences {
         let (given_name, given_value) = given.split_once('=').unwrap_or((given, ""));
@@ -30,7 +30,7 @@ pub fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Strin
 }
 
 /// Makes one header of several: whether Dataverse reads more than the first is not documented.
-pub fn merge(headers: &mut HeaderMap) {
+pub(crate) fn merge(headers: &mut HeaderMap) {
     if headers.get_all(PREFER).iter().nth(1).is_some() {
         let preferences = list(headers);
         set(headers, &preferences);
@@ -38,7 +38,7 @@ pub fn merge(headers: &mut HeaderMap) {
 }
 
 /// Sets the header to these preferences.
-pub fn set(headers: &mut HeaderMap, preferences: &[String]) {
+pub(crate) fn set(headers: &mut HeaderMap, preferences: &[String]) {
     // Made of header values, it is one.
     if let Ok(value) = HeaderValue::try_from(preferences.join(",")) {
         headers.insert(PREFER, value);
@@ -46,13 +46,13 @@ pub fn set(headers: &mut HeaderMap, preferences: &[String]) {
 }
 
 /// All preferences, of all such headers.
-pub fn list(headers: &HeaderMap) -> Vec<String> {
+pub(crate) fn list(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(split).map(str::to_owned).collect()
 }
 
 /// The preferences of a header's value: a comma within quotes parts none, as in a list of annotations.
-pub fn split(value: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn split(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let parts = value.split(move |c| {
         quoted ^= c == '"';

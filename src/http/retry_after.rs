@@ -7,7 +7,7 @@ use super::date;
 
 /// The seconds that an answer asks to wait. `now` is in seconds since 1970. Where the header comes several times, the longest
 /// wait counts.
-pub fn seconds(headers: &HeaderMap, now: u64) -> Option<u32> {
+pub(crate) fn seconds(headers: &HeaderMap, now: u64) -> Option<u32> {
     // The service's own clock, where it tells the time, is the one that its date is by.
     let sent = date::of(headers).unwrap_or(now);
     let values = headers.get_all(header::RETRY_AFTER).iter();
@@ -31,7 +31,7 @@ mod tests {
     fn read(value: &'static str, now: u64) -> Option<u32> {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
-        super::seconds(&headers, now)
+        seconds(&headers, now)
     }
 
     #[test]

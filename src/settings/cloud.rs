@@ -51,10 +51,10 @@ const CLOUDS: [Cloud; 3] = [
 ];
 
 /// The names that are told to people.
-pub const NAMES: &str = "AzureCloud, AzureUSGovernment or AzureChinaCloud";
+pub(crate) const NAMES: &str = "AzureCloud, AzureUSGovernment or AzureChinaCloud";
 
 /// The origin of a cloud's Entra ID, by the cloud's name; `None` if there is no such cloud.
-pub fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
+pub(crate) fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
     let name = name.to_ascii_lowercase();
     if matches!(name.as_str(), "azuregermancloud" | "azuregermany" | "german") {
         return Some(Err(
@@ -67,12 +67,12 @@ pub fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
 }
 
 /// Whether a host is known to be Entra ID's.
-pub fn is_authority(host: &str) -> bool {
+pub(crate) fn is_authority(host: &str) -> bool {
     CLOUDS.iter().any(|cloud| cloud.authorities.contains(&host))
 }
 
 /// Whether a host is one of an environment's.
-pub fn is_environment(host: &str) -> bool {
+pub(crate) fn is_environment(host: &str) -> bool {
     let mut endings = CLOUDS.iter().flat_map(|cloud| cloud.environments);
     endings.any(|ending| host.ends_with(ending))
 }
@@ -81,7 +81,7 @@ pub fn is_environment(host: &str) -> bool {
 ///
 /// # Errors
 /// Why none can be told, for people.
-pub fn authority_of(host: &str) -> Result<Origin, String> {
+pub(crate) fn authority_of(host: &str) -> Result<Origin, String> {
     if host.ends_with(".microsoftdynamics.de") {
         return Err("the environment belongs to Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
     }
@@ -97,7 +97,7 @@ pub fn authority_of(host: &str) -> Result<Origin, String> {
 ///
 /// # Errors
 /// Why it cannot, for people.
-pub fn check_authority(authority: &Origin) -> Result<(), String> {
+pub(crate) fn check_authority(authority: &Origin) -> Result<(), String> {
     if authority.host() == "login.microsoftonline.de" {
         return Err("is that of Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
     }
@@ -105,7 +105,7 @@ pub fn check_authority(authority: &Origin) -> Result<(), String> {
 }
 
 /// Whether two authorities are names of one cloud's Entra ID, on its own port.
-pub fn is_same_cloud(one: &Origin, other: &Origin) -> bool {
+pub(crate) fn is_same_cloud(one: &Origin, other: &Origin) -> bool {
     CLOUDS.iter().any(|cloud| {
         let has = |authority: &Origin| authority.is_host_alone() && cloud.authorities.contains(&authority.host());
         has(one) && has(other)

@@ -1,7 +1,7 @@
 //! Who calls and which environment is called: read from the caller's record or from environment variables, checked once
 //! and never again. Every fault is named at once, with the field or the variable to correct.
 
-pub mod cloud;
+pub(crate) mod cloud;
 mod elsewhere;
 mod given;
 mod names;
@@ -21,7 +21,7 @@ use elsewhere::Elsewhere;
 use names::{ASSERTION, FIELDS, Names, SECRETS, VARIABLES};
 use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope, plain};
 
-pub use given::{Given, GivenCredential, GivenText};
+pub(crate) use given::{Given, GivenCredential, GivenText};
 pub use parse::parse_tenant;
 
 /// Settings that hold together.

@@ -22,7 +22,7 @@ pub struct Names {
 }
 
 /// In the record `settings` of `wit/types.wit`.
-pub const FIELDS: Names = Names {
+pub(super) const FIELDS: Names = Names {
     environment_url: "environment-url",
     tenant_id: "tenant-id",
     client_id: "client-id",
@@ -41,7 +41,7 @@ pub const FIELDS: Names = Names {
 };
 
 /// In the environment. `AZURE_*` are the names that the Azure SDKs use, as far as they have one.
-pub const VARIABLES: Names = Names {
+pub(super) const VARIABLES: Names = Names {
     environment_url: "DATAVERSE_URL",
     tenant_id: "AZURE_TENANT_ID",
     client_id: "AZURE_CLIENT_ID",
@@ -60,7 +60,7 @@ pub const VARIABLES: Names = Names {
 };
 
 /// A certificate's variable and that of its password.
-pub const CERTIFICATES: [(&str, &str); 2] = [
+pub(super) const CERTIFICATES: [(&str, &str); 2] = [
     ("AZURE_CLIENT_CERTIFICATE", "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     (
         "AZURE_CLIENT_CERTIFICATE_NEXT",
@@ -69,5 +69,5 @@ pub const CERTIFICATES: [(&str, &str); 2] = [
 ];
 /// An assertion that another identity provider made. The Azure SDKs read it from the file that `AZURE_FEDERATED_TOKEN_FILE`
 /// names; a component has no files.
-pub const ASSERTION: &str = "AZURE_FEDERATED_TOKEN";
-pub const SECRETS: [&str; 2] = ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_SECRET_NEXT"];
+pub(super) const ASSERTION: &str = "AZURE_FEDERATED_TOKEN";
+pub(super) const SECRETS: [&str; 2] = ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_SECRET_NEXT"];

@@ -10,7 +10,7 @@ use crate::settings::cloud;
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn plain<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+pub(super) fn plain<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     let text = text.trim();
     parse(text).map_err(|reason| pasted::fault(text).unwrap_or(reason))
 }
@@ -74,14 +74,14 @@ fn tenant_in_url(text: &str) -> Option<&str> {
 
 /// # Errors
 /// What is wrong with it, for people.
-pub fn parse_client_id(id: &str) -> Result<String, String> {
+pub(super) fn parse_client_id(id: &str) -> Result<String, String> {
     parse_guid(id)
         .ok_or_else(|| "is not a GUID: expected the application (client) id of the app registration".to_owned())
 }
 
 /// # Errors
 /// What is wrong with it, for people.
-pub fn parse_organization_id(id: &str) -> Result<String, String> {
+pub(super) fn parse_organization_id(id: &str) -> Result<String, String> {
     parse_guid(id)
         .ok_or_else(|| "is not a GUID: expected the environment's organization id, as whoami tells it".to_owned())
 }
@@ -90,7 +90,7 @@ pub fn parse_organization_id(id: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn parse_authority(authority: &str) -> Result<Origin, String> {
+pub(super) fn parse_authority(authority: &str) -> Result<Origin, String> {
     if let Some(origin) = cloud::authority_by_name(authority) {
         return origin;
     }
@@ -117,7 +117,7 @@ pub fn parse_authority(authority: &str) -> Result<Origin, String> {
 }
 
 /// Client credentials ask for all that was granted, with this suffix; anything else is AADSTS1002012.
-pub fn parse_scope(scope: &str) -> Result<String, String> {
+pub(super) fn parse_scope(scope: &str) -> Result<String, String> {
     let resource = scope.strip_suffix("/.default").unwrap_or_default();
     if !resource.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(scope.to_owned())
@@ -126,7 +126,7 @@ pub fn parse_scope(scope: &str) -> Result<String, String> {
     }
 }
 
-pub fn parse_algorithm(name: &str) -> Result<AssertionAlgorithm, String> {
+pub(super) fn parse_algorithm(name: &str) -> Result<AssertionAlgorithm, String> {
     match name.to_ascii_uppercase().as_str() {
         "PS256" => Ok(AssertionAlgorithm::Ps256),
         "RS256" => Ok(AssertionAlgorithm::Rs256),
@@ -134,7 +134,7 @@ pub fn parse_algorithm(name: &str) -> Result<AssertionAlgorithm, String> {
     }
 }
 
-pub fn parse_flag(flag: &str) -> Result<bool, String> {
+pub(super) fn parse_flag(flag: &str) -> Result<bool, String> {
     match flag.to_ascii_lowercase().as_str() {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),

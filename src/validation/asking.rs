@@ -12,14 +12,14 @@ use crate::error::{DataverseRefusal, Error, Failed, Reason};
 use crate::host::{Cause, Host};
 
 /// Asks, until it is of no use to go on.
-pub struct Asking<'a, H> {
+pub(super) struct Asking<'a, H> {
     connection: &'a Connection,
     host: &'a H,
     stopped: RefCell<Option<String>>,
 }
 
 /// Why there is no answer.
-pub enum Unanswered {
+pub(super) enum Unanswered {
     /// Dataverse refused, or failed.
     Refused(Box<Refused>),
     /// Nothing is known; why, for people.
@@ -27,13 +27,13 @@ pub enum Unanswered {
 }
 
 /// What Dataverse refused.
-pub struct Refused {
+pub(super) struct Refused {
     pub refusal: DataverseRefusal,
     may_have_taken_effect: bool,
 }
 
 impl<'a, H: Host> Asking<'a, H> {
-    pub fn new(connection: &'a Connection, host: &'a H) -> Self {
+    pub(super) fn new(connection: &'a Connection, host: &'a H) -> Self {
         Self {
             connection,
             host,
@@ -41,27 +41,27 @@ impl<'a, H: Host> Asking<'a, H> {
         }
     }
 
-    pub fn host(&self) -> &H {
+    pub(super) fn host(&self) -> &H {
         self.host
     }
 
-    pub fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         self.connection
     }
 
     /// Nothing further is sent, for this reason.
-    pub fn stop(&self, reason: &str) {
+    pub(super) fn stop(&self, reason: &str) {
         self.stopped.borrow_mut().get_or_insert_with(|| reason.to_owned());
     }
 
-    pub async fn send(&self, draft: Draft) -> Result<Exchange, Unanswered> {
+    pub(super) async fn send(&self, draft: Draft) -> Result<Exchange, Unanswered> {
         self.check()?;
         let answer = self.connection.request(self.host, draft).await;
         answer.map_err(|error| self.unanswered(error))
     }
 
     /// Sends one change set. The result of its first request is that of the whole, unless all was done.
-    pub async fn change_set(&self, set: Vec<DraftPart>) -> Result<PartResult, Unanswered> {
+    pub(super) async fn change_set(&self, set: Vec<DraftPart>) -> Result<PartResult, Unanswered> {
         self.check()?;
         let settings = self.connection.settings();
         let results = match Batch::new(self.host, settings, vec![Item::ChangeSet(set)], false) {
@@ -79,7 +79,7 @@ impl<'a, H: Host> Asking<'a, H> {
     }
 
     /// Reads JSON; or why not, for people.
-    pub async fn json(&self, path: String) -> Result<Value, String> {
+    pub(super) async fn json(&self, path: String) -> Result<Value, String> {
         let response = self.send(Draft::get(path)).await.map_err(Unanswered::reason)?;
         serde_json::from_slice(&response.body).map_err(|_| "the answer is not the JSON that was expected".to_owned())
     }
@@ -126,7 +126,7 @@ fn concerns_one(cause: Cause) -> bool {
 
 impl Unanswered {
     /// For people.
-    pub fn reason(self) -> String {
+    pub(super) fn reason(self) -> String {
         match self {
             Self::Refused(refused) => refused.summary(),
             Self::Unknown(reason) => reason,
@@ -136,7 +136,7 @@ impl Unanswered {
 
 impl Refused {
     /// Of a part of a batch.
-    pub fn new(refusal: DataverseRefusal, may_have_taken_effect: bool) -> Self {
+    pub(super) fn new(refusal: DataverseRefusal, may_have_taken_effect: bool) -> Self {
         Self {
             refusal,
             may_have_taken_effect,
@@ -144,7 +144,7 @@ impl Refused {
     }
 
     /// What Dataverse answered, on a line.
-    pub fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         format!("{}{}", self.refusal.summary(), unsure(self.may_have_taken_effect))
     }
 }

@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::http::origin::Origin;
 
 /// Notes what the environment says of itself.
-pub async fn check<H: Host>(asking: &Asking<'_, H>, facts: &mut Facts, lines: &mut Lines) {
+pub(super) async fn check<H: Host>(asking: &Asking<'_, H>, facts: &mut Facts, lines: &mut Lines) {
     // Microsoft's reference: `RetrieveCurrentOrganization`, `OrganizationDetail`.
     const PATH: &str = "RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')";
     organization(asking, facts, lines);
@@ -43,7 +43,7 @@ pub async fn check<H: Host>(asking: &Asking<'_, H>, facts: &mut Facts, lines: &m
 }
 
 /// Notes whether it is the one that the settings name.
-pub fn organization<H: Host>(asking: &Asking<'_, H>, facts: &Facts, lines: &mut Lines) {
+pub(super) fn organization<H: Host>(asking: &Asking<'_, H>, facts: &Facts, lines: &mut Lines) {
     let settings = asking.connection().settings();
     let found = facts.organization_id.clone().unwrap_or_default();
     let name = settings.names.organization_id;

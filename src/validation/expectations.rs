@@ -9,7 +9,7 @@ use crate::faults::Faults;
 const USUAL: [&str; 4] = ["contacts", "leads", "opportunities", "accounts"];
 
 /// What is to be looked at.
-pub struct Wanted {
+pub(super) struct Wanted {
     pub set: String,
     pub verb: Verb,
     /// `None`: nothing in particular is expected.
@@ -17,7 +17,7 @@ pub struct Wanted {
 }
 
 /// Checks what a caller expects.
-pub fn wanted(expectations: Vec<Expectation>) -> Result<Vec<Wanted>, Error> {
+pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<Wanted>, Error> {
     if expectations.is_empty() {
         let usual = USUAL.iter().flat_map(|set| {
             Verb::ALL.iter().map(|verb| Wanted {
@@ -52,7 +52,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// What is allowed, as a value for `GATEWAY_ALLOW`.
-pub fn gateway_allow(observed: &[Expectation]) -> String {
+pub(super) fn gateway_allow(observed: &[Expectation]) -> String {
     let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
     for expectation in observed.iter().filter(|expectation| expectation.allowed) {
         let set = expectation.entity_set.as_str();

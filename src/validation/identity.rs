@@ -20,7 +20,7 @@ const POWERFUL: [&str; 2] = [
 ];
 
 /// Notes which token there is, and which credential got it. `now` is in seconds since 1970.
-pub fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut Lines) -> Facts {
+pub(super) fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut Lines) -> Facts {
     let settings = connection.settings();
     let found = format!(
         "of tenant {} for application {}, for {} s more",
@@ -77,7 +77,7 @@ fn credential(used: &Used, now: u64, lines: &mut Lines) {
 }
 
 /// Notes what the environment says of the application user.
-pub async fn user<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
+pub(super) async fn user<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
     const SELECT: &str = "$select=fullname,isdisabled,applicationid";
     let client_id = asking.connection().settings().client_id.clone();
     let expected = format!("enabled, and of application {client_id}");
@@ -165,7 +165,7 @@ fn listed(answer: &Value) -> Option<Vec<(String, bool)>> {
 }
 
 /// A text, or a number as one.
-pub fn text(object: &Value, name: &str) -> Option<String> {
+pub(super) fn text(object: &Value, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

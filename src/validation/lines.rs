@@ -7,17 +7,17 @@ use crate::dataverse::advice::ADMIN;
 
 /// The lines so far.
 #[derive(Default)]
-pub struct Lines(Vec<Line>);
+pub(super) struct Lines(Vec<Line>);
 
 /// What a check found.
-pub struct Finding {
+pub(super) struct Finding {
     pub outcome: Outcome,
     pub found: String,
     pub advice: Option<String>,
 }
 
 impl Finding {
-    pub fn of(holds: bool, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn of(holds: bool, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             outcome: if holds { Outcome::Passed } else { Outcome::Failed },
             found: found.into(),
@@ -25,7 +25,7 @@ impl Finding {
         }
     }
 
-    pub fn unknown(found: impl Into<String>, advice: Option<&str>) -> Self {
+    pub(super) fn unknown(found: impl Into<String>, advice: Option<&str>) -> Self {
         Self {
             outcome: Outcome::Unknown,
             found: found.into(),
@@ -33,7 +33,7 @@ impl Finding {
         }
     }
 
-    pub fn note(found: impl Into<String>, advice: Option<String>) -> Self {
+    pub(super) fn note(found: impl Into<String>, advice: Option<String>) -> Self {
         Self {
             outcome: Outcome::Note,
             found: found.into(),
@@ -43,7 +43,7 @@ impl Finding {
 }
 
 impl Lines {
-    pub fn add(&mut self, check: impl Into<String>, expected: Option<String>, finding: Finding) {
+    pub(super) fn add(&mut self, check: impl Into<String>, expected: Option<String>, finding: Finding) {
         self.0.push(Line {
             check: check.into(),
             expected,
@@ -54,7 +54,7 @@ impl Lines {
     }
 
     /// `allowed`: what is expected; `None`: nothing in particular.
-    pub fn expectation(&mut self, set: &str, verb: Verb, allowed: Option<bool>, found: Found) {
+    pub(super) fn expectation(&mut self, set: &str, verb: Verb, allowed: Option<bool>, found: Found) {
         let verb = verb.name();
         let finding = match found {
             Found::Changed(what) => Finding::of(
@@ -77,7 +77,7 @@ impl Lines {
         self.add(format!("{verb} {set}"), expected.map(str::to_owned), finding);
     }
 
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         let any = |outcome| self.0.iter().any(|line| line.outcome == outcome);
         if any(Outcome::Failed) {
             Verdict::Failed
@@ -88,7 +88,7 @@ impl Lines {
         }
     }
 
-    pub fn into_lines(self) -> Vec<Line> {
+    pub(super) fn into_lines(self) -> Vec<Line> {
         self.0
     }
 }

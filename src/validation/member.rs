@@ -10,7 +10,11 @@ use crate::host::Host;
 ///
 /// # Errors
 /// Where Dataverse says neither.
-pub async fn whoami(connection: &Connection, host: &impl Host, lines: &mut Lines) -> Result<Option<Identity>, Error> {
+pub(super) async fn whoami(
+    connection: &Connection,
+    host: &impl Host,
+    lines: &mut Lines,
+) -> Result<Option<Identity>, Error> {
     let settings = connection.settings();
     let refused = |refusal: &DataverseRefusal| Finding {
         advice: refusal.advice.clone(),

@@ -20,14 +20,14 @@ use expectations::Wanted;
 use lines::Lines;
 use privileges::Privileges;
 
-pub use report::{Expectation, Facts, Line, Outcome, Report, Verdict};
-pub use verbs::Verb;
+pub(crate) use report::{Expectation, Facts, Line, Outcome, Report, Verdict};
+pub(crate) use verbs::Verb;
 
 /// Checks a connection.
 ///
 /// # Errors
 /// As `validate` in `wit/validation.wit`.
-pub async fn validate(
+pub(crate) async fn validate(
     connection: &Connection,
     host: &impl Host,
     expectations: Vec<Expectation>,
@@ -46,7 +46,7 @@ pub async fn validate(
 ///
 /// # Errors
 /// As [`validate`].
-pub async fn validate_tables(
+pub(crate) async fn validate_tables(
     connection: &Connection,
     host: &impl Host,
     expectations: Vec<Expectation>,

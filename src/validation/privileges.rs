@@ -12,7 +12,7 @@ use crate::host::Host;
 
 /// Privileges on tables, by what their names say; empty where they cannot be read.
 #[derive(Default)]
-pub struct Privileges(Vec<Privilege>);
+pub(super) struct Privileges(Vec<Privilege>);
 
 struct Privilege {
     verb: Verb,
@@ -24,7 +24,7 @@ struct Privilege {
 
 impl Privileges {
     /// Microsoft's reference: `RetrieveUserPrivileges`, `RolePrivilege`.
-    pub async fn read<H: Host>(asking: &Asking<'_, H>, user_id: &str, lines: &mut Lines) -> Self {
+    pub(super) async fn read<H: Host>(asking: &Asking<'_, H>, user_id: &str, lines: &mut Lines) -> Self {
         let path = format!("systemusers({user_id})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
         let answer = asking.json(path).await;
         let listed = answer.and_then(|answer| {
@@ -44,7 +44,7 @@ impl Privileges {
 
     /// A finding with the privilege's name. What is allowed without a privilege that the table's others make expect cannot be
     /// told: a team may give it, or Dataverse looks at the row before the privilege.
-    pub fn agree(&self, found: Found, set: &str, verb: Verb) -> Found {
+    pub(super) fn agree(&self, found: Found, set: &str, verb: Verb) -> Found {
         let Found::Allowed(_) = found else {
             return found;
         };

@@ -20,7 +20,7 @@ use crate::host::Host;
 
 /// What there is to say.
 #[derive(Debug)]
-pub enum Found {
+pub(super) enum Found {
     /// With the privilege that allows it, where it is known.
     Allowed(Option<String>),
     Denied {
@@ -34,7 +34,7 @@ pub enum Found {
 }
 
 impl Found {
-    pub fn is_allowed(&self) -> Option<bool> {
+    pub(super) fn is_allowed(&self) -> Option<bool> {
         match self {
             Self::Allowed(_) | Self::Changed(_) => Some(true),
             Self::Denied { .. } => Some(false),
@@ -44,7 +44,7 @@ impl Found {
 }
 
 /// Finds out what the application may do. `set` is a name.
-pub async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb) -> Found {
+pub(super) async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb) -> Found {
     // No row has it: it is drawn at random, of 122 bits.
     let missing = new_guid(asking.host());
     let row = format!("{set}({missing})");

@@ -16,7 +16,7 @@ pub struct Expectation {
 
 /// What was found.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub(crate) struct Report {
     /// What all lines come to.
     pub verdict: Verdict,
     /// One for each check.
@@ -31,7 +31,7 @@ pub struct Report {
 
 /// What all lines come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Every check passed.
     Passed,
     /// A check failed.
@@ -42,7 +42,7 @@ pub enum Verdict {
 
 /// One check.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub(crate) struct Line {
     /// What was checked.
     pub check: String,
     /// What should be.
@@ -57,7 +57,7 @@ pub struct Line {
 
 /// What one check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is as it should be.
     Passed,
     /// It is not.
@@ -70,7 +70,7 @@ pub enum Outcome {
 
 /// What is known after the checks.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The tenant that issued the token.
     pub tenant: String,
     /// The application.

@@ -6,7 +6,7 @@ use wasip2::io::streams::StreamError;
 use crate::host::{Cause, Failure};
 
 /// A stream that broke. Its end (`closed`) is one of these only for a writer.
-pub fn broken(error: &StreamError) -> Failure {
+pub(super) fn broken(error: &StreamError) -> Failure {
     match error {
         StreamError::Closed => cut_off("the connection was closed"),
         StreamError::LastOperationFailed(error) => http_error_code(error).map_or_else(
@@ -22,7 +22,7 @@ fn cut_off(detail: &str) -> Failure {
 
 /// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
 /// count as not sent.
-pub fn failure(code: ErrorCode) -> Failure {
+pub(super) fn failure(code: ErrorCode) -> Failure {
     let (cause, sent, what) = match &code {
         ErrorCode::HttpRequestDenied => (
             Cause::DeniedByHost,

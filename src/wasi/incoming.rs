@@ -14,7 +14,7 @@ use crate::host::Body;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request as the gateway sees it. Nothing, when it is none.
-pub fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBody>> {
+pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBody>> {
     let scheme = match incoming.scheme() {
         Some(wasi::Scheme::Https) => "https",
         _ => "http",
@@ -55,7 +55,7 @@ fn method(method: &wasi::Method) -> Option<Method> {
 }
 
 /// Answers, and sends the body as it comes. One that breaks off is not finished, so that the caller sees that it is broken.
-pub async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam) {
+pub(crate) async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam) {
     let (head, mut body) = response.into_parts();
     let fields = Fields::new();
     for (name, value) in &head.headers {

@@ -1,7 +1,7 @@
 //! `Host` over WASI 0.2. Its calls wait inside `wstd::runtime::block_on`.
 
 mod failure;
-pub mod incoming;
+pub(crate) mod incoming;
 mod outgoing;
 mod stream;
 
@@ -21,7 +21,7 @@ use crate::host::{Body, Failure, Host, Timeouts};
 use stream::WasiBody;
 
 /// The host that WASI describes.
-pub struct WasiHost;
+pub(crate) struct WasiHost;
 
 impl Host for WasiHost {
     type Body = WasiBody;

@@ -18,7 +18,10 @@ use super::{headers, within};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// As [`crate::host::Host::send`].
-pub async fn send<B: Body>(request: Request<Option<B>>, timeouts: &Timeouts) -> Result<Response<WasiBody>, Failure> {
+pub(super) async fn send<B: Body>(
+    request: Request<Option<B>>,
+    timeouts: &Timeouts,
+) -> Result<Response<WasiBody>, Failure> {
     let (head, source) = request.into_parts();
     let (outgoing, body) = outgoing(&head, source.is_some())?;
     let options = options(timeouts, source.is_some() && may_be_long(&head.headers));

@@ -15,7 +15,7 @@ use crate::host::{Body, Failure};
 const CHUNK: u64 = 64 << 10;
 
 /// A body on its way in.
-pub struct WasiBody {
+pub(crate) struct WasiBody {
     stream: Option<InputStream>,
     body: Option<wasi::IncomingBody>,
     _parent: Parent,
@@ -35,7 +35,7 @@ enum Parent {
 
 impl WasiBody {
     /// The body of an answer, and the upload to let go of only after it.
-    pub fn of_response(response: wasi::IncomingResponse, upload: Option<Sink>, limit: Duration) -> Option<Self> {
+    pub(crate) fn of_response(response: wasi::IncomingResponse, upload: Option<Sink>, limit: Duration) -> Option<Self> {
         let body = response.consume().ok()?;
         let parent = Parent::Response {
             _response: response,
@@ -45,7 +45,7 @@ impl WasiBody {
     }
 
     /// The body of a request to this component.
-    pub fn of_request(request: wasi::IncomingRequest, limit: Duration) -> Option<Self> {
+    pub(crate) fn of_request(request: wasi::IncomingRequest, limit: Duration) -> Option<Self> {
         let body = request.consume().ok()?;
         Self::new(body, Parent::Request { _request: request }, limit)
     }
@@ -86,14 +86,14 @@ impl Body for WasiBody {
 }
 
 /// A body on its way out. Dropped before it is finished, it tells the other side that it was cut off.
-pub struct Sink {
+pub(crate) struct Sink {
     stream: Option<OutputStream>,
     body: Option<wasi::OutgoingBody>,
 }
 
 impl Sink {
     /// Of a body whose stream was not asked for yet.
-    pub fn new(body: wasi::OutgoingBody) -> Self {
+    pub(crate) fn new(body: wasi::OutgoingBody) -> Self {
         Self {
             stream: body.write().ok(),
             body: Some(body),
@@ -101,7 +101,7 @@ impl Sink {
     }
 
     /// Writes bytes. `limit` is how long the other side may take none.
-    pub async fn write(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), Failure> {
+    pub(crate) async fn write(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), Failure> {
         let stream = self.stream()?;
         while !bytes.is_empty() {
             // More than the permit would trap.
@@ -115,7 +115,7 @@ impl Sink {
     }
 
     /// Ends the body, whole.
-    pub async fn finish(&mut self, limit: Duration) -> Result<(), Failure> {
+    pub(crate) async fn finish(&mut self, limit: Duration) -> Result<(), Failure> {
         let stream = self.stream()?;
         stream.flush().map_err(|error| broken(&error))?;
         permit(stream, limit).await?;

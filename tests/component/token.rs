@@ -170,7 +170,7 @@ fn every_refusal_of_entra_id_comes_with_all_its_fields() {
     let stranger = format!("{}{}", STRANGER.certificate_pem, STRANGER.key_pkcs8_pem);
     let scope = |scope: &str| {
         let mut settings = tenant.settings();
-        settings.options = settings.options.map(|options| embedded_host::types::Options {
+        settings.options = settings.options.map(|options| Options {
             scope: Some(scope.into()),
             ..options
         });

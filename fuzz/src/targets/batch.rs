@@ -2,11 +2,11 @@
 
 use std::cell::LazyCell;
 
-use dynamics365::dataverse::batch::boundary::boundary_of;
-use dynamics365::dataverse::batch::{Batch, DraftPart, Item, PartResult};
-use dynamics365::dataverse::request::Draft;
-use dynamics365::error::Reason;
-use dynamics365::settings::Settings;
+use dynamics365::fuzzing::Draft;
+use dynamics365::fuzzing::Reason;
+use dynamics365::fuzzing::Settings;
+use dynamics365::fuzzing::boundary_of;
+use dynamics365::fuzzing::{Batch, DraftPart, Item, PartResult};
 use http::{Method, Response};
 
 use super::support::{Alone, NOW, TOKEN, answer, contains, first_line, settings};
@@ -20,7 +20,7 @@ const CUTS: usize = 50;
 
 /// The batch, and the answer to it as `support::answer` reads it. The batch is a line such as `R(WW)W+`: reads, writes, change
 /// sets in parentheses, and a plus sign for going on after an error.
-pub fn batch_answer(input: &[u8]) {
+pub(super) fn batch_answer(input: &[u8]) {
     let (line, rest) = first_line(input);
     let Some((items, goes_on)) = batch(line) else {
         return;

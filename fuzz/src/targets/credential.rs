@@ -2,14 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use dynamics365::credential::{AssertionAlgorithm, Certificate, FederatedAssertion};
+use dynamics365::fuzzing::{AssertionAlgorithm, Certificate, FederatedAssertion};
 use serde_json::Value;
 
 use super::support::first_line;
 
 /// A certificate: the first line is the password, the rest the text, or a PFX that is not in base64 yet, lest the fuzzer
 /// mutates base64. The keys in the corpus were made for it and have no other use.
-pub fn credential(input: &[u8]) {
+pub(super) fn credential(input: &[u8]) {
     let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let (password, text) = input.split_at(end);
     let text = text.strip_prefix(b"\n").unwrap_or(text);
@@ -36,7 +36,7 @@ pub fn credential(input: &[u8]) {
 
 /// An assertion made elsewhere: as it is, or, where it begins with a brace, its header, its claims and its signature on lines
 /// of their own, lest the fuzzer mutates base64.
-pub fn federated(input: &[u8]) {
+pub(super) fn federated(input: &[u8]) {
     if !input.starts_with(b"{") {
         let text = String::from_utf8_lossy(input);
         if let Ok(assertion) = FederatedAssertion::parse(&text) {

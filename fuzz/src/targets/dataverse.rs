@@ -1,14 +1,14 @@
 //! What the Web API answers.
 
-use dynamics365::dataverse::answer::{self, Answer};
-use dynamics365::error::Reason;
+use dynamics365::fuzzing::Reason;
+use dynamics365::fuzzing::answer::{self, Answer};
 use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::support::{NOW, TOKEN, answer as read_input};
 
 /// An answer as `support::answer` reads it, by itself and as one of a batch.
-pub fn dataverse_answer(input: &[u8]) {
+pub(super) fn dataverse_answer(input: &[u8]) {
     let given = read_input(input);
     match answer::read(given.clone(), TOKEN, NOW) {
         Ok(answer) => is_what_was_said(&answer, &given),

@@ -1,11 +1,11 @@
 //! What Entra ID answers, and what an environment says of it.
 
-use dynamics365::dataverse::tenant;
-use dynamics365::entra::answer::{self, Refused};
-use dynamics365::error::Reason;
-use dynamics365::http::challenge as challenges;
-use dynamics365::http::origin::Origin;
-use dynamics365::settings::parse_tenant;
+use dynamics365::fuzzing::Origin;
+use dynamics365::fuzzing::Reason;
+use dynamics365::fuzzing::challenge as challenges;
+use dynamics365::fuzzing::parse_tenant;
+use dynamics365::fuzzing::tenant;
+use dynamics365::fuzzing::token::{self as answer, Refused};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::support::{NOW, answer, contains};
@@ -17,7 +17,7 @@ const SECRETS: [&str; 2] = ["hunter2~a+b/c=", "hunter2%7Ea%2Bb%2Fc%3D"];
 const GRANTED: &str = "eyJncmFudGVkIjp0cnVlfQ.c2lnbmF0dXJl";
 
 /// The answer to a token request, as `support::answer` reads it.
-pub fn token_answer(input: &[u8]) {
+pub(super) fn token_answer(input: &[u8]) {
     let answer = answer(input);
     let status = answer.status();
     let headers = format!("{:?}", answer.headers());
@@ -46,7 +46,7 @@ pub fn token_answer(input: &[u8]) {
 }
 
 /// `WWW-Authenticate`, each line a header.
-pub fn challenge(input: &[u8]) {
+pub(super) fn challenge(input: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in input.split(|&byte| byte == b'\n') {
         if let Ok(value) = HeaderValue::from_bytes(line) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dynamics365::dataverse::answer::Control;
-use dynamics365::dataverse::fetch_xml::{self, FetchXml};
+use dynamics365::fuzzing::answer::Control;
+use dynamics365::fuzzing::fetch_xml::{self, FetchXml};
 use percent_encoding::percent_decode_str;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -14,7 +14,7 @@ use super::support::{contains, environment, first_line};
 const PAGING: [&str; 3] = ["count", "page", "paging-cookie"];
 
 /// A line with the page size, or none; a line with the query; and the body of the answer to it.
-pub fn fetch_xml(input: &[u8]) {
+pub(super) fn fetch_xml(input: &[u8]) {
     let (size, rest) = first_line(input);
     let (fetch, answer) = first_line(rest);
     let page_size: Option<u32> = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok());

@@ -1,13 +1,13 @@
 //! What the gateway lets pass.
 
-use dynamics365::gateway::allow::AllowList;
+use dynamics365::fuzzing::AllowList;
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::support::first_line;
 
 /// A line with the list, one with the method, and what stands below the Web API's root.
-pub fn gateway_allow(input: &[u8]) {
+pub(super) fn gateway_allow(input: &[u8]) {
     let (list, rest) = first_line(input);
     let (method, target) = first_line(rest);
     let list = String::from_utf8_lossy(list);

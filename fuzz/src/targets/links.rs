@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use dynamics365::dataverse::batch::boundary::boundary_of;
-use dynamics365::gateway::links::{JsonLinks, Origins};
-use dynamics365::gateway::multipart::MultipartLinks;
-use dynamics365::gateway::opened::Opened;
-use dynamics365::gateway::rewrite::{Rewrite, Stop};
+use dynamics365::fuzzing::MultipartLinks;
+use dynamics365::fuzzing::Opened;
+use dynamics365::fuzzing::boundary_of;
+use dynamics365::fuzzing::{JsonLinks, Origins};
+use dynamics365::fuzzing::{Rewrite, Stop};
 use serde_json::Value;
 
 use super::support::{ENVIRONMENT, contains, first_line};
@@ -14,7 +14,7 @@ use super::support::{ENVIRONMENT, contains, first_line};
 const GATEWAY: &str = "http://gw.example:3000";
 
 /// A line with the content type, and the body.
-pub fn links(input: &[u8]) {
+pub(super) fn links(input: &[u8]) {
     let (content_type, text) = first_line(input);
     let boundary = boundary_of(&String::from_utf8_lossy(content_type));
     let boundary = boundary.as_deref();
@@ -50,7 +50,7 @@ pub fn links(input: &[u8]) {
 
 /// The body of a request to `$batch` with the boundary `b`. Whatever passes, a service of its own mind finds nothing in it that
 /// callers may not say.
-pub fn batch_parts(input: &[u8]) {
+pub(super) fn batch_parts(input: &[u8]) {
     let Some(whole) = of_request([input]) else {
         return;
     };

@@ -18,7 +18,7 @@ mod support;
 mod upload;
 mod url;
 
-pub struct Target {
+pub(crate) struct Target {
     /// Of its folder, too.
     pub name: &'static str,
     pub run: fn(&[u8]),

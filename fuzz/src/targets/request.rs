@@ -2,10 +2,10 @@
 
 use std::cell::LazyCell;
 
-use dynamics365::dataverse::options::{Caller, Condition, CustomLogic, Options};
-use dynamics365::dataverse::request::{Draft, Request};
-use dynamics365::error::Error;
-use dynamics365::settings::Settings;
+use dynamics365::fuzzing::Error;
+use dynamics365::fuzzing::Settings;
+use dynamics365::fuzzing::{Caller, Condition, CustomLogic, Options};
+use dynamics365::fuzzing::{Draft, Request};
 use http::{HeaderMap, Method, header};
 
 use super::support::{first_line, settings};
@@ -29,7 +29,7 @@ const NOT_THE_CALLERS: [&str; 9] = [
 
 /// A line with the method and the path; lines with options, which begin with a percent sign, and with headers; an empty line;
 /// the body.
-pub fn request(input: &[u8]) {
+pub(super) fn request(input: &[u8]) {
     let request = read(input);
     let prepared = SETTINGS.with(|settings| Request::new(settings, request.clone(), "the-id".to_owned()));
     match prepared {

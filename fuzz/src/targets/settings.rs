@@ -1,15 +1,15 @@
 //! What an operator writes into the environment.
 
-use dynamics365::credential::Credential;
-use dynamics365::error::Error;
-use dynamics365::gateway::Gateway;
-use dynamics365::settings::Settings;
+use dynamics365::fuzzing::Credential;
+use dynamics365::fuzzing::Error;
+use dynamics365::fuzzing::Gateway;
+use dynamics365::fuzzing::Settings;
 
 /// Stands in the secrets of the corpus.
 const SECRET: &str = "hunter2-hunter2-hunter2";
 
 /// Lines of `NAME=value`.
-pub fn settings(input: &[u8]) {
+pub(super) fn settings(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let variables: Vec<_> = text
         .lines()

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use dynamics365::host::{Body, Cause, Failure, Host, Timeouts};
-use dynamics365::http::origin::Origin;
-use dynamics365::settings::Settings;
+use dynamics365::fuzzing::Origin;
+use dynamics365::fuzzing::Settings;
+use dynamics365::fuzzing::{Body, Cause, Failure, Host, Timeouts};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
-pub const ENVIRONMENT: &str = "https://contoso.crm.dynamics.com";
+pub(super) const ENVIRONMENT: &str = "https://contoso.crm.dynamics.com";
 
 /// The token that requests carry, and that the inputs repeat where they can.
-pub const TOKEN: &str = "eyJ0b2tlbiI6Im9mIHRoZSByZXF1ZXN0In0.c2lnbmF0dXJl";
+pub(super) const TOKEN: &str = "eyJ0b2tlbiI6Im9mIHRoZSByZXF1ZXN0In0.c2lnbmF0dXJl";
 
 /// In seconds since 1970.
-pub const NOW: u64 = 1_700_000_000;
+pub(super) const NOW: u64 = 1_700_000_000;
 
-pub fn environment() -> Origin {
+pub(super) fn environment() -> Origin {
     Origin::parse(ENVIRONMENT).unwrap()
 }
 
-pub fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let variables = [
         ("DATAVERSE_URL", ENVIRONMENT),
         ("AZURE_TENANT_ID", "11111111-1111-4111-8111-111111111111"),
@@ -31,7 +31,7 @@ pub fn settings() -> Settings {
 }
 
 /// What stands before the first line feed, and behind it.
-pub fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
     let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
     let (line, rest) = input.split_at(end);
     (line, rest.strip_prefix(b"\n").unwrap_or(rest))
@@ -39,7 +39,7 @@ pub fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
 
 /// An answer: a line with the status, lines with headers, an empty line, the body. What cannot be a status is 200, and what
 /// cannot be a header is passed over.
-pub fn answer(input: &[u8]) -> Response<Vec<u8>> {
+pub(super) fn answer(input: &[u8]) -> Response<Vec<u8>> {
     let (status, mut rest) = first_line(input);
     let mut headers = HeaderMap::new();
     loop {
@@ -64,12 +64,12 @@ fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// Whether a text stands in another one.
-pub fn contains(text: &[u8], part: &str) -> bool {
+pub(super) fn contains(text: &[u8], part: &str) -> bool {
     text.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
 /// A host that reaches nobody.
-pub struct Alone;
+pub(super) struct Alone;
 
 impl Host for Alone {
     type Body = &'static [u8];

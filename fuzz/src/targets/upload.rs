@@ -3,8 +3,8 @@
 use std::cell::LazyCell;
 use std::rc::Rc;
 
-use dynamics365::dataverse::client::{Connection, Instance};
-use dynamics365::dataverse::files::upload::Upload;
+use dynamics365::fuzzing::Upload;
+use dynamics365::fuzzing::{Connection, Instance};
 
 use super::support::{Alone, ENVIRONMENT, settings};
 
@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// The state of an upload, which a caller may have kept where others can write.
-pub fn upload_state(input: &[u8]) {
+pub(super) fn upload_state(input: &[u8]) {
     let resume =
         |state: &str| CONNECTION.with(|connection| Upload::resume(Rc::clone(connection), &Alone, state, Vec::new()));
     let Ok(upload) = resume(&String::from_utf8_lossy(input)) else {

@@ -1,12 +1,12 @@
 //! Where requests go.
 
-use dynamics365::dataverse::url::{self as urls, MAX_URL};
+use dynamics365::fuzzing::url::{self as urls, MAX_URL};
 use percent_encoding::percent_decode;
 
 use super::support::{ENVIRONMENT, environment};
 
 /// A path or a link, as a caller writes it.
-pub fn url(input: &[u8]) {
+pub(super) fn url(input: &[u8]) {
     let path = String::from_utf8_lossy(input);
     let environment = environment();
     let Ok(uri) = urls::target(&environment, &path, MAX_URL) else {

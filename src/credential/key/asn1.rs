@@ -4,7 +4,7 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Error, ErrorKind, Reader, Result, SliceReader, Tag, TagNumber};
 
 /// `[n]` around another field, or around several.
-pub const fn constructed(number: TagNumber) -> Tag {
+pub(super) const fn constructed(number: TagNumber) -> Tag {
     Tag::ContextSpecific {
         constructed: true,
         number,
@@ -12,7 +12,7 @@ pub const fn constructed(number: TagNumber) -> Tag {
 }
 
 /// `[n]` in place of a string's own tag.
-pub const fn primitive(number: TagNumber) -> Tag {
+pub(super) const fn primitive(number: TagNumber) -> Tag {
     Tag::ContextSpecific {
         constructed: false,
         number,
@@ -20,7 +20,7 @@ pub const fn primitive(number: TagNumber) -> Tag {
 }
 
 /// The elements that follow each other in `der`, each whole with its tag and length. Ends after one that is broken.
-pub fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
+pub(super) fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
     let mut reader = SliceReader::new(der);
     std::iter::from_fn(move || match &mut reader {
         Ok(rest) if rest.is_finished() => None,
@@ -36,16 +36,16 @@ pub fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
 }
 
 /// Fields in the order in which they are written.
-pub struct Fields<'a>(SliceReader<'a>);
+pub(super) struct Fields<'a>(SliceReader<'a>);
 
 impl<'a> Fields<'a> {
     /// The fields that follow each other in `der`.
-    pub fn new(der: &'a [u8]) -> Result<Self> {
+    pub(super) fn new(der: &'a [u8]) -> Result<Self> {
         SliceReader::new(der).map(Self)
     }
 
     /// The fields of the one SEQUENCE that `der` is.
-    pub fn of_sequence(der: &'a [u8]) -> Result<Self> {
+    pub(super) fn of_sequence(der: &'a [u8]) -> Result<Self> {
         let mut whole = Self::new(der)?;
         let fields = whole.sequence()?;
         whole.finish()?;
@@ -53,19 +53,19 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field, whatever it is.
-    pub fn any(&mut self) -> Result<AnyRef<'a>> {
+    pub(super) fn any(&mut self) -> Result<AnyRef<'a>> {
         AnyRef::decode(&mut self.0)
     }
 
     /// The content of the next field, which has to have this tag.
-    pub fn tagged(&mut self, tag: Tag) -> Result<&'a [u8]> {
+    pub(super) fn tagged(&mut self, tag: Tag) -> Result<&'a [u8]> {
         let field = self.any()?;
         der::Tagged::tag(&field).assert_eq(tag)?;
         Ok(field.value())
     }
 
     /// The content of the next field if it has this tag.
-    pub fn optional(&mut self, tag: Tag) -> Result<Option<&'a [u8]>> {
+    pub(super) fn optional(&mut self, tag: Tag) -> Result<Option<&'a [u8]>> {
         if !self.is_finished() && self.0.peek_tag()? == tag {
             self.tagged(tag).map(Some)
         } else {
@@ -74,41 +74,41 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields inside the next field.
-    pub fn within(&mut self, tag: Tag) -> Result<Self> {
+    pub(super) fn within(&mut self, tag: Tag) -> Result<Self> {
         Self::new(self.tagged(tag)?)
     }
 
     /// The fields of the SEQUENCE that is next.
-    pub fn sequence(&mut self) -> Result<Self> {
+    pub(super) fn sequence(&mut self) -> Result<Self> {
         self.within(Tag::Sequence)
     }
 
     /// The OBJECT IDENTIFIER that is next.
-    pub fn oid(&mut self) -> Result<ObjectIdentifier> {
+    pub(super) fn oid(&mut self) -> Result<ObjectIdentifier> {
         ObjectIdentifier::decode(&mut self.0)
     }
 
     /// The OCTET STRING that is next.
-    pub fn octets(&mut self) -> Result<&'a [u8]> {
+    pub(super) fn octets(&mut self) -> Result<&'a [u8]> {
         self.tagged(Tag::OctetString)
     }
 
     /// The INTEGER that is next.
-    pub fn number(&mut self) -> Result<u64> {
+    pub(super) fn number(&mut self) -> Result<u64> {
         u64::decode(&mut self.0)
     }
 
     /// Passes over fields.
-    pub fn skip(&mut self, count: usize) -> Result<()> {
+    pub(super) fn skip(&mut self, count: usize) -> Result<()> {
         (0..count).try_for_each(|_| self.any().map(drop))
     }
 
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
     /// Nothing may be left.
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         if self.is_finished() {
             Ok(())
         } else {

@@ -15,7 +15,7 @@ const END_OF_CONTENTS: &[u8] = &[0, 0];
 
 /// The one element that `ber` is, with every length written out and every OCTET STRING in one piece. What is inside a
 /// primitive element stays as it is.
-pub fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+pub(super) fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     // Room for all of it, as headers grow by few bytes: growing would leave copies behind that are not wiped.
     let mut der = Zeroizing::new(Vec::with_capacity(ber.len().saturating_mul(2)));
     element(&mut ber, Place::Anywhere, MAX_DEPTH, &mut der)?;

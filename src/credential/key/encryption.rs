@@ -32,7 +32,11 @@ const PBE_SHA1_RC2_128: ObjectIdentifier = oid("1.2.840.113549.1.12.1.5");
 const PBE_SHA1_RC2_40: ObjectIdentifier = oid("1.2.840.113549.1.12.1.6");
 
 /// Opens the key of a PKCS#8 `EncryptedPrivateKeyInfo`.
-pub fn open_key(info: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+pub(super) fn open_key(
+    info: &[u8],
+    password: Password<'_>,
+    rounds: &mut Rounds,
+) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut info = Fields::of_sequence(info)?;
     let algorithm = info.sequence()?;
     let key = decrypt(algorithm, info.octets()?, password, rounds)?;
@@ -42,7 +46,7 @@ pub fn open_key(info: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Res
 
 /// Decrypts what is a SEQUENCE, as everything is that keys and PFX files encrypt: thereby a wrong password is noticed.
 /// `algorithm` is the inside of an `AlgorithmIdentifier`.
-pub fn decrypt(
+pub(super) fn decrypt(
     mut algorithm: Fields<'_>,
     encrypted: &[u8],
     password: Password<'_>,

@@ -9,13 +9,13 @@ use super::unreadable::Unreadable;
 
 /// How many rounds of hashing one certificate may cost, all keys derived for it together: the number stands in the text,
 /// and a component cannot be interrupted. In one, a round takes about a microsecond, three with SHA-512.
-pub const MAX_ROUNDS: u64 = 2_000_000;
+pub(crate) const MAX_ROUNDS: u64 = 2_000_000;
 
 /// The rounds that are left.
-pub struct Rounds(u64);
+pub(crate) struct Rounds(u64);
 
 impl Rounds {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(MAX_ROUNDS)
     }
 
@@ -31,13 +31,13 @@ impl Rounds {
 
 /// How a password is drawn out.
 #[derive(Clone, Copy)]
-pub struct Stretch<'a> {
+pub(crate) struct Stretch<'a> {
     pub salt: &'a [u8],
     pub iterations: u64,
 }
 
 /// PBKDF2 (RFC 8018, 5.2).
-pub fn pbkdf2(
+pub(crate) fn pbkdf2(
     prf: pbkdf2::Algorithm,
     password: &[u8],
     stretch: Stretch<'_>,
@@ -53,14 +53,14 @@ pub fn pbkdf2(
 
 /// What a key of PKCS#12 is for (RFC 7292, B.3).
 #[derive(Clone, Copy)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     Encryption = 1,
     Iv = 2,
     Mac = 3,
 }
 
 /// The key derivation of PKCS#12 (RFC 7292, B.2; the names of the variables are from there).
-pub fn pkcs12(
+pub(crate) fn pkcs12(
     hash: &'static digest::Algorithm,
     purpose: Purpose,
     password: &[u8],

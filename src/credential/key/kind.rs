@@ -6,7 +6,7 @@ use super::asn1::Fields;
 
 /// What an element of DER is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// X.509 (RFC 5280, 4.1).
     Certificate,
     /// A key with its algorithm (RFC 5208, 5, and RFC 5958, 2).
@@ -29,7 +29,7 @@ pub enum Kind {
 
 impl Kind {
     /// `None`: none of these, or it is broken.
-    pub fn of(der: &[u8]) -> Option<Self> {
+    pub(super) fn of(der: &[u8]) -> Option<Self> {
         let mut fields = Fields::of_sequence(der).ok()?;
         let (first, second) = (fields.any().ok()?, fields.any().ok()?);
         let rest = std::iter::from_fn(|| fields.any().ok()).take(10).count();
@@ -51,7 +51,7 @@ impl Kind {
     }
 
     /// What it is instead of a certificate or a private key, and what makes one of it.
-    pub fn besides(self) -> Option<&'static str> {
+    pub(super) fn besides(self) -> Option<&'static str> {
         match self {
             Self::Pkcs7 => Some(
                 "a PKCS#7 bundle (.p7b), which never has a private key: take the certificates out of it (openssl pkcs7 \

@@ -3,15 +3,15 @@
 mod asn1;
 mod ber;
 mod encryption;
-pub mod kdf;
+pub(super) mod kdf;
 mod kind;
-pub mod password;
+pub(super) mod password;
 mod pem;
 mod pfx;
 mod private;
 mod text;
 mod unreadable;
-pub mod x509;
+pub(super) mod x509;
 
 use zeroize::Zeroizing;
 
@@ -21,11 +21,11 @@ use kind::Kind;
 use password::Password;
 use text::Form;
 
-pub use private::PrivateKey;
+pub(super) use private::PrivateKey;
 
 /// What a text holds, in its order.
 #[derive(Default)]
-pub struct Contents {
+pub(super) struct Contents {
     /// In DER.
     pub certificates: Vec<Vec<u8>>,
     pub keys: Vec<PrivateKey>,
@@ -36,7 +36,7 @@ pub struct Contents {
 impl Contents {
     /// # Errors
     /// What is wrong with the text, for people. Quotes nothing of it.
-    pub fn read(text: &str, password: Password<'_>) -> Result<Self, String> {
+    pub(super) fn read(text: &str, password: Password<'_>) -> Result<Self, String> {
         let mut rounds = Rounds::new();
         let mut contents = Self::default();
         match Form::of(text)? {

@@ -10,14 +10,19 @@ use super::text::from_base64;
 use super::{Contents, PrivateKey};
 
 /// How every block begins.
-pub const BEGIN: &str = "-----BEGIN ";
+pub(super) const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
 /// Reads every block that matters, and passes over what stands between them.
 ///
 /// # Errors
 /// What is wrong with a block, for people.
-pub fn read(pem: &str, password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), String> {
+pub(super) fn read(
+    pem: &str,
+    password: Password<'_>,
+    rounds: &mut Rounds,
+    contents: &mut Contents,
+) -> Result<(), String> {
     let mut rest = pem;
     while let Some((_, block)) = rest.split_once(BEGIN) {
         let (label, block) = block.split_once(DASHES).ok_or_else(|| damaged("BEGIN"))?;
@@ -55,7 +60,7 @@ pub fn read(pem: &str, password: Password<'_>, rounds: &mut Rounds, contents: &m
 }
 
 /// A key that ssh-keygen made.
-pub const OPENSSH: &str = "a private key in OpenSSH's own format: convert it (ssh-keygen -p -m PKCS8 -f key, which changes the \
+pub(super) const OPENSSH: &str = "a private key in OpenSSH's own format: convert it (ssh-keygen -p -m PKCS8 -f key, which changes the \
                            file itself)";
 
 fn decode(label: &str, body: &str) -> Result<Zeroizing<Vec<u8>>, String> {

@@ -32,7 +32,7 @@ const SHA512: ObjectIdentifier = oid("2.16.840.1.101.3.4.2.3");
 const EXPLICIT: Tag = constructed(TagNumber::N0);
 
 /// Whether this is meant to be a PFX: a SEQUENCE that begins with the version 3.
-pub fn is_pfx(bytes: &[u8]) -> bool {
+pub(super) fn is_pfx(bytes: &[u8]) -> bool {
     let &[0x30, length, ..] = bytes else {
         return false;
     };
@@ -44,7 +44,12 @@ pub fn is_pfx(bytes: &[u8]) -> bool {
 
 /// # Errors
 /// Why it does not open, for people.
-pub fn read(pfx: &[u8], password: Password<'_>, rounds: &mut Rounds, contents: &mut Contents) -> Result<(), String> {
+pub(super) fn read(
+    pfx: &[u8],
+    password: Password<'_>,
+    rounds: &mut Rounds,
+    contents: &mut Contents,
+) -> Result<(), String> {
     open(pfx, password, rounds, contents).map_err(|why| why.sentence("is a PFX", password))
 }
 

@@ -30,7 +30,7 @@ const OTHERS: [(ObjectIdentifier, &str); 8] = [
 
 /// A private key, not encrypted.
 #[derive(PartialEq, Eq)]
-pub enum PrivateKey {
+pub(crate) enum PrivateKey {
     /// As PKCS#1 has it, in DER.
     Rsa(Zeroizing<Vec<u8>>),
     /// Why it cannot sign, for people.
@@ -40,7 +40,7 @@ pub enum PrivateKey {
 impl PrivateKey {
     /// Takes the key out of PKCS#8. Parameters and attributes do not matter: some leave out the NULL that RFC 8017 (A.1) asks
     /// for, and Windows adds what the key is for.
-    pub fn of_pkcs8(der: &[u8]) -> Self {
+    pub(crate) fn of_pkcs8(der: &[u8]) -> Self {
         let read = || {
             let mut info = Fields::of_sequence(der)?;
             info.number()?;
@@ -60,7 +60,7 @@ impl PrivateKey {
     }
 
     /// A key that is `what`.
-    pub fn not_rsa(what: &str) -> Self {
+    pub(crate) fn not_rsa(what: &str) -> Self {
         Self::Unusable(format!(
             "holds {what}, not an RSA key: Entra ID takes RSA keys of 2048 bits and more"
         ))
@@ -76,7 +76,7 @@ impl PrivateKey {
 
     /// # Errors
     /// Why the key cannot sign, for people.
-    pub fn rsa(&self) -> Result<KeyPair, String> {
+    pub(crate) fn rsa(&self) -> Result<KeyPair, String> {
         match self {
             Self::Rsa(der) => KeyPair::from_der(der).map_err(|rejected| why_rejected(&rejected.to_string())),
             Self::Unusable(why) => Err(why.clone()),

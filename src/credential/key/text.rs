@@ -18,7 +18,7 @@ const MAX_LAYERS: u8 = 4;
 const EXPECTED: &str = "expected PEM text with certificate and private key, or a PFX in base64";
 
 /// What the text is, freed from what variables and vaults do to files.
-pub enum Form {
+pub(super) enum Form {
     Pem(Zeroizing<String>),
     /// A PFX, or certificates and keys one after the other.
     Der(Zeroizing<Vec<u8>>),
@@ -27,7 +27,7 @@ pub enum Form {
 impl Form {
     /// # Errors
     /// What the text seems to be instead, for people.
-    pub fn of(text: &str) -> Result<Self, String> {
+    pub(super) fn of(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LENGTH {
             return Err(format!(
                 "is longer than {} kB: expected one certificate with its key",
@@ -71,7 +71,7 @@ impl Form {
 
 /// What base64 stands for, in the standard or the URL-safe alphabet, with its padding or without. Several texts of it may follow
 /// each other.
-pub fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),

@@ -7,7 +7,7 @@ use super::password::Password;
 
 /// Why something encrypted was not opened.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// Its structure is broken.
     Damaged,
     /// The password does not fit, or the encrypted part is broken: ciphers without a checksum cannot tell these apart.
@@ -26,7 +26,7 @@ impl From<der::Error> for Unreadable {
 
 impl Unreadable {
     /// Says it to people. `what` is the beginning of the sentence.
-    pub fn sentence(self, what: &str, password: Password<'_>) -> String {
+    pub(crate) fn sentence(self, what: &str, password: Password<'_>) -> String {
         match self {
             Self::Damaged => format!("{what} that is damaged: its text was cut off or changed"),
             Self::WrongPassword if !password.is_set() => {

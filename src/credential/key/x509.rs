@@ -7,7 +7,7 @@ use der::{DateTime, Error, ErrorKind, Result, Tag, TagNumber, Tagged};
 use super::asn1::{Fields, constructed};
 
 /// What a certificate says.
-pub struct X509<'a> {
+pub(crate) struct X509<'a> {
     /// The content of the name of who signed it, and of its own. Two that are alike are the same to whoever made them.
     pub issuer: &'a [u8],
     pub subject: &'a [u8],
@@ -26,7 +26,7 @@ pub struct Validity {
 impl<'a> X509<'a> {
     /// # Errors
     /// When the bytes are no certificate.
-    pub fn read(der: &'a [u8]) -> Result<Self> {
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self> {
         let mut certificate = Fields::of_sequence(der)?;
         let mut to_be_signed = certificate.sequence()?;
         // Signature algorithm, signature.

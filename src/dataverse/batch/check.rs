@@ -22,7 +22,7 @@ const PART_HEADERS: [&str; 2] = ["content-id", "content-transfer-encoding"];
 ///
 /// # Errors
 /// Every fault at once.
-pub fn check(
+pub(super) fn check(
     settings: &Settings,
     items: Vec<Item<DraftPart>>,
     client_request_id: &str,

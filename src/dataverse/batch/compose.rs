@@ -9,13 +9,13 @@ use crate::dataverse::headers::CLIENT_REQUEST_ID;
 use crate::dataverse::request::Request;
 
 /// A batch as text, and the type that names its boundary.
-pub struct Text {
+pub(super) struct Text {
     pub content_type: String,
     pub body: Vec<u8>,
 }
 
 /// Writes a batch. `guid` makes the boundaries; `client_request_id` is the batch's own, which its parts need not repeat.
-pub fn compose(guid: String, items: &[Item<Checked>], client_request_id: &str) -> Text {
+pub(super) fn compose(guid: String, items: &[Item<Checked>], client_request_id: &str) -> Text {
     let unique = unused(guid, items);
     let boundary = format!("batch_{unique}");
     let mut writer = Writer {

@@ -1,14 +1,14 @@
 //! `$batch`: several requests in one, as multipart text both ways (OData Protocol 4.0, 11.7; Microsoft's page "Execute batch
 //! operations using the Web API"). Here is what goes out and what comes of it; how the texts are written and read is below.
 
-pub mod boundary;
+pub(crate) mod boundary;
 mod check;
 mod compose;
-pub mod reader;
+pub(crate) mod reader;
 mod references;
 mod results;
 
-pub use results::{PartResult, RefusedPart};
+pub use results::PartResult;
 
 use http::Method;
 

@@ -19,7 +19,7 @@ const MAX_PADDING: usize = 100;
 
 /// One response, its body still where it was.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// Which request of a change set it belongs to.
     pub content_id: Option<String>,
     /// The response.
@@ -28,12 +28,15 @@ pub struct Part<'a> {
 
 /// Why a text cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// It ends before its last delimiter.
     CutOff,
     /// It is none that Dataverse gives; the text is for people.
     Malformed(&'static str),
 }
+
+/// Only a fault in this file can lose its place.
+const LOST: Unreadable = Unreadable::Malformed("its reader lost its place");
 
 const TOO_MANY: Unreadable = Unreadable::Malformed("it holds more answers than a batch has requests");
 
@@ -41,7 +44,7 @@ const TOO_MANY: Unreadable = Unreadable::Malformed("it holds more answers than a
 ///
 /// # Errors
 /// When there is any doubt about where a response begins and ends.
-pub fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'a>>>, Unreadable> {
+pub(crate) fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'a>>>, Unreadable> {
     let mut reader = Reader { text, at: 0, parts: 0 };
     let delimiter = Delimiter::new(boundary);
     let mut items = Vec::new();
@@ -235,7 +238,7 @@ impl<'a> Reader<'a> {
         let begin = self.at;
         loop {
             if let Some((found, length)) = delimiter.begins(self.rest()) {
-                let content = self.text.get(begin..self.at).unwrap_or_default();
+                let content = self.text.get(begin..self.at).ok_or(LOST)?;
                 let content = content.strip_suffix(b"\n").unwrap_or(content);
                 self.at = self.at.saturating_add(length);
                 return Ok((content.strip_suffix(b"\r").unwrap_or(content), found));
@@ -249,7 +252,7 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         let end = memchr(b'\n', rest).ok_or(Unreadable::CutOff)?;
         self.at = self.at.saturating_add(end).saturating_add(1);
-        let line = rest.get(..end).unwrap_or_default();
+        let line = rest.get(..end).ok_or(LOST)?;
         Ok(line.strip_suffix(b"\r").unwrap_or(line))
     }
 

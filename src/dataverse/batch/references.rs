@@ -10,7 +10,7 @@ const SYSTEM: [&str; 5] = ["all", "batch", "crossjoin", "entity", "metadata"];
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn check_content_id(id: &str) -> Result<(), String> {
+pub(super) fn check_content_id(id: &str) -> Result<(), String> {
     const MAX: usize = 64;
     if id.is_empty() || id.len() > MAX || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) {
         return Err(format!(
@@ -26,13 +26,13 @@ pub fn check_content_id(id: &str) -> Result<(), String> {
 }
 
 /// The Content-ID that a path begins with, as in `$1` or `$1/primarycontactid/$ref`.
-pub fn in_path(path: &str) -> Option<&str> {
+pub(super) fn in_path(path: &str) -> Option<&str> {
     let name = path.strip_prefix('$')?.split(['/', '?', '(']).next()?;
     (!SYSTEM.contains(&name)).then_some(name)
 }
 
 /// The Content-IDs that a JSON body refers to: in the values of `@odata.id` and of any `@odata.bind`, one or a list.
-pub fn in_body(body: &[u8]) -> Vec<String> {
+pub(super) fn in_body(body: &[u8]) -> Vec<String> {
     // Most bodies have none, and need not be read.
     if !body.windows(2).any(|pair| pair == b"\"$") {
         return Vec::new();

@@ -7,7 +7,7 @@ use crate::dataverse::options::Options;
 use crate::host::fake::FakeHost;
 use crate::settings::tests::contoso;
 
-pub fn request(method: Method, path: &str, body: Option<&str>) -> DraftPart {
+pub(super) fn request(method: Method, path: &str, body: Option<&str>) -> DraftPart {
     DraftPart {
         request: Draft {
             method,
@@ -20,14 +20,14 @@ pub fn request(method: Method, path: &str, body: Option<&str>) -> DraftPart {
     }
 }
 
-pub fn named(id: &str, request: DraftPart) -> DraftPart {
+pub(super) fn named(id: &str, request: DraftPart) -> DraftPart {
     DraftPart {
         content_id: Some(id.to_owned()),
         ..request
     }
 }
 
-pub fn batch(items: Vec<Item<DraftPart>>, continue_on_error: bool) -> Result<Batch, Error> {
+pub(super) fn batch(items: Vec<Item<DraftPart>>, continue_on_error: bool) -> Result<Batch, Error> {
     Batch::new(&FakeHost::new([]), &contoso(), items, continue_on_error)
 }
 

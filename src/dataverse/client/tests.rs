@@ -94,7 +94,7 @@ fn a_refusal_whose_body_breaks_off_is_a_refusal() {
     };
     let (throttled, slept) = cut(429);
     assert_eq!(throttled.unwrap().attempts, 2);
-    assert!(slept >= std::time::Duration::from_secs(7), "{slept:?}");
+    assert!(slept >= Duration::from_secs(7), "{slept:?}");
     match cut(503).0 {
         Err(types::Error::Unavailable(outage)) => {
             assert_eq!(outage.cause, types::OutageCause::ServiceUnavailable);
@@ -127,7 +127,7 @@ fn a_refusal_whose_body_breaks_off_is_a_refusal() {
 fn a_stale_token_is_replaced_whatever_becomes_of_the_answers_body_and_without_a_budget() {
     let connection = Connection::new(
         Settings {
-            retry_budget: std::time::Duration::ZERO,
+            retry_budget: Duration::ZERO,
             ..contoso()
         },
         Rc::default(),

@@ -13,7 +13,7 @@ const PAGING: [&str; 2] = [
 const COVERING: [&str; 2] = ["*", "Microsoft.Dynamics.CRM.*"];
 
 /// Adds the annotations that paging needs to those that the caller asks for.
-pub fn ask_for_paging(headers: &mut HeaderMap) {
+pub(crate) fn ask_for_paging(headers: &mut HeaderMap) {
     let mut annotations: Vec<String> = Vec::new();
     let mut others: Vec<String> = Vec::new();
     for preference in prefer::list(headers) {

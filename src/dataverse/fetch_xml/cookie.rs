@@ -9,7 +9,7 @@ use crate::dataverse::url::MAX_URL_IN_BATCH;
 
 /// What an answer says of the page after it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Paging {
+pub(super) struct Paging {
     /// Whether there is one.
     pub more_records: bool,
     /// The value for `paging-cookie`, not escaped.
@@ -21,7 +21,7 @@ impl Paging {
     ///
     /// # Errors
     /// What is wrong with it, for people.
-    pub fn read(control: &Control) -> Result<Self, String> {
+    pub(super) fn read(control: &Control) -> Result<Self, String> {
         let more_records = match &control.more_records {
             None | Some(Value::Null) => false,
             Some(Value::Bool(more)) => *more,

@@ -1,6 +1,6 @@
 //! Queries in FetchXML, and their paging (Microsoft's pages "Page results using FetchXml" and "fetch element").
 
-pub mod annotations;
+pub(crate) mod annotations;
 mod cookie;
 mod xml;
 

@@ -17,7 +17,7 @@ use crate::host::Host;
 
 /// Which file to read, and from where.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     /// The column of a row.
     pub path: String,
     /// How many bytes to leave out.
@@ -28,7 +28,7 @@ pub struct Query {
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileInfo {
+pub(crate) struct FileInfo {
     /// In bytes.
     pub size: u64,
     /// Its name.
@@ -43,7 +43,7 @@ pub struct FileInfo {
 const ONLY_WHOLE: &str = "0x80090017";
 
 /// A file that is being read.
-pub struct Download {
+pub(crate) struct Download {
     source: Source,
     info: FileInfo,
     position: u64,
@@ -71,7 +71,7 @@ impl Download {
     ///
     /// # Errors
     /// As `download-file` in `wit/dataverse.wit`.
-    pub async fn begin(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
+    pub(crate) async fn begin(connection: Rc<Connection>, host: &impl Host, query: Query) -> Result<Self, Error> {
         let offset = query.offset;
         let source = Source::parse(connection, host, query)?;
         let first = match source.range(host, offset, source.piece).await {
@@ -91,12 +91,12 @@ impl Download {
     }
 
     /// What the first answer said of the file.
-    pub fn info(&self) -> FileInfo {
+    pub(crate) fn info(&self) -> FileInfo {
         self.info.clone()
     }
 
     /// Where the next piece begins.
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
@@ -104,7 +104,7 @@ impl Download {
     ///
     /// # Errors
     /// As `download.read` in `wit/dataverse.wit`.
-    pub async fn read(&mut self, host: &impl Host) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn read(&mut self, host: &impl Host) -> Result<Option<Vec<u8>>, Error> {
         let mut bytes = std::mem::take(&mut self.held);
         if bytes.is_empty() {
             if self.position >= self.info.size {

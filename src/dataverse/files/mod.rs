@@ -1,7 +1,7 @@
 //! The content of file and image columns, in pieces (Microsoft's pages "Use file column data" and "Use image column data").
 
-pub mod download;
-pub mod upload;
+pub(crate) mod download;
+pub(crate) mod upload;
 
 use http::Uri;
 

@@ -12,7 +12,7 @@ use scanner::{Scanner, is_char};
 
 /// The root element of a document. What stands before it (a declaration, comments) is left out.
 #[derive(Clone, Debug)]
-pub struct Root {
+pub(super) struct Root {
     name: String,
     /// Names and values; the values as they are written, without their quotes.
     attributes: Vec<Attribute>,
@@ -32,7 +32,7 @@ impl Root {
     ///
     /// # Errors
     /// What is wrong with it, for people.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if let Some(c) = text.chars().find(|c| !is_char(*c)) {
             return Err(format!("holds {}, which XML cannot", c.escape_default()));
@@ -56,18 +56,18 @@ impl Root {
     }
 
     /// The element's name.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// The value of an attribute.
-    pub fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(super) fn attribute(&self, name: &str) -> Option<Cow<'_, str>> {
         let attribute = self.attributes.iter().find(|attribute| attribute.name == name)?;
         Some(unescape(&attribute.escaped))
     }
 
     /// Sets an attribute, which comes last then.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(super) fn set(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.attributes.push(Attribute {
             name: name.to_owned(),
@@ -77,7 +77,7 @@ impl Root {
     }
 
     /// Takes an attribute away.
-    pub fn remove(&mut self, name: &str) {
+    pub(super) fn remove(&mut self, name: &str) {
         self.attributes.retain(|attribute| attribute.name != name);
     }
 }

@@ -8,7 +8,7 @@ use super::scanner::is_char;
 ///
 /// # Errors
 /// What is wrong, for people.
-pub fn check_references(text: &str) -> Result<(), String> {
+pub(super) fn check_references(text: &str) -> Result<(), String> {
     for after in text.split('&').skip(1) {
         let name = after.split_once(';').map(|(name, _)| name);
         if name.and_then(character).is_none() {
@@ -22,7 +22,7 @@ pub fn check_references(text: &str) -> Result<(), String> {
 }
 
 /// The text for which an attribute's value is written.
-pub fn unescape(text: &str) -> Cow<'_, str> {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let Some((before, references)) = text.split_once('&') else {
         return text.into();
     };
@@ -36,7 +36,7 @@ pub fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 /// A text as an attribute's value is written, between double quotes.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -4,7 +4,7 @@ use super::Attribute;
 use super::reference::check_references;
 
 /// A start tag.
-pub struct Tag<'a> {
+pub(super) struct Tag<'a> {
     pub name: &'a str,
     pub attributes: Vec<Attribute>,
     /// Whether it is the whole element: `<a/>`.
@@ -15,7 +15,7 @@ pub struct Tag<'a> {
 const MAX_ATTRIBUTES: usize = 100;
 
 /// Reads a document from its beginning to its end.
-pub struct Scanner<'a> {
+pub(super) struct Scanner<'a> {
     /// What has not been read.
     pub rest: &'a str,
 }
@@ -44,7 +44,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Comments, processing instructions and white space, around the root element.
-    pub fn skip_misc(&mut self) -> Result<(), String> {
+    pub(super) fn skip_misc(&mut self) -> Result<(), String> {
         loop {
             self.skip_space();
             if self.rest.starts_with("<!DOCTYPE") {
@@ -84,7 +84,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A start tag.
-    pub fn start_tag(&mut self) -> Result<Tag<'a>, String> {
+    pub(super) fn start_tag(&mut self) -> Result<Tag<'a>, String> {
         if !self.take("<") {
             return Err("is not XML: an element is expected".to_owned());
         }
@@ -137,7 +137,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads on behind the end tag that belongs to a start tag.
-    pub fn read_to_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
+    pub(super) fn read_to_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
         let mut open = if tag.is_empty { Vec::new() } else { vec![tag.name] };
         while let Some(innermost) = open.last() {
             let end = self
@@ -175,7 +175,7 @@ fn is_space(c: char) -> bool {
 }
 
 /// Whether XML can hold a character.
-pub fn is_char(c: char) -> bool {
+pub(super) fn is_char(c: char) -> bool {
     is_space(c) || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
