@@ -10,7 +10,7 @@ use super::refusal::ErrorBody;
 use crate::error::{DataverseRefusal, Reason, Throttled};
 use crate::guid::is_guid;
 use crate::host::{Cause, Failure};
-use crate::http::{media_type, retry_after};
+use crate::http::{json, media_type, retry_after};
 use crate::redact::redact_headers;
 
 /// An answer that came whole and is not an error.
@@ -168,6 +168,8 @@ pub struct Control {
     pub delta_link: Option<String>,
     #[serde(rename = "@odata.etag")]
     etag: Option<String>,
+    /// The rows of a page.
+    value: Option<IgnoredAny>,
     /// Of FetchXML: whether there is another page.
     #[serde(rename = "@Microsoft.Dynamics.CRM.morerecords")]
     pub more_records: Option<serde_json::Value>,
@@ -180,19 +182,29 @@ impl Control {
     fn read(head: &Parts, body: &[u8]) -> Result<Self, String> {
         // A part of a file of JSON is none by itself.
         let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
-        if !media_type::is_json(&head.headers) || !is_whole || body.is_empty() {
+        if !is_whole || body.is_empty() {
             return Ok(Self::default());
+        }
+        if !media_type::is_json(&head.headers) {
+            // Some proxies lose the type; a file that begins as JSON need not be any.
+            return Ok(Self::in_json(body).unwrap_or_default());
         }
         let status = head.status.as_u16();
         Self::in_json(body).map_err(|_| format!("Dataverse answered {status} with JSON that cannot be read"))
     }
 
+    /// Whether the body is a page: an object with rows, however few.
+    pub(crate) fn is_page(&self) -> bool {
+        self.value.is_some()
+    }
+
     /// A body may be any JSON value; only an object holds control information.
     fn in_json(body: &[u8]) -> serde_json::Result<Self> {
-        if body.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice(body)
+        let text = json::without_mark(body);
+        if json::is_object(text) {
+            serde_json::from_slice(text)
         } else {
-            serde_json::from_slice::<IgnoredAny>(body).map(|_| Self::default())
+            serde_json::from_slice::<IgnoredAny>(text).map(|_| Self::default())
         }
     }
 }

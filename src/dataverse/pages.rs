@@ -98,6 +98,10 @@ impl Pages {
         };
         let request = self.request.to(uri, new_guid(host));
         let page = self.connection.exchange(host, &request).await?;
+        if !page.control.is_page() {
+            let reason = "it is not a page: expected a JSON object with the rows in value";
+            return Err(page.unusable(reason));
+        }
         self.next = self.after(&page);
         self.delta_link.clone_from(&page.control.delta_link);
         Ok(Some(page))

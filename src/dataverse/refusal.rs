@@ -4,6 +4,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::answer::text_of;
+use crate::http::json;
 use crate::redact::redact;
 
 /// What an answer says of an error.
@@ -47,7 +48,7 @@ impl ErrorBody {
         if body.len() > MAX_PARSED {
             return None;
         }
-        let body: Value = serde_json::from_slice(body).ok()?;
+        let body: Value = serde_json::from_slice(json::without_mark(body)).ok()?;
         let text = |value: Option<&Value>| match value? {
             Value::String(text) => Some(shortened(redact(text, &[token]))),
             Value::Number(number) => Some(number.to_string()),

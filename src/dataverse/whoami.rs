@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::exchange::Exchange;
 use crate::error::Error;
 use crate::guid::is_guid;
+use crate::http::json;
 
 /// The function's path.
 pub(crate) const PATH: &str = "WhoAmI";
@@ -34,7 +35,7 @@ impl Identity {
     }
 
     fn parse(body: &[u8]) -> Option<Self> {
-        let identity: Self = serde_json::from_slice(body).ok()?;
+        let identity: Self = serde_json::from_slice(json::without_mark(body)).ok()?;
         let ids = [&identity.user_id, &identity.business_unit_id, &identity.organization_id];
         ids.iter().all(|id| is_guid(id)).then_some(identity)
     }

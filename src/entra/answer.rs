@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{EntraAnswer, Reason, Throttled};
 use crate::host::{Cause, Failure};
-use crate::http::{media_type, retry_after};
+use crate::http::{json, media_type, retry_after};
 use crate::redact::{redact, redact_headers};
 
 /// Why there is no token.
@@ -42,7 +42,7 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
         })))
     };
     if status == StatusCode::OK {
-        return match serde_json::from_slice::<Success>(&body) {
+        return match serde_json::from_slice::<Success>(json::without_mark(&body)) {
             Ok(success) => success
                 .into_granted()
                 .or_else(|reason| failed(Cause::UnusableAnswer, reason)),
@@ -130,7 +130,7 @@ const TRANSIENT: [u32; 4] = [90_006, 90_024, 90_033, 90_090];
 /// The answer that refuses one; nothing for a body that is not Entra ID's JSON. Read leniently, so that one odd field does not lose
 /// the others, and without the proof, should it be repeated.
 fn said(status: StatusCode, body: &[u8], secrets: &[&str]) -> Option<EntraAnswer> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body: Value = serde_json::from_slice(json::without_mark(body)).ok()?;
     let text = |name: &str| match body.get(name)? {
         Value::Null => None,
         Value::String(text) => Some(redact(text, secrets)),

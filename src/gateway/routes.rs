@@ -11,6 +11,7 @@ use super::opened::Opened;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::{headers, relay, reply, report};
+use crate::credential::Named;
 use crate::dataverse::client::Connection;
 use crate::error::Error;
 use crate::guid::new_guid;
@@ -136,29 +137,41 @@ fn only_reads(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the settings are valid and a token can be obtained; and whether the credential that got it is near its end. Which credential that is,
-/// and why there is no token, is for those who are allowed in.
+/// Whether the gateway is ready. Without a key the answer comes from what is known here, since anybody may ask as often as they
+/// like: the settings are valid, and a credential has not expired. With a key a token is asked for too, and the caller is told which
+/// credential got it, or why there is none.
 async fn ready<H: Host>(
     host: &H,
     connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
     admitted: bool,
 ) -> Result<Reply<H>, Refusal> {
-    let outcome = match connection() {
+    let connection = connection();
+    if !admitted {
+        return Ok(ready_by_itself(host, connection.ok().as_deref()));
+    }
+    let outcome = match connection {
         Ok(connection) => connection.acquire_token(host).await,
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(token) => {
-            let (credential, now) = (&token.credential, host.now());
-            Ok(if admitted {
-                reply::ready(credential, now)
-            } else if credential.ends_soon(now) {
-                reply::text(StatusCode::OK, "ready, but the credential ends soon")
-            } else {
-                reply::text(StatusCode::OK, "ready")
-            })
+        Ok(token) => Ok(reply::ready(&token.credential, host.now())),
+        Err(error) => Err(Refusal::from_error(host, error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
+    }
+}
+
+fn ready_by_itself<H: Host>(host: &H, connection: Option<&Connection>) -> Reply<H> {
+    let now = host.now();
+    let credentials = connection.map(|connection| connection.settings().credentials.as_slice());
+    let tried_first = credentials
+        .unwrap_or_default()
+        .iter()
+        .find(|named| named.check_time(now).is_ok())
+        .map(Named::used);
+    match tried_first {
+        None => reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+        Some(credential) if credential.ends_soon(now) => {
+            reply::text(StatusCode::OK, "ready, but the credential ends soon")
         }
-        Err(error) if admitted => Err(Refusal::from_error(host, error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
-        Err(_) => Ok(reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready")),
+        Some(_) => reply::text(StatusCode::OK, "ready"),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod body;
 pub(crate) mod challenge;
 pub(crate) mod date;
 pub(crate) mod dot_segments;
+pub(crate) mod json;
 pub(crate) mod length;
 pub(crate) mod media_type;
 pub(crate) mod origin;

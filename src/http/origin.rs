@@ -58,7 +58,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A URL's origin, and what follows it. Stricter than browsers, whose rules (https://url.spec.whatwg.org) `Url` follows: it
+/// A URL's origin, and what follows it. Stricter than browsers, whose rules (<https://url.spec.whatwg.org>) `Url` follows: it
 /// drops tabs and line ends, takes backslashes and any number of slashes for two, and decodes and rewrites hosts.
 fn read(text: &str) -> Result<(Origin, &str), String> {
     if text.is_empty() {

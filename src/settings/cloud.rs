@@ -16,7 +16,7 @@ struct Cloud {
 /// authorities: "National clouds" in the Entra ID documentation, the other names as Microsoft's authentication libraries know
 /// them. GCC (`crm9.dynamics.com`) signs in to the public cloud.
 ///
-/// Names: Azure CLI and PowerShell (https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli), the Azure SDKs, and Terraform's
+/// Names: Azure CLI and PowerShell (<https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli>), the Azure SDKs, and Terraform's
 /// providers.
 const CLOUDS: [Cloud; 3] = [
     Cloud {

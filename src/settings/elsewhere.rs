@@ -16,7 +16,7 @@ enum Holds {
 const CERTIFICATE: &str = CERTIFICATES[0].0;
 const SECRET: &str = SECRETS[0];
 
-/// Theirs and ours. The Azure SDKs (https://learn.microsoft.com/dotnet/api/azure.identity.environmentcredential, and their older
+/// Theirs and ours. The Azure SDKs (<https://learn.microsoft.com/dotnet/api/azure.identity.environmentcredential>, and their older
 /// names), Terraform's providers, and the Power Platform's tools.
 const OTHERS: [(&str, &str, Holds); 12] = [
     ("AZURE_CLIENT_CERTIFICATE_PATH", CERTIFICATE, Holds::Path),

@@ -10,7 +10,8 @@ pub(super) fn broken(error: &StreamError) -> Failure {
     match error {
         StreamError::Closed => cut_off("the connection was closed"),
         StreamError::LastOperationFailed(error) => http_error_code(error).map_or_else(
-            || cut_off(&format!("the connection broke: {}", error.to_debug_string())),
+            // What else it says may be the host's stack, which is nobody's business.
+            || cut_off("the connection broke"),
             failure,
         ),
     }
@@ -71,6 +72,14 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
     };
     Failure {
         sent,
-        ..Failure::new(cause, format!("{what} ({code:?})"))
+        ..Failure::new(cause, format!("{what} ({})", shown(&code)))
     }
+}
+
+/// The host's code, and of a text that the host adds the beginning of its first line: the rest may be the host's own stack.
+fn shown(code: &ErrorCode) -> String {
+    const LONGEST: usize = 200;
+    let text = format!("{code:?}");
+    let line = text.split("\\n").next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }

@@ -7,7 +7,7 @@ use embedded_host::{Network, Pages, Reply};
 use sandbox::{Fault, Service};
 
 use crate::support::{
-    Client, Tenant, answered, contoso, contoso_settings, dataverse_error, json, json_answer, outage, request,
+    Client, Tenant, answer, answered, contoso, contoso_settings, dataverse_error, json, json_answer, outage, request,
     request_faults, token_answer, with_body, with_header,
 };
 
@@ -289,4 +289,45 @@ fn memory_does_not_grow_with_the_pages() {
     assert_eq!(count, PAGES);
     let memory = client.instance.peak_memory();
     assert!(memory <= MEMORY, "{memory} bytes");
+}
+
+#[test]
+fn an_answer_that_is_no_page_does_not_end_the_query() {
+    let login = "<html><body>Sign in</body></html>";
+    for (status, content_type, body) in [
+        (200, "text/html", login),
+        (200, "application/json", login),
+        (200, "text/plain", "down for maintenance"),
+        (200, "", "?"),
+        (200, "application/json", ""),
+        (204, "application/json", ""),
+        (200, "application/json", "[{}]"),
+        (200, "application/json", r#"{"error":{"code":"0x0","message":"no"}}"#),
+    ] {
+        let turn = AtomicUsize::new(0);
+        let (mut client, _) = contoso(move || {
+            let json = [("content-type", "application/json")];
+            Reply::Answer(match turn.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    let link = "https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=2";
+                    answer(200, &json, format!(r#"{{"value":[],"@odata.nextLink":"{link}"}}"#))
+                }
+                1 => answer(
+                    status,
+                    &[("content-type", content_type)][..usize::from(!content_type.is_empty())],
+                    body,
+                ),
+                // The byte order mark that some servers put before JSON, and no type.
+                _ => answer(200, &[], "\u{feff}{\"value\":[]}"),
+            })
+        });
+        let pages = client.pages(&request(Method::Get, "contacts"));
+        assert!(client.next(pages).unwrap().is_some());
+        match client.next(pages).unwrap_err() {
+            Error::Unavailable(outage) => assert_eq!(outage.cause, OutageCause::UnusableAnswer, "{body}"),
+            other => panic!("{body}: {other:?}"),
+        }
+        assert!(client.next(pages).unwrap().is_some(), "it is asked for again: {body}");
+        assert!(client.next(pages).unwrap().is_none());
+    }
 }
