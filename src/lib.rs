@@ -53,7 +53,6 @@ pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSIO
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::credential::{AssertionAlgorithm, Certificate, Credential, FederatedAssertion};
-    pub use crate::dataverse::batch::boundary::boundary_of;
     pub use crate::dataverse::batch::{Batch, DraftPart, Item, PartResult};
     pub use crate::dataverse::client::{Connection, Instance};
     pub use crate::dataverse::files::upload::Upload;
@@ -67,6 +66,7 @@ pub mod fuzzing {
     pub use crate::gateway::opened::Opened;
     pub use crate::gateway::rewrite::{Rewrite, Stop};
     pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
+    pub use crate::http::boundary::boundary_of;
     pub use crate::http::origin::Origin;
     pub use crate::settings::{Settings, parse_tenant};
 

@@ -152,7 +152,7 @@ impl Connection {
     }
 
     /// Sends a request with a token, and again where that is of use: with another token where the environment did not accept the
-    /// first, and as [`retry::run`] says. `read` makes of the answer what is wanted of it; it gets the token to take it out of
+    /// first, and as `retry::run` says. `read` makes of the answer what is wanted of it; it gets the token to take it out of
     /// whatever repeats it.
     ///
     /// # Errors

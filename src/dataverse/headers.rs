@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::faults::Faults;
-use crate::http::prefer;
+use crate::http::{header_size, prefer};
 
 /// Headers as callers give them.
 pub(crate) type Headers = Vec<(String, String)>;
@@ -32,10 +32,6 @@ const REFUSED: [&str; 16] = [
     "upgrade",
 ];
 
-/// Hosts take 128 KiB of headers, the token's included, and Wasmtime traps beyond that; it counts some 80 bytes more for each.
-const MAX_BYTES: usize = 64 << 10;
-const OVERHEAD: usize = 80;
-
 /// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is added to `faults`.
 pub(crate) fn compose(
     given: &[(String, String)],
@@ -44,14 +40,14 @@ pub(crate) fn compose(
     faults: &mut Faults,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let sizes = given
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(OVERHEAD));
-    if sizes.fold(0, usize::saturating_add) > MAX_BYTES {
+    let lengths = given.iter().map(|(name, value)| (name.len(), value.len()));
+    if header_size::counted(lengths) > header_size::MAX_OF_CALLER {
         faults.add(
             "headers",
             format!(
-                "are too many or too large: {MAX_BYTES} bytes altogether, each counted {OVERHEAD} longer than it is"
+                "are too many or too large: {} bytes altogether, each counted {} longer than it is",
+                header_size::MAX_OF_CALLER,
+                header_size::OVERHEAD
             ),
         );
         return headers;
@@ -194,7 +190,7 @@ mod tests {
         }
         let many = vec![("x-a", "b"); 30_000];
         assert_eq!(composed(&many, &Method::GET, None).1, ["headers"]);
-        let large = "x".repeat(MAX_BYTES);
+        let large = "x".repeat(header_size::MAX_OF_CALLER);
         assert_eq!(composed(&[("prefer", &large)], &Method::GET, None).1, ["headers"]);
     }
 }

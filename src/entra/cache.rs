@@ -21,7 +21,7 @@ const FRUITLESS: u32 = 3;
 
 /// All that a token is asked for with.
 #[derive(PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct TokenKey {
     /// Errors and tokens name credentials as their settings do.
     names: &'static str,
     token_url: String,
@@ -30,7 +30,7 @@ pub(super) struct Identity {
     credentials: Vec<[u8; 32]>,
 }
 
-impl Identity {
+impl TokenKey {
     pub(super) fn of(settings: &Settings, tenant: &str) -> Self {
         Self {
             names: settings.names.credentials,

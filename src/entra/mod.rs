@@ -23,7 +23,7 @@ use crate::http::challenge;
 use crate::log;
 use crate::retry::Budget;
 use crate::settings::Settings;
-use cache::{Identity, Slot, left_alone_for};
+use cache::{Slot, TokenKey, left_alone_for};
 use endpoint::Granted;
 use rotation::{Rotation, Wanted};
 
@@ -110,7 +110,7 @@ pub(crate) struct Acquired {
 /// The tokens that the instance holds, by all that selects the identity.
 #[derive(Default)]
 pub(crate) struct Tokens {
-    slots: RefCell<Vec<(Identity, Rc<Slot>)>>,
+    slots: RefCell<Vec<(TokenKey, Rc<Slot>)>>,
     rotation: Rotation,
 }
 
@@ -258,7 +258,7 @@ impl Tokens {
     }
 
     fn slot(&self, host: &impl Host, settings: &Settings, tenant: &str) -> Rc<Slot> {
-        let identity = Identity::of(settings, tenant);
+        let identity = TokenKey::of(settings, tenant);
         let mut slots = self.slots.borrow_mut();
         if let Some((_, slot)) = slots.iter().find(|(kept, _)| *kept == identity) {
             return Rc::clone(slot);

@@ -10,7 +10,7 @@ use super::links::Origins;
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
-use crate::dataverse::batch::boundary::boundary_of;
+use crate::http::boundary::boundary_of;
 
 /// How often a path may be percent-encoded. What is encoded more often is refused before (`dot_segments`).
 const ROUNDS: usize = 4;

@@ -14,8 +14,8 @@ use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::query;
 use super::rewrite::{Rewrite, Stop};
-use crate::dataverse::batch::boundary::boundary_of;
 use crate::dataverse::url::{self, MAX_URL_IN_BATCH};
+use crate::http::boundary::boundary_of;
 use crate::http::origin::Origin;
 use crate::http::{challenge, dot_segments, prefer};
 

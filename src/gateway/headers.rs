@@ -4,9 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::links::Origins;
 use super::opened::Opened;
+use crate::http::header_size;
 
 /// Both services' name for the caller's own id of a request.
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const CALLERS_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// What a caller may say to Dataverse, beside what is OData's and Dataverse's own (`opened`). Anything else says who the caller
 /// is, belongs to the connection, or could turn one method into another.
@@ -62,7 +63,7 @@ pub(super) fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<Hea
     headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-ms-client-request-id", id.clone());
-        headers.insert(CLIENT_REQUEST_ID, id);
+        headers.insert(CALLERS_ID, id);
     }
     Ok(headers)
 }
@@ -84,16 +85,13 @@ pub(super) fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
     headers
 }
 
-/// Hosts take 128 KiB of headers, the token's included, and Wasmtime traps beyond that; it counts some 80 bytes more for each.
+/// Whether a host takes so many headers.
 ///
 /// # Errors
 /// That there are more.
-pub(super) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
-    const MAX: usize = 80 << 10;
-    let sizes = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(80));
-    if sizes.fold(0, usize::saturating_add) > MAX {
+pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
+    let lengths = headers.iter().map(|(name, value)| (name.as_str().len(), value.len()));
+    if header_size::counted(lengths) > header_size::MAX {
         Err("the headers are too large to be relayed")
     } else {
         Ok(())
@@ -111,7 +109,7 @@ pub(super) fn client_request_id(headers: &HeaderMap) -> Option<String> {
 /// An answer with the id it belongs to.
 pub(super) fn with_id<B>(mut reply: Response<B>, id: &str) -> Response<B> {
     if let Ok(id) = HeaderValue::from_str(id) {
-        reply.headers_mut().insert(CLIENT_REQUEST_ID, id);
+        reply.headers_mut().insert(CALLERS_ID, id);
     }
     reply
 }
@@ -166,7 +164,7 @@ mod tests {
     fn ids_that_do_not_fit_a_log_line_are_not_taken() {
         let id = |value: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(CLIENT_REQUEST_ID, value.parse().unwrap());
+            headers.insert(CALLERS_ID, value.parse().unwrap());
             client_request_id(&headers)
         };
         assert_eq!(id("abc-1").as_deref(), Some("abc-1"));

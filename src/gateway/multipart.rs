@@ -16,8 +16,8 @@ use super::batch::{clear_boundary, is_batch};
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
-use crate::dataverse::batch::boundary::boundary_of;
 use crate::dataverse::url::refuse_dot_segments;
+use crate::http::boundary::boundary_of;
 
 /// No header of a part is longer: Dataverse takes URLs of 64 KiB within a batch.
 const MAX_LINE: usize = 128 << 10;

@@ -16,12 +16,12 @@ use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
 use crate::dataverse::advice::advice;
 use crate::dataverse::answer::request_id;
-use crate::dataverse::batch::boundary::boundary_of;
 use crate::dataverse::client::{Connection, Outgoing, Sent, Times};
 use crate::dataverse::url::refuse_dot_segments;
 use crate::error::{Asked, DataverseRefusal, Reason, Service};
 use crate::host::{Body, Failure, Host};
 use crate::http::body::Payload;
+use crate::http::boundary::boundary_of;
 use crate::http::{length, media_type};
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse

@@ -1,9 +1,11 @@
 //! What HTTP says, of no service.
 
 pub(crate) mod body;
+pub mod boundary;
 pub(crate) mod challenge;
 pub(crate) mod date;
 pub(crate) mod dot_segments;
+pub(crate) mod header_size;
 pub(crate) mod json;
 pub(crate) mod length;
 pub(crate) mod media_type;

@@ -9,7 +9,7 @@ use crate::faults::Faults;
 const USUAL: [&str; 4] = ["contacts", "leads", "opportunities", "accounts"];
 
 /// What is to be looked at.
-pub(super) struct Wanted {
+pub(super) struct ToCheck {
     pub set: String,
     pub verb: Verb,
     /// `None`: nothing in particular is expected.
@@ -17,10 +17,10 @@ pub(super) struct Wanted {
 }
 
 /// Checks what a caller expects.
-pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<Wanted>, Error> {
+pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<ToCheck>, Error> {
     if expectations.is_empty() {
         let usual = USUAL.iter().flat_map(|set| {
-            Verb::ALL.iter().map(|verb| Wanted {
+            Verb::ALL.iter().map(|verb| ToCheck {
                 set: (*set).to_owned(),
                 verb: *verb,
                 allowed: None,
@@ -38,7 +38,7 @@ pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<Wanted>, Erro
     if !faults.is_empty() {
         return Err(faults.into_request_error());
     }
-    let wanted = expectations.into_iter().map(|expectation| Wanted {
+    let wanted = expectations.into_iter().map(|expectation| ToCheck {
         set: expectation.entity_set,
         verb: expectation.verb,
         allowed: Some(expectation.allowed),

@@ -16,7 +16,7 @@ use crate::dataverse::client::Connection;
 use crate::error::Error;
 use crate::host::Host;
 use asking::Asking;
-use expectations::Wanted;
+use expectations::ToCheck;
 use lines::Lines;
 use privileges::Privileges;
 
@@ -67,7 +67,7 @@ enum Extent {
     Tables,
 }
 
-async fn run(connection: &Connection, host: &impl Host, wanted: Vec<Wanted>, extent: Extent) -> Result<Report, Error> {
+async fn run(connection: &Connection, host: &impl Host, wanted: Vec<ToCheck>, extent: Extent) -> Result<Report, Error> {
     let connection = connection.as_one_call(host);
     let mut lines = Lines::default();
 
@@ -92,7 +92,7 @@ async fn run(connection: &Connection, host: &impl Host, wanted: Vec<Wanted>, ext
     }
     let mut observed = Vec::new();
     for wanted in wanted {
-        let Wanted { set, verb, allowed } = wanted;
+        let ToCheck { set, verb, allowed } = wanted;
         let found = privileges.agree(probe::probe(&asking, &set, verb).await, &set, verb);
         if let Some(allowed) = found.is_allowed() {
             observed.push(Expectation {

@@ -88,7 +88,7 @@ fn nothing_is_sent_before_the_first_page_is_asked_for() {
 #[test]
 fn links_are_followed_as_they_are_with_the_same_headers() {
     let (mut client, requests) = answering(&[
-        r#"{"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$select=a&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2522/%3E","value":[]}"#,
+        r#"{"value":[],"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$select=a&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2522/%3E","value":[]}"#,
         r#"{"value":[]}"#,
     ]);
     let query = with_header(fives("contacts?$select=a"), "CallerObjectId", "1");
@@ -154,9 +154,12 @@ fn the_connection_of_the_variables_has_pages_too() {
 
 #[test]
 fn a_link_that_repeats_is_an_error_and_no_endless_loop() {
-    const TO_A: &str = r#"{"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=a"}"#;
-    const TO_B: &str = r#"{"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=b"}"#;
-    const TO_START: &str = r#"{"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts"}"#;
+    const TO_A: &str =
+        r#"{"value":[],"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=a"}"#;
+    const TO_B: &str =
+        r#"{"value":[],"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$skiptoken=b"}"#;
+    const TO_START: &str =
+        r#"{"value":[],"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts"}"#;
     for (bodies, good) in [
         (&[TO_A, TO_A] as &[&str], 2),
         (&[TO_A, TO_B, TO_A], 3),

@@ -1,7 +1,6 @@
 //! `$batch`: several requests in one, as multipart text both ways (OData Protocol 4.0, 11.7; Microsoft's page "Execute batch
 //! operations using the Web API"). Here is what goes out and what comes of it; how the texts are written and read is below.
 
-pub(crate) mod boundary;
 mod check;
 mod compose;
 pub(crate) mod reader;

@@ -5,8 +5,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use memchr::memchr;
 
-use super::boundary::boundary_of;
 use super::{Item, MAX_REQUESTS};
+use crate::http::boundary::boundary_of;
 
 /// In one head. Dataverse sends some ten; each takes far more memory than its text.
 const MAX_HEADERS: usize = 100;
@@ -49,7 +49,7 @@ pub(crate) fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'
     let delimiter = Delimiter::new(boundary);
     let mut items = Vec::new();
     let (_preamble, mut found) = reader.until(&delimiter)?;
-    while found == Found::Next {
+    while found == Mark::Next {
         let head = reader.fields(&delimiter)?;
         let item;
         (item, found) = match text_of(&head, &header::CONTENT_TYPE).and_then(boundary_of) {
@@ -77,7 +77,7 @@ struct Delimiter {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum Mark {
     /// A delimiter behind which another part begins.
     Next,
     /// The last one.
@@ -93,11 +93,11 @@ impl Delimiter {
 
     /// Whether a text begins with the delimiter, and the length of its line if so. One boundary may begin like another, so the
     /// rest of the line counts.
-    fn begins(&self, text: &[u8]) -> Option<(Found, usize)> {
+    fn begins(&self, text: &[u8]) -> Option<(Mark, usize)> {
         let rest = text.strip_prefix(self.text.as_slice())?;
         let (found, rest) = match rest.strip_prefix(b"--") {
-            Some(rest) => (Found::Last, rest),
-            None => (Found::Next, rest),
+            Some(rest) => (Mark::Last, rest),
+            None => (Mark::Next, rest),
         };
         let near = rest.get(..MAX_PADDING).unwrap_or(rest);
         let padding = match memchr(b'\n', near) {
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     fn change_set(&mut self, delimiter: &Delimiter) -> Result<Vec<Part<'a>>, Unreadable> {
         let mut set = Vec::new();
         let (_preamble, mut found) = self.until(delimiter)?;
-        while found == Found::Next {
+        while found == Mark::Next {
             let head = self.fields(delimiter)?;
             let part;
             (part, found) = self.response(&head, delimiter)?;
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The response in a part, whose own head has been read, and the delimiter that ends it.
-    fn response(&mut self, part: &HeaderMap, delimiter: &Delimiter) -> Result<(Part<'a>, Found), Unreadable> {
+    fn response(&mut self, part: &HeaderMap, delimiter: &Delimiter) -> Result<(Part<'a>, Mark), Unreadable> {
         self.parts = self.parts.saturating_add(1);
         if self.parts > MAX_REQUESTS {
             return Err(TOO_MANY);
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
 
     /// What stands before the delimiter: up to `end`, if the delimiter is there, and else up to the first one. The line end
     /// before a delimiter belongs to it.
-    fn body(&mut self, end: Option<usize>, delimiter: &Delimiter) -> Result<(&'a [u8], Found), Unreadable> {
+    fn body(&mut self, end: Option<usize>, delimiter: &Delimiter) -> Result<(&'a [u8], Mark), Unreadable> {
         let announced = end.and_then(|end| {
             let body = self.text.get(self.at..end)?;
             let rest = self.text.get(end..)?;
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands before the next delimiter. Goes behind it.
-    fn until(&mut self, delimiter: &Delimiter) -> Result<(&'a [u8], Found), Unreadable> {
+    fn until(&mut self, delimiter: &Delimiter) -> Result<(&'a [u8], Mark), Unreadable> {
         let begin = self.at;
         loop {
             if let Some((found, length)) = delimiter.begins(self.rest()) {

@@ -3,12 +3,12 @@
 
 use http::{Response, StatusCode, header};
 
-use super::boundary::boundary_of;
 use super::reader::{self, Part, Unreadable};
 use super::{Batch, Item, Sent};
 use crate::dataverse::answer::{self, Answer};
 use crate::error::{DataverseRefusal, Reason};
 use crate::host::{Cause, Failure};
+use crate::http::boundary::boundary_of;
 use crate::http::retry_after;
 use crate::redact::redact;
 

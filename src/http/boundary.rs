@@ -4,7 +4,7 @@
 const LONGEST: usize = 70;
 
 /// The boundary that a content type names, if it is a multipart one. Parameters are as in RFC 9110, 5.6.6: in any order, their
-/// names in any case, their values quoted or not. None is longer than [`LONGEST`].
+/// names in any case, their values quoted or not. None is longer than `LONGEST`.
 pub fn boundary_of(content_type: &str) -> Option<String> {
     let (media_type, mut rest) = content_type.split_once(';')?;
     if !media_type.trim().to_ascii_lowercase().starts_with("multipart/") {
