@@ -90,8 +90,8 @@ impl Dataverse {
         }
     }
 
-    /// The refusal of a request without a good token.
-    pub(crate) fn refuse_stranger(&self, request: &Received, shared: &Shared) -> Option<Answer> {
+    /// The refusal of a request without a valid token.
+    pub(crate) fn refuse_unauthorized(&self, request: &Received, shared: &Shared) -> Option<Answer> {
         self.challenge.client(request, shared).err()
     }
 

@@ -53,7 +53,7 @@ impl State {
         };
         if let Some(answer) = large {
             return match service {
-                Some(Service::Dataverse) => match self.dataverse.refuse_stranger(request, &self.shared) {
+                Some(Service::Dataverse) => match self.dataverse.refuse_unauthorized(request, &self.shared) {
                     Some(refused) => refused,
                     None => self.dataverse.decorated(answer),
                 },
@@ -63,7 +63,11 @@ impl State {
         match service {
             Some(Service::Entra) => self.entra.answer(request, &self.shared),
             Some(Service::Dataverse) => self.dataverse.answer(request, &self.shared),
-            None => answer(StatusCode::NOT_FOUND, "text/plain", "The sandbox has nothing here."),
+            None => answer(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "The sandbox serves nothing at this path.",
+            ),
         }
     }
 

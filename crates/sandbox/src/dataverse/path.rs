@@ -119,6 +119,6 @@ fn row_id(key: &str, table: &Table) -> Result<Uuid, Refusal> {
         Some(_) => return Err(Refusal::unsupported("alternate keys")),
         None => key.trim(),
     };
-    // Guess: code and text of a key that is no GUID.
+    // Guess: code and text of a key that is not a GUID.
     guid(value).ok_or_else(|| Refusal::query("Error in query syntax."))
 }

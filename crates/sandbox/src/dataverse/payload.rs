@@ -103,7 +103,7 @@ impl Payload {
         } else if !column.read_only {
             self.values.insert(name, value);
         }
-        // Guess: other columns that only the platform writes are passed over.
+        // Guess: other columns that only the platform writes are ignored.
         Ok(())
     }
 

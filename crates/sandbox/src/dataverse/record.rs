@@ -40,7 +40,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     call.demand_row(table, Verb::Read, Some(row))?;
     if_match(call, Some(row), table, id)?;
-    // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is no tag.
+    // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is not a tag.
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
