@@ -151,7 +151,8 @@ impl Payload {
     }
 }
 
-fn check(column: &Column, value: &Value, table: &Table) -> Result<(), Refusal> {
+/// Whether the column takes the value.
+pub(super) fn check(column: &Column, value: &Value, table: &Table) -> Result<(), Refusal> {
     let fits = match (value, column.kind) {
         (Value::Null, _) => true,
         (Value::String(text), Kind::Text(longest)) => {
