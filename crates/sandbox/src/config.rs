@@ -13,7 +13,7 @@ use crate::user::{Organization, User};
 /// What the sandbox knows at the start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 picks a free one. Loopback unless somebody decides otherwise.
+    /// Where to listen; port 0 picks a free one. Loopback by default.
     pub listen: SocketAddr,
     /// The one tenant, a GUID.
     pub tenant_id: String,
@@ -23,16 +23,16 @@ pub struct Config {
     pub applications: Vec<Application>,
     /// What the environment says about itself.
     pub organization: Organization,
-    /// The environment's users that are no application's.
+    /// The environment's users that belong to no application.
     pub users: Vec<User>,
-    /// How long an access token is good for (facts: entra 3, 3599 s).
+    /// How long an access token is valid (facts: entra 3, 3599 s).
     pub token_lifetime: Duration,
-    /// `refresh_in` of a granted token. None unless somebody decides otherwise: Entra ID gives it only to clients that
-    /// it knows (facts: entra 2.1).
+    /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it
+    /// knows (facts: entra 2.1).
     pub refresh_in: Option<Duration>,
     /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
     pub assertion_clock_skew: Duration,
-    /// Whether a `jti` is good once only.
+    /// Whether a `jti` is accepted only once.
     ///
     /// Guess: nothing documented says that Entra ID checks it, and MSAL for Python and for Node send one assertion
     /// several times (facts: entra 1.2). The strict reading is the default; switch it off for such clients.

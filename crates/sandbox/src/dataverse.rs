@@ -9,6 +9,7 @@ mod challenge;
 mod collection;
 mod columns;
 mod conditions;
+mod count;
 mod delta;
 mod dispatch;
 mod expand;
@@ -26,6 +27,7 @@ mod paging;
 mod path;
 mod payload;
 mod prefer;
+mod property;
 mod query;
 mod record;
 mod reference;
@@ -90,8 +92,8 @@ impl Dataverse {
         }
     }
 
-    /// The refusal of a request without a good token.
-    pub(crate) fn refuse_stranger(&self, request: &Received, shared: &Shared) -> Option<Answer> {
+    /// The refusal of a request without a valid token.
+    pub(crate) fn refuse_unauthorized(&self, request: &Received, shared: &Shared) -> Option<Answer> {
         self.challenge.client(request, shared).err()
     }
 

@@ -70,7 +70,7 @@ impl Entra {
         match by_code::refusal(code, tenant(&request.path)) {
             Some(refusal) => framed(Err(refusal), request, &Form::read(request), shared),
             None => {
-                let text = format!("The sandbox has no refusal AADSTS{code} to give on request.");
+                let text = format!("The sandbox cannot return AADSTS{code} on request.");
                 answer(StatusCode::NOT_IMPLEMENTED, "text/plain", text)
             }
         }

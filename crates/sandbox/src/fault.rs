@@ -60,7 +60,7 @@ pub enum FaultKind {
         /// The number after AADSTS.
         u32,
     ),
-    /// The request is carried out; the answer promises its whole length and breaks off after so many bytes.
+    /// The request is carried out; the answer has its full Content-Length and breaks off after so many bytes.
     CutBody {
         /// Bytes that still arrive.
         after: usize,

@@ -1,4 +1,4 @@
-//! Workload identity federation: an identity provider whose assertions an application may be told to trust.
+//! Workload identity federation: an identity provider whose assertions an application can trust.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Bodies of any size that nobody holds: for load tests.
+//! Bodies of any size that are not held in memory, for load tests.
 
 use std::io;
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ pub(crate) struct Large {
     swallowed: AtomicU64,
 }
 
-/// In an answer's extensions: its body is so many bytes, made as they flow.
+/// In an answer's extensions: its body is so many bytes, made as they are sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Generated(pub(crate) u64);
 

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Bytes;
 
-/// A longer body is not recorded whole.
+/// Only the beginning of a longer body is recorded.
 const LONG: usize = 1024 * 1024;
 const KEPT: usize = 64 * 1024;
 

@@ -41,7 +41,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A body that promises a length and may deliver less, held or made as it flows.
+/// A body that promises a length and may deliver less, held in memory or made as it is sent.
 pub(crate) struct ResponseBody {
     data: Option<Bytes>,
     /// Bytes of the pattern that are still to come.
@@ -121,7 +121,7 @@ impl Body for ResponseBody {
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(context));
         }
-        Poll::Ready(Some(Err(io::Error::other("cut off, as asked"))))
+        Poll::Ready(Some(Err(io::Error::other("cut off by a fault"))))
     }
 
     fn is_end_stream(&self) -> bool {

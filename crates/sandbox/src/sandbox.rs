@@ -73,8 +73,8 @@ impl Sandbox {
     }
 
     /// From now on a GET whose path and query begin with `path_prefix` is answered with that many bytes, made as they
-    /// flow and held nowhere: the byte at n is n modulo 256. The last setting that fits counts. Below `/api/data/` it
-    /// takes a good token, as everything does there; faults happen to it as to anything else.
+    /// are sent and not held in memory: the byte at n is n modulo 256. The last setting that fits counts. Below
+    /// `/api/data/` it needs a valid token, as everything does there; faults apply to it as to anything else.
     pub fn serve_large(&self, path_prefix: &str, bytes: u64) {
         self.state.large.serve(path_prefix, bytes);
     }
@@ -100,7 +100,7 @@ impl Sandbox {
         self.state.shared.tokens.revoke_all();
     }
 
-    /// How long the tokens issued from now on are good for.
+    /// How long the tokens issued from now on are valid.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state.shared.tokens.set_lifetime(lifetime);
     }

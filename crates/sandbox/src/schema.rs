@@ -5,7 +5,7 @@ mod others;
 mod system;
 mod table;
 
-pub(crate) use others::OTHER_ENTITY_SETS;
+pub(crate) use others::{OTHER_ENTITY_SETS, OTHER_OPERATIONS};
 pub(crate) use table::{Blob, Collection, Column, Kind, Lookup, ManyToMany, Navigation, Table};
 
 impl Table {

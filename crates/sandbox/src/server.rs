@@ -42,7 +42,7 @@ pub(crate) async fn serve(
 async fn converse(stream: TcpStream, state: Arc<State>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| respond(state.clone(), request));
-    // An error here is a client that left or a fault that was asked for.
+    // An error here is a client that disconnected, or a fault.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -94,7 +94,7 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Respon
                     if carry_out {
                         state.normal(service, &request, instead);
                     }
-                    return Err(io::Error::other("disconnected, as asked"));
+                    return Err(io::Error::other("disconnected by a fault"));
                 }
                 _ => {}
             }

@@ -53,7 +53,7 @@ impl State {
         };
         if let Some(answer) = large {
             return match service {
-                Some(Service::Dataverse) => match self.dataverse.refuse_stranger(request, &self.shared) {
+                Some(Service::Dataverse) => match self.dataverse.refuse_unauthorized(request, &self.shared) {
                     Some(refused) => refused,
                     None => self.dataverse.decorated(answer),
                 },
@@ -63,7 +63,15 @@ impl State {
         match service {
             Some(Service::Entra) => self.entra.answer(request, &self.shared),
             Some(Service::Dataverse) => self.dataverse.answer(request, &self.shared),
-            None => answer(StatusCode::NOT_FOUND, "text/plain", "The sandbox has nothing here."),
+            None if is_of_the_services(&request.path) => {
+                let text = "The sandbox does not support this endpoint. The real service may support it.";
+                answer(StatusCode::NOT_IMPLEMENTED, "text/plain", text)
+            }
+            None => answer(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "The sandbox serves nothing at this path.",
+            ),
         }
     }
 
@@ -84,4 +92,15 @@ pub(crate) fn service(path: &str) -> Option<Service> {
     } else {
         None
     }
+}
+
+/// Whether one of the services has an endpoint there that the sandbox has not.
+fn is_of_the_services(path: &str) -> bool {
+    const DATAVERSE: [&str; 3] = ["/api/search/", "/api/discovery/", "/XRMServices/"];
+    // Below a tenant, which may be `common`.
+    const ENTRA: [&str; 4] = ["oauth2/", ".well-known/", "discovery/", "saml2"];
+    let below = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    let below = below.map(|(_, rest)| rest.strip_prefix("v2.0/").unwrap_or(rest));
+    DATAVERSE.iter().any(|start| path.starts_with(start))
+        || below.is_some_and(|below| ENTRA.iter().any(|start| below.starts_with(start)))
 }

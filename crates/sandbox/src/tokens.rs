@@ -95,7 +95,7 @@ impl Tokens {
         let times = *lock(&self.times);
         let expires_in = times.lifetime.as_secs();
         let expires = now.saturating_add_unsigned(expires_in);
-        // Shaped as a JWT because real ones are; nobody checks the signature, a token is good when it was issued here.
+        // Shaped as a JWT because real ones are. The signature is not checked: a token is valid if it was issued here.
         let header = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
         let mut claims = json!({
             "aud": audience, "iss": format!("https://sts.windows.net/{tenant_id}/"), "iat": now, "nbf": now,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::privileges::Privileges;
 
-/// What an environment says about itself, but for its organization's id, which stands with its users.
+/// What an environment says about itself, except the organization's id, which each user has.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// `FriendlyName`, and the name of the business unit.
@@ -51,7 +51,7 @@ pub struct User {
     pub domain_name: String,
     /// Whether the user may do anything at all.
     pub enabled: bool,
-    /// The security roles, which are names alone: what they add up to stands in `privileges`.
+    /// The security roles: names only. What they allow is in `privileges`.
     pub roles: Vec<Role>,
     /// What the user's security roles add up to.
     pub privileges: Privileges,
@@ -98,7 +98,7 @@ pub struct Role {
 }
 
 impl Role {
-    /// A role of somebody's own, with an id made from its name.
+    /// A custom role, with an id made from its name.
     pub fn new(name: &str) -> Role {
         let number = name
             .bytes()
@@ -119,7 +119,7 @@ impl Role {
         }
     }
 
-    /// The role that may change the environment itself, likewise.
+    /// The role that may customize the environment, also made from a template.
     pub fn system_customizer() -> Role {
         Role {
             template_id: Some("119f245c-3cc8-4b62-b31c-d1a046ced15d".into()),

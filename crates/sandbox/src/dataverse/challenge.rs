@@ -1,4 +1,4 @@
-//! Whose good token a request carries, and the 401 for one without.
+//! Whose valid token a request carries, and the 401 for one without.
 
 use std::sync::Mutex;
 
@@ -36,7 +36,7 @@ impl Challenge {
         }
     }
 
-    /// From now on only tokens that were requested with these claims are good; `None` ends it.
+    /// From now on only tokens that were requested with these claims are valid; `None` ends it.
     pub(crate) fn demand(&self, json: Option<&str>) -> anyhow::Result<()> {
         let demand = json.map(|json| {
             let claims: Value = serde_json::from_str(json)?;
@@ -63,7 +63,7 @@ impl Challenge {
         match lock(&self.demanded).as_ref() {
             Some(demand) if !issued.requested.meets(&demand.access_token) => {
                 // facts: entra 2.6: a challenge is for those who said that they can answer it. Guess: others get what
-                // a bad token gets.
+                // an invalid token gets.
                 let challenge = if issued.requested.can_be_challenged() {
                     insufficient_claims(demand, shared)
                 } else {

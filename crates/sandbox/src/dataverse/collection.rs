@@ -66,7 +66,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     Ok(streamed(call, body))
 }
 
-/// `set(id)/navigation`, whole: there are too few for pages.
+/// `set(id)/navigation`, all rows at once: there are too few for pages.
 pub(super) fn related(
     call: &Call<'_>,
     table: &'static Table,

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::store::Store;
 use super::target::Target;
 use super::visit::Visit;
-use super::{batch, collection, file, functions, record, reference};
+use super::{batch, collection, count, file, functions, property, record, reference};
 use crate::request::Received;
 use crate::response::Answer;
 
@@ -29,7 +29,7 @@ pub(super) fn answer(visit: &Visit<'_>, request: &Received, place: Place<'_>, st
 
 fn perform(visit: &Visit<'_>, request: &Received, place: Place<'_>, store: &mut Store) -> Result<Answer, Refusal> {
     let (version, path) = path::version(&request.path)
-        .ok_or_else(|| Refusal::no_such_resource(&format!("{}{}", visit.origin(), request.path)))?;
+        .ok_or_else(|| path::no_version(&request.path, &format!("{}{}", visit.origin(), request.path)))?;
     refuse_length(visit.origin(), request, place)?;
     refuse_headers(request)?;
     let none = References::new();
@@ -100,6 +100,13 @@ fn carry_out(
         Target::Collection(table) => match call.request.method {
             Method::GET => collection::list(call, table, store),
             Method::POST => record::create(call, table, store),
+            _ => Err(Refusal::method_not_allowed(&call.request.method)),
+        },
+        Target::Count(table) => count::all(call, table, store),
+        Target::CountRelated(table, id, related) => count::related(call, (table, id), &related, store),
+        Target::Property(property) => property::respond(call, &property, store),
+        Target::Linked(table, id, lookup) => match call.request.method {
+            Method::GET => record::linked(call, (table, id), lookup, store),
             _ => Err(Refusal::method_not_allowed(&call.request.method)),
         },
         Target::Related(table, id, many) => match call.request.method {

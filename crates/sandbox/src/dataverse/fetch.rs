@@ -87,7 +87,7 @@ fn page<'a>(call: &Call<'_>, fetch: &Fetch, rows: &'a [&'a Row]) -> (&'a [&'a Ro
     if let Some(top) = fetch.query.top {
         return (&rows[..top.min(rows.len())], false);
     }
-    // Guess: the query's own count goes before the preference; 5,000 is the most.
+    // Guess: the query's own count takes precedence over the preference; 5,000 is the most.
     let size = fetch
         .count
         .or(call.prefer.page_size)

@@ -30,7 +30,9 @@ pub(super) fn respond(
         (&Method::PATCH, false) => write::upload(call, column, store, uploads),
         (&Method::DELETE, false) => write::delete(call, column, store),
         (&Method::PUT, false) if column.blob.image => write::put(call, column, store),
-        (&Method::GET | &Method::PUT, false) => Err(Refusal::unsupported("a file column by itself; see its $value")),
+        (&Method::GET | &Method::PUT, false) => Err(Refusal::unsupported(
+            "reading or replacing a file column without $value",
+        )),
         (method, _) => Err(Refusal::method_not_allowed(method)),
     }
 }

@@ -29,7 +29,7 @@ const TYPES: [&[u8]; 6] = [
     b"\x89PNG\r\n\x1a\n",
 ];
 
-/// An image in a row's JSON, or null. Guess: how text that is no base64 is refused.
+/// An image in a row's JSON, or null. Guess: how text that is not base64 is refused.
 pub(super) fn read(value: &Value, blob: &Blob, settings: &Settings) -> Result<Option<Content>, Refusal> {
     let content = match value {
         Value::Null => return Ok(None),
@@ -72,7 +72,7 @@ pub(super) fn thumbnail(image: &Content) -> Content {
     }
 }
 
-/// The columns of the row that go with the image: the thumbnail and where it can be had.
+/// The columns of the row that go with the image: the thumbnail and its URL.
 pub(super) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
     let (column, entity) = (blob.column, table.logical_name);
     let url = id.map(|id| format!("/Image/download.aspx?Entity={entity}&Attribute={column}&Id={id}"));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 const WRITES: usize = 100_000;
 const KEPT: usize = 4096;
 
-/// A write that took effect, whether or not its answer arrived. A request that changed nothing is none, nor is one of a
-/// change set that was rolled back; an upload in chunks is one, by its last chunk.
+/// A write that took effect, whether or not its answer arrived. Not a request that changed nothing, nor one
+/// of a change set that was rolled back. An upload in chunks is one write, made by its last chunk.
 #[derive(Clone)]
 pub struct CommittedWrite {
     /// The method.

@@ -83,11 +83,11 @@ impl Members {
 
     /// The caller, or whom the caller acts for (facts: dataverse 1.3;
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>).
-    /// Guess: `CallerObjectId`, the preferred header, goes before the other.
+    /// Guess: `CallerObjectId`, the preferred header, takes precedence.
     pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
         let other = if let Some(id) = request.header("callerobjectid") {
             let other = self.all().find(|user| user.entra_object_id.eq_ignore_ascii_case(id));
-            // Guess: somebody whom Entra ID may know and the environment does not.
+            // Guess: as for a user whom Entra ID knows and the environment does not.
             other.ok_or_else(no_member)?
         } else if let Some(id) = request.header("mscrmcallerid") {
             let other = self.all().find(|user| user.user_id.eq_ignore_ascii_case(id));
@@ -99,7 +99,7 @@ impl Members {
         } else {
             return Ok(Cow::Borrowed(caller));
         };
-        // Reported to the same page's authors: nobody acts for himself, and it takes no privilege.
+        // Reported to the same page's authors: a caller who names itself is not impersonating, and needs no privilege.
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }

@@ -4,15 +4,33 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use super::target::{FileColumn, Reference, Target, row_lookup, row_table};
+use super::target::{FileColumn, Property, Reference, Related, Target, row_lookup, row_table};
 use crate::guid::guid;
-use crate::schema::{Navigation, OTHER_ENTITY_SETS, Table};
+use crate::schema::{Navigation, OTHER_ENTITY_SETS, OTHER_OPERATIONS, Table};
+
+/// Versions that the real service has too, with other rules
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors>).
+const OTHER_VERSIONS: [&str; 3] = ["v8.0", "v8.1", "v8.2"];
 
 /// `("v9.2", "accounts(...)")`. Guess: 9.0 to 9.2 answer alike.
 pub(super) fn version(path: &str) -> Option<(&str, &str)> {
-    let rest = path.strip_prefix("/api/data/")?;
-    let (version, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (version, path) = versioned(path)?;
     ["v9.0", "v9.1", "v9.2"].contains(&version).then_some((version, path))
+}
+
+/// The refusal of a path without a version that the sandbox has.
+pub(super) fn no_version(path: &str, url: &str) -> Refusal {
+    match versioned(path) {
+        Some((version, _)) if OTHER_VERSIONS.contains(&version) => {
+            Refusal::unsupported(format_args!("version {version} of the Web API"))
+        }
+        _ => Refusal::no_such_resource(url),
+    }
+}
+
+fn versioned(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/api/data/")?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
 }
 
 pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
@@ -27,67 +45,104 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         "$metadata" => return Err(Refusal::unsupported(path)),
         _ => {}
     }
-    let (segment, rest) = path
-        .split_once('/')
-        .map_or((path, None), |(segment, rest)| (segment, Some(rest)));
-    let (name, key) = match segment.split_once('(') {
+    let segments = segments(path);
+    let (first, rest) = segments.split_first().unwrap_or((&path, &[]));
+    let (name, key) = match first.split_once('(') {
         Some((name, key)) => match key.strip_suffix(')') {
             Some(key) => (name, Some(key)),
             None => return Err(Refusal::no_such_resource(&format!("{root}/{path}"))),
         },
-        None => (segment, None),
+        None => (*first, None),
     };
     // Guess: its one parameter, an enumeration with two members of one meaning here, need not be looked at.
-    if (name, rest) == ("RetrieveCurrentOrganization", None) && key.is_some_and(|key| key.starts_with("AccessType=")) {
+    if name == "RetrieveCurrentOrganization" && rest.is_empty() && key.is_some_and(|key| key.starts_with("AccessType="))
+    {
         return Ok(Target::CurrentOrganization);
     }
-    let Some(table) = Table::of(name) else {
-        // An unknown name with parentheses is a function; one that other environments have is not the client's fault.
-        return Err(match key {
-            Some(_) if name.starts_with(|c: char| c.is_ascii_uppercase()) => {
-                Refusal::unsupported(format_args!("the function '{name}'"))
-            }
-            _ if OTHER_ENTITY_SETS.contains(&name) => Refusal::unsupported(format_args!("the entity set '{name}'")),
-            _ => Refusal::no_such_segment(name),
-        });
+    let table = Table::of(name).ok_or_else(|| no_table(name, key))?;
+    let Some(key) = key else {
+        return match rest {
+            [] => Ok(Target::Collection(table)),
+            ["$count"] => Ok(Target::Count(table)),
+            _ => Err(unsupported_below(rest)),
+        };
     };
-    if let (Some(key), Some(rest)) = (key, rest)
-        && let Some(navigation) = rest.strip_suffix("/$ref")
-    {
-        return reference(table, row_id(key, table)?, navigation).map(Target::Reference);
+    let id = row_id(key, table)?;
+    below_row(table, id, rest)
+}
+
+/// Splits at slashes outside quotes: a key may have slashes of its own.
+fn segments(path: &str) -> Vec<&str> {
+    let mut quoted = false;
+    path.split(|c| {
+        quoted ^= c == '\'';
+        c == '/' && !quoted
+    })
+    .collect()
+}
+
+/// What other environments have is not the client's fault. An unknown name with parentheses is a function.
+fn no_table(name: &str, key: Option<&str>) -> Refusal {
+    let function = key.is_some() && name.starts_with(|c: char| c.is_ascii_uppercase());
+    if OTHER_ENTITY_SETS.contains(&name) {
+        Refusal::unsupported(format_args!("the entity set '{name}'"))
+    } else if function || OTHER_OPERATIONS.contains(&name) {
+        Refusal::unsupported(format_args!("the function or action '{name}'"))
+    } else {
+        Refusal::no_such_segment(name)
     }
-    if let (Some(key), Some(rest)) = (key, rest)
-        && let column = rest.strip_suffix("/$value").unwrap_or(rest)
-        && let Some(blob) = table.blob(column)
-    {
-        return Ok(Target::File(FileColumn {
+}
+
+fn below_row(table: &'static Table, id: Uuid, rest: &[&str]) -> Result<Target, Refusal> {
+    match rest {
+        [] => Ok(Target::Row(table, id)),
+        [navigation, "$ref"] => reference(table, id, navigation).map(Target::Reference),
+        [name, "$count"] => match related(table, name) {
+            Some(related) => Ok(Target::CountRelated(table, id, related)),
+            None => Err(unsupported_below(rest)),
+        },
+        [name] | [name, "$value"] => {
+            let value = rest.len() == 2;
+            below(table, id, name, value).ok_or_else(|| unsupported_below(rest))
+        }
+        _ => Err(unsupported_below(rest)),
+    }
+}
+
+/// `value`: whether `$value` follows.
+fn below(table: &'static Table, id: Uuid, name: &str, value: bool) -> Option<Target> {
+    if let Some(blob) = table.blob(name) {
+        return Some(Target::File(FileColumn { table, id, blob, value }));
+    }
+    if let Some(column) = table.column(name) {
+        return Some(Target::Property(Property {
             table,
-            id: row_id(key, table)?,
-            blob,
-            value: column != rest,
+            id,
+            column,
+            value,
         }));
     }
-    if let (Some(key), Some(rest)) = (key, rest)
-        && table.entity_set == "systemusers"
-        && rest.trim_end_matches("()") == "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
-    {
-        return Ok(Target::UserPrivileges(table, row_id(key, table)?));
+    if value {
+        return None;
     }
-    if let (Some(key), Some(rest)) = (key, rest)
-        && let Some(many) = table.many_to_many(rest)
-    {
-        return Ok(Target::Related(table, row_id(key, table)?, many));
+    if let Some(lookup) = table.lookup(name) {
+        return Some(Target::Linked(table, id, lookup));
     }
-    if let Some(rest) = rest {
-        // Properties, navigation, $count, $value, bound functions and actions.
-        return Err(Refusal::unsupported(format_args!(
-            "'{rest}' below a row or an entity set"
-        )));
+    let function = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges";
+    if table.entity_set == "systemusers" && name.trim_end_matches("()") == function {
+        return Some(Target::UserPrivileges(table, id));
     }
-    match key {
-        None => Ok(Target::Collection(table)),
-        Some(key) => Ok(Target::Row(table, row_id(key, table)?)),
-    }
+    table.many_to_many(name).map(|many| Target::Related(table, id, many))
+}
+
+fn related(table: &'static Table, name: &str) -> Option<Related> {
+    let collection = table.collection(name).map(Related::Collection);
+    collection.or_else(|| table.many_to_many(name).map(Related::ManyToMany))
+}
+
+/// Columns and navigation properties that the sandbox's small tables leave out, bound functions and actions.
+fn unsupported_below(rest: &[&str]) -> Refusal {
+    Refusal::unsupported(format_args!("'{}' below a row or an entity set", rest.join("/")))
 }
 
 /// `nav` or `nav(guid)` before `/$ref`.
@@ -119,6 +174,6 @@ fn row_id(key: &str, table: &Table) -> Result<Uuid, Refusal> {
         Some(_) => return Err(Refusal::unsupported("alternate keys")),
         None => key.trim(),
     };
-    // Guess: code and text of a key that is no GUID.
+    // Guess: code and text of a key that is not a GUID.
     guid(value).ok_or_else(|| Refusal::query("Error in query syntax."))
 }

@@ -103,7 +103,7 @@ impl Payload {
         } else if !column.read_only {
             self.values.insert(name, value);
         }
-        // Guess: other columns that only the platform writes are passed over.
+        // Guess: other columns that only the platform writes are ignored.
         Ok(())
     }
 
@@ -151,7 +151,8 @@ impl Payload {
     }
 }
 
-fn check(column: &Column, value: &Value, table: &Table) -> Result<(), Refusal> {
+/// Whether the column takes the value.
+pub(super) fn check(column: &Column, value: &Value, table: &Table) -> Result<(), Refusal> {
     let fits = match (value, column.kind) {
         (Value::Null, _) => true,
         (Value::String(text), Kind::Text(longest)) => {

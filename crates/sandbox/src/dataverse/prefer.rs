@@ -29,7 +29,7 @@ impl Prefer {
     pub(super) fn annotations(request: &Received) -> Annotations {
         let mut prefer = Prefer::default();
         for preference in preferences(request) {
-            // A preference that is not good is an error of its own.
+            // An invalid preference is an error of its own.
             let _ = prefer.apply(&preference);
         }
         prefer.annotations
@@ -42,7 +42,7 @@ impl Prefer {
             "return" if value == "representation" => self.representation = true,
             "return" if value == "minimal" => self.representation = false,
             "odata.maxpagesize" => {
-                // Guess: the refusal of a size that is no positive number; 5,000 is the most (facts: dataverse 1.6).
+                // Guess: the refusal of a size that is not a positive number; 5,000 is the most (facts: dataverse 1.6).
                 let size: usize = value.parse().ok().filter(|size| *size > 0).ok_or_else(|| {
                     Refusal::query(format!(
                         "The value '{value}' of the preference odata.maxpagesize is not valid."
@@ -50,7 +50,7 @@ impl Prefer {
                 })?;
                 self.page_size = Some(size.min(5000));
             }
-            // Echoed only where annotations are served: a preference may be passed over (RFC 7240, 2).
+            // Echoed only where annotations are served: a preference may be ignored (RFC 7240, 2).
             "odata.include-annotations" => {
                 self.annotations = Annotations::read(preference, value);
                 return Ok(());

@@ -14,9 +14,10 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::shown::shown;
 use super::store::{Content, Row, Store};
+use super::target::row_table;
 use crate::privileges::Verb;
 use crate::response::{Answer, append, empty};
-use crate::schema::{Blob, Table};
+use crate::schema::{Blob, Lookup, Table};
 
 pub(super) fn create(call: &Call<'_>, table: &'static Table, store: &mut Store) -> Result<Answer, Refusal> {
     call.demand(table, Verb::Create)?;
@@ -40,7 +41,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     call.demand_row(table, Verb::Read, Some(row))?;
     if_match(call, Some(row), table, id)?;
-    // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is no tag.
+    // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is not a tag.
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
@@ -50,6 +51,30 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
         return Ok(answer);
     }
     Ok(represented(call, table, row, &query, StatusCode::OK, store))
+}
+
+/// `set(id)/lookup`: the row that it leads to
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/retrieve-entity-using-web-api>).
+pub(super) fn linked(
+    call: &Call<'_>,
+    (table, id): (&'static Table, Uuid),
+    lookup: &Lookup,
+    store: &Store,
+) -> Result<Answer, Refusal> {
+    call.demand(table, Verb::Read)?;
+    let target = row_table(lookup)?;
+    call.demand(target, Verb::Read)?;
+    let query = Query::read(&call.request.query, target, false)?;
+    call.demand_expanded(&query)?;
+    let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
+    call.demand_row(table, Verb::Read, Some(row))?;
+    let found = row.id_in(lookup.column).and_then(|id| store.row(target, id));
+    let Some(found) = found else {
+        // OData 4.0, part 1, 11.2.6: 204 where the relationship leads to no row.
+        return Ok(empty(StatusCode::NO_CONTENT));
+    };
+    call.demand_row(target, Verb::Read, Some(found))?;
+    Ok(represented(call, target, found, &query, StatusCode::OK, store))
 }
 
 /// `PATCH`: without a condition it creates what is not there (facts: dataverse 1.3).

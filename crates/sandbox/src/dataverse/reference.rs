@@ -77,7 +77,7 @@ impl Holder {
         call.demand_row(self.table, Verb::Read, store.row(self.table, self.id))?;
         let target = row_table(self.lookup)?;
         let Some(id) = self.linked(target, store)? else {
-            // Guess: an empty lookup is no error, as for the lookup itself.
+            // Guess: an empty lookup is not an error, as for the lookup itself.
             return Ok(empty(StatusCode::NO_CONTENT));
         };
         let body = json!({
@@ -180,7 +180,7 @@ fn named_in_body(call: &Call<'_>, table: &'static Table) -> Result<(&'static Tab
         .ok_or_else(|| {
             Refusal::payload(
                 table,
-                "A link is an object with nothing but '@odata.id', the URL of a row.",
+                "A link must be an object with only '@odata.id', the URL of a row.",
             )
         })?;
     call.linked(link)?.ok_or_else(|| elsewhere(table, link))
@@ -211,7 +211,7 @@ fn named_in_query(call: &Call<'_>, reference: &Reference) -> Result<Option<Uuid>
 
 /// Guess: code and text.
 fn elsewhere(table: &Table, link: &str) -> Refusal {
-    Refusal::payload(table, format_args!("'{link}' is no row that can be linked here."))
+    Refusal::payload(table, format_args!("'{link}' is not a row that can be linked here."))
 }
 
 fn nothing_there(call: &Call<'_>) -> Refusal {

@@ -100,7 +100,7 @@ impl Refusal {
 
     /// The sandbox's own: never a wrong answer where it has none.
     pub(crate) fn unsupported(what: impl Display) -> Refusal {
-        let message = format!("The sandbox does not support {what}. The real service may well do.");
+        let message = format!("The sandbox does not support {what}. The real service may support it.");
         Refusal::new(StatusCode::NOT_IMPLEMENTED, "sandbox", message)
     }
 

@@ -69,7 +69,7 @@ impl Default for Settings {
             // facts: dataverse 1.5
             chunk_size: 4_194_304,
             refuse_repeated_chunks: false,
-            // Guess: real columns say it in `MaxSizeInKB`.
+            // Guess: real columns have their own limit, in `MaxSizeInKB`.
             largest_file: 128 * 1024 * 1024,
         }
     }

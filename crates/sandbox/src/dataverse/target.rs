@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::schema::{Blob, Collection, Lookup, ManyToMany, Navigation, Table};
+use crate::schema::{Blob, Collection, Column, Lookup, ManyToMany, Navigation, Table};
 
 pub(super) enum Target {
     ServiceDocument,
@@ -12,9 +12,16 @@ pub(super) enum Target {
     UserPrivileges(&'static Table, Uuid),
     Batch,
     Collection(&'static Table),
+    /// How many rows an entity set has.
+    Count(&'static Table),
     Row(&'static Table, Uuid),
     /// The rows behind a many-to-many navigation property.
     Related(&'static Table, Uuid, &'static ManyToMany),
+    /// How many rows are behind a navigation property.
+    CountRelated(&'static Table, Uuid, Related),
+    /// The row behind a lookup.
+    Linked(&'static Table, Uuid, &'static Lookup),
+    Property(Property),
     Reference(Reference),
     File(FileColumn),
 }
@@ -28,13 +35,31 @@ impl Target {
             | Target::CurrentOrganization
             | Target::UserPrivileges(..)
             | Target::Batch => return None,
-            Target::Collection(table) => (table, None),
-            Target::Row(table, id) | Target::Related(table, id, _) => (table, Some(*id)),
+            Target::Collection(table) | Target::Count(table) => (table, None),
+            Target::Row(table, id)
+            | Target::Related(table, id, _)
+            | Target::CountRelated(table, id, _)
+            | Target::Linked(table, id, _) => (table, Some(*id)),
+            Target::Property(property) => (&property.table, Some(property.id)),
             Target::Reference(reference) => (&reference.table, Some(reference.id)),
             Target::File(column) => (&column.table, Some(column.id)),
         };
         Some((table.entity_set, id.map(|id| id.to_string())))
     }
+}
+
+/// `set(id)/column`, or `set(id)/column/$value`, of a column whose value is in its row.
+pub(super) struct Property {
+    pub(super) table: &'static Table,
+    pub(super) id: Uuid,
+    pub(super) column: &'static Column,
+    pub(super) value: bool,
+}
+
+/// A navigation property that leads to several rows.
+pub(super) enum Related {
+    Collection(&'static Collection),
+    ManyToMany(&'static ManyToMany),
 }
 
 /// `set(id)/nav/$ref`, or `set(id)/nav(other)/$ref`.

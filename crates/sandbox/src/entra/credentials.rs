@@ -25,7 +25,7 @@ pub(super) struct Registered {
     pub(super) revoked: bool,
 }
 
-/// Certificates trusted by what they are called and who stands above them.
+/// Certificates trusted by their subject's name and the root of their chain.
 pub(crate) struct SubjectName {
     pub(crate) subject: String,
     pub(crate) root: Read,

@@ -92,7 +92,7 @@ pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     )
 }
 
-/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is no JSON object is not documented; 90023
+/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is not a JSON object is not documented; 90023
 /// is <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>'s InvalidRequest.
 pub(super) fn malformed_claims() -> EntraError {
     invalid_request(

@@ -28,7 +28,7 @@ impl Sandbox {
         })
     }
 
-    /// Registers a certificate (DER) by its thumbprint. One that was revoked is good again.
+    /// Registers a certificate (DER) by its thumbprint. One that was revoked is valid again.
     pub fn add_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
         self.change(client_id, |credentials| credentials.add_certificate(der))
     }

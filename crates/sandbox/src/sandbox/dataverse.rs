@@ -57,7 +57,7 @@ impl Sandbox {
         self.state.dataverse.user(client_id)
     }
 
-    /// Gives a registered application another user, or none: then it is no member of the organization.
+    /// Gives a registered application another user, or none, so that it is not a member of the organization.
     pub fn set_user(&self, client_id: &str, user: Option<User>) {
         self.state.dataverse.change_user(client_id, |place| *place = user);
     }
@@ -79,7 +79,7 @@ impl Sandbox {
     /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
     /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
     /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
-    /// `None` ends it. Fails where that is no such JSON.
+    /// `None` ends it. Fails if the JSON has no such object.
     pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
         self.state.dataverse.challenge().demand(json)
     }

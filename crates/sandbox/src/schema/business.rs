@@ -81,7 +81,7 @@ pub(super) static TABLES: &[Table] = &[
         ],
         many_to_many: &[],
         blobs: &[
-            // Real tables have a file column only where somebody added it: this is the sandbox's own.
+            // Real tables have no file column until a customizer adds one. This one exists only in the sandbox.
             Blob {
                 column: "sample_contract",
                 id_column: "sample_contract",

@@ -1,4 +1,4 @@
-//! Tables about the environment itself. Requests read them; what stands in them follows from the configuration.
+//! Tables about the environment itself. Requests can only read them; their rows follow from the configuration.
 
 use super::table::{Kind, ManyToMany, Table, lookup, read_only};
 

@@ -29,7 +29,7 @@ pub(super) fn boundary(content_type: &str) -> Option<String> {
     fits.then(|| bare.into())
 }
 
-/// What stands between the delimiters. What comes before the first and behind the last is passed over.
+/// The parts between the delimiters. Text before the first and after the last is ignored.
 pub(super) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<Bytes>, Refusal> {
     let delimiter = format!("--{boundary}");
     let mut parts = Vec::new();

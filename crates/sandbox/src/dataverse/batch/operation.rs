@@ -105,7 +105,7 @@ fn operation(part: &HeaderMap, content: &Bytes) -> Result<Operation, Refusal> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/http") {
         return Err(malformed(format!(
-            "A part of a batch is 'application/http', or in a batch itself a change set, and not '{content_type}'."
+            "A part of a batch must be 'application/http', or outside change sets a change set; it is '{content_type}'."
         )));
     }
     if !text(part, "content-transfer-encoding").eq_ignore_ascii_case("binary") {
@@ -118,7 +118,7 @@ fn operation(part: &HeaderMap, content: &Bytes) -> Result<Operation, Refusal> {
     let invalid = || malformed(format!("The request line '{request_line}' is not valid."));
     let (method, rest) = request_line.split_once(' ').ok_or_else(invalid)?;
     let url = rest.strip_suffix(" HTTP/1.1").ok_or_else(invalid)?;
-    // Spaces are let pass, since Microsoft's own Python client sends them. Guess: nothing else that is not encoded is.
+    // Spaces are accepted, since Microsoft's own Python client sends them. Guess: nothing else unencoded is.
     if url.is_empty() || !url.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return Err(invalid());
     }

@@ -30,7 +30,7 @@ impl<'a> Multipart<'a> {
     }
 
     pub(super) fn content_type(&self) -> String {
-        // RFC 2045, 5.1: outside quotes these are no part of a value.
+        // RFC 2045, 5.1: a value with these must be quoted.
         let quoted = self.dialect.quoted_boundary || self.boundary.contains(|c| "()<>@,;:\\/[]?= ".contains(c));
         let quote = if quoted { "\"" } else { "" };
         format!("multipart/mixed; boundary={quote}{}{quote}", self.boundary)

@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, table: &'static Table) -> Result<Fetch, Refusal> 
         ));
     }
     let [entity] = fetch.children.as_slice() else {
-        return Err(invalid("'fetch' has one 'entity'."));
+        return Err(invalid("'fetch' must contain exactly one 'entity'."));
     };
     read_entity(entity, table, &mut query)?;
     let page = page.unwrap_or(1);
@@ -58,7 +58,7 @@ pub(super) fn read(text: &str, table: &'static Table) -> Result<Fetch, Refusal> 
         Some(text) => {
             let (before, last) = cookie::read(text, table).ok_or_else(|| invalid("The paging cookie is not valid."))?;
             // https://learn.microsoft.com/power-apps/developer/data-platform/org-service/page-large-result-sets-with-fetchxml:
-            // a cookie of another page is passed over.
+            // a cookie of another page is ignored.
             Some(last).filter(|_| before.checked_add(1) == Some(page))
         }
     };

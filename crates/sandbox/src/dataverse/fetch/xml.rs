@@ -59,7 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Element, String> {
             Event::Text(text) if text.trim().is_empty() => None,
             Event::Comment(_) | Event::Decl(_) => None,
             Event::Eof => break,
-            other => return Err(format!("{other:?} is out of place")),
+            other => return Err(format!("{other:?} is not expected here")),
         };
         if let Some(element) = done {
             match open.last_mut() {

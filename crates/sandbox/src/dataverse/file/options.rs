@@ -28,7 +28,7 @@ pub(super) fn demand_bytes(call: &Call<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(refused(format!(
-        "The content of a file is 'application/octet-stream' and not '{content_type}'."
+        "The Content-Type of a file must be 'application/octet-stream'; it is '{content_type}'."
     )))
 }
 

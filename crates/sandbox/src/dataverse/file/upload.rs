@@ -13,7 +13,7 @@ use crate::dataverse::store::{Content, Store};
 use crate::dataverse::target::FileColumn;
 use crate::response::{Answer, append, empty, lock};
 
-/// Uploads that nobody ends must not fill the memory.
+/// Uploads that are never finished must not fill the memory.
 const OPEN: usize = 16;
 
 /// The uploads that are under way, the newest last.
@@ -38,7 +38,9 @@ pub(super) fn begin(
 ) -> Result<Answer, Refusal> {
     // facts: dataverse 1.5: an empty body. Guess: that it has to be.
     if !call.request.body.is_empty() {
-        return Err(refused("The request that begins an upload in chunks has no body."));
+        return Err(refused(
+            "The request that begins an upload in chunks must not have a body.",
+        ));
     }
     let token = Uuid::new_v4().simple().to_string();
     let mut answer = empty(StatusCode::OK);
@@ -102,7 +104,7 @@ pub(super) fn chunk(
 }
 
 impl Upload {
-    /// Whether it is whole now. Guess: chunks come in order, and are no larger than asked for.
+    /// Whether it is complete now. Guess: chunks come in order, and are no larger than asked for.
     fn add(&mut self, call: &Call<'_>, column: &FileColumn) -> Result<bool, Refusal> {
         let header = call.request.header("content-range").unwrap_or_default();
         let (first, last, total) =
@@ -119,8 +121,8 @@ impl Upload {
             && self.total.is_none_or(|earlier| earlier == total);
         if !fits {
             return Err(refused(format!(
-                "The Content-Range '{header}' does not fit: {} bytes came, {there} were there, and a chunk has at most \
-                 {chunk}.",
+                "The Content-Range '{header}' does not match: {} bytes were received, {there} were there before, and a chunk \
+                 has at most {chunk} bytes.",
                 body.len(),
             )));
         }

@@ -11,7 +11,7 @@ use crate::guid::guid;
 pub(in crate::dataverse) struct Row {
     pub(in crate::dataverse) id: Uuid,
     pub(in crate::dataverse) version: u64,
-    /// The user who created it; nobody's are the rows that every sandbox starts with.
+    /// The user who created it; the rows that every sandbox starts with have none.
     pub(in crate::dataverse) owner: Option<String>,
     pub(in crate::dataverse) values: Map<String, Value>,
 }
