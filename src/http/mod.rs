@@ -1,7 +1,7 @@
 //! What HTTP says, of no service.
 
 pub(crate) mod body;
-pub mod boundary;
+pub(crate) mod boundary;
 pub(crate) mod challenge;
 pub(crate) mod date;
 pub(crate) mod dot_segments;
