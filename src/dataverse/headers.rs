@@ -90,7 +90,10 @@ pub(crate) fn compose(
 fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, String)> {
     let parsed_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
         let shown: String = name.chars().take(40).flat_map(char::escape_default).collect();
-        ("headers".to_owned(), format!("hold a name that is none: \"{shown}\""))
+        (
+            "headers".to_owned(),
+            format!("hold a name that is not valid: \"{shown}\""),
+        )
     })?;
     let field = || format!("headers.{parsed_name}");
     if REFUSED.contains(&parsed_name.as_str()) {

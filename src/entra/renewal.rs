@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 
-/// A token is not used in its last five minutes where another can be had, as in Microsoft's own libraries: it must outlive the
+/// A token is not used in its last five minutes where another can be obtained, as in Microsoft's own libraries: it must outlive the
 /// request it is sent with, and clocks differ.
 const MARGIN: u64 = 300;
 /// Tokens that live for this long or longer are renewed at half their life.
@@ -11,7 +11,7 @@ const LONG: u64 = 2 * 60 * 60;
 const MOST_JITTER: u64 = 300;
 
 /// In how many seconds a token that ends in `expires_in` is renewed: when Entra ID asks for it, otherwise by its length; and up to
-/// a tenth earlier, by chance.
+/// a tenth earlier, at random.
 pub(super) fn renew_in(host: &impl Host, expires_in: u64, refresh_in: Option<u64>) -> u64 {
     let latest = match refresh_in {
         Some(refresh_in) if (1..=expires_in).contains(&refresh_in) => refresh_in,

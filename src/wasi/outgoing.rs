@@ -158,8 +158,8 @@ fn response(
         status: Some(status),
         ..Failure::new(Cause::UnusableAnswer, format!("the answer has {what}"))
     };
-    let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is none"))?;
-    let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is none"))?;
+    let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is not valid"))?;
+    let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is not valid"))?;
     let body = WasiBody::of_response(answer, upload, timeouts.between_bytes).ok_or_else(|| unusable("no body"))?;
     let mut response = Response::new(body);
     *response.status_mut() = status;
