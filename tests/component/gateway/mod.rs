@@ -4,6 +4,7 @@ mod access;
 mod allow;
 mod failures;
 mod http_client;
+mod leaving;
 mod links;
 mod relay;
 mod routes;
