@@ -1,9 +1,10 @@
 //! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
 //!
 //! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
-//! memory, [`Server`] serves it over HTTP. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
 
 mod bindings;
+pub mod client;
 mod clock;
 mod files;
 mod invoke;

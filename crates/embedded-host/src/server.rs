@@ -1,5 +1,9 @@
 //! Serves the component over HTTP, as `wasmtime serve -Scli` would: an instance answers one request at a time, and as many
 //! one after another as it is told to.
+//!
+//! **Callers that leave.** WASI 0.2 has no word for it, so the host says nothing, and the component works on: its call goes on
+//! after the caller's connection is closed, as in `wasmtime serve`. It finds out when it reads more of the caller's body, or
+//! writes more of its answer, and fails. Until then it holds its place, which [`Server::in_flight`] counts.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,6 +76,9 @@ impl Server {
             network: options.network,
             requests_per_instance: options.requests_per_instance,
             idle: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            finished: AtomicUsize::new(0),
+            traps: Mutex::default(),
             output: MemoryOutputPipe::new(MAX_OUTPUT),
             peak_memory: Arc::default(),
         });
@@ -113,6 +120,24 @@ impl Server {
         String::from_utf8_lossy(&self.shared.output.contents()).into_owned()
     }
 
+    /// How many requests instances work on now, those of callers that have left among them.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// How many requests no instance works on any more.
+    pub fn finished(&self) -> usize {
+        self.shared.finished.load(Ordering::SeqCst)
+    }
+
+    /// What each trap said, with which an instance ended.
+    pub fn traps(&self) -> Vec<String> {
+        self.shared
+            .traps
+            .lock()
+            .map_or_else(|_| Vec::new(), |traps| traps.clone())
+    }
+
     /// The most linear memory that any instance has had, in bytes.
     pub fn peak_memory(&self) -> usize {
         self.shared.peak_memory.load(Ordering::Relaxed)
@@ -136,8 +161,28 @@ struct Shared {
     network: Network,
     requests_per_instance: usize,
     idle: Mutex<Vec<Warm>>,
+    in_flight: AtomicUsize,
+    finished: AtomicUsize,
+    traps: Mutex<Vec<String>>,
     output: MemoryOutputPipe,
     peak_memory: Arc<AtomicUsize>,
+}
+
+/// A request that an instance works on.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Self {
+        shared.in_flight.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.finished.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// An instance that can answer another request.
@@ -165,6 +210,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
+    let place = Place::take(&shared);
     let mut warm = shared.instance().await?;
     let (sender, receiver) = oneshot::channel();
     let request = warm.store.data_mut().http().new_incoming_request(Scheme::Http, request);
@@ -175,12 +221,16 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         return Ok(refusal);
     };
     let out = warm.store.data_mut().http().new_response_outparam(sender)?;
-    // It goes on after the head of its answer is there, while the body flows.
+    // It goes on after the head of its answer is there, while the body flows, and after the caller has left.
     let task = tokio::spawn(async move {
-        warm.proxy
-            .wasi_http_incoming_handler()
-            .call_handle(&mut warm.store, request, out)
-            .await?;
+        let _place = place;
+        let handler = warm.proxy.wasi_http_incoming_handler();
+        if let Err(trap) = handler.call_handle(&mut warm.store, request, out).await {
+            if let Ok(mut traps) = shared.traps.lock() {
+                traps.push(format!("{trap:?}"));
+            }
+            return Err(trap.into());
+        }
         warm.requests += 1;
         if warm.requests < shared.requests_per_instance
             && let Ok(mut idle) = shared.idle.lock()

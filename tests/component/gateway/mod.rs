@@ -5,6 +5,7 @@ mod allow;
 mod batch;
 mod failures;
 mod http_client;
+mod leaving;
 mod links;
 mod opened;
 mod relay;
