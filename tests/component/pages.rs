@@ -88,7 +88,7 @@ fn nothing_is_sent_before_the_first_page_is_asked_for() {
 #[test]
 fn links_are_followed_as_they_are_with_the_same_headers() {
     let (mut client, requests) = answering(&[
-        r#"{"value":[],"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$select=a&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2522/%3E","value":[]}"#,
+        r#"{"@odata.nextLink":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts?$select=a&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2522/%3E","value":[]}"#,
         r#"{"value":[]}"#,
     ]);
     let query = with_header(fives("contacts?$select=a"), "CallerObjectId", "1");
