@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use embedded_host::Component;
 use xtask::build::{self, Output};
 use xtask::setup;
-use xtask::soak::{self, Plan};
+use xtask::soak::{self, Plan, Through};
 
 /// The project's chores. Each installs what it needs and is missing.
 #[derive(Parser)]
@@ -58,6 +58,9 @@ enum Task {
     },
     /// Read and write for long while the sandbox misbehaves, and check that every write happened as its caller was told.
     Soak {
+        /// Through the gateway, over HTTP; callers also upload files, and leave in the middle.
+        #[arg(long)]
+        gateway: bool,
         /// Calls altogether.
         #[arg(long, default_value_t = 10_000)]
         calls: u32,
@@ -91,10 +94,11 @@ fn run(task: &Task) -> Result<()> {
         Task::Up { listen } => up::serve(&component()?, *listen),
         Task::Bench => bench::run(&component()?),
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
-        Task::Soak { calls, seed } => {
+        Task::Soak { gateway, calls, seed } => {
             let plan = Plan {
+                through: if *gateway { Through::Gateway } else { Through::Functions },
                 calls: *calls,
-                instances: 8,
+                callers: 8,
                 seed: *seed,
             };
             print!("{}", soak::run(&Component::load(&component()?)?, plan)?);

@@ -74,11 +74,17 @@ fn only_in_one(package: &str, one: &Tree, other: &Tree) -> Vec<String> {
 fn the_tests_use_what_cargo_xtask_has_compiled() {
     let xtask = Tree::of(&["--package", "xtask", "--edges", "normal,build"]);
     assert!(xtask.below("xtask").iter().any(|shown| shown.starts_with("wasmtime v")));
-    for (command, packages) in [
-        ("cargo test --workspace", ["--workspace"].as_slice()),
-        ("cargo test", &[]),
+    for (command, packages, package) in [
+        ("cargo test --workspace", ["--workspace"].as_slice(), "xtask"),
+        ("cargo test", &[], "xtask"),
+        ("cargo test --package xtask", &["--package", "xtask"], "xtask"),
+        (
+            "cargo test --package embedded-host",
+            &["--package", "embedded-host"],
+            "embedded-host",
+        ),
     ] {
-        let differences = only_in_one("xtask", &xtask, &Tree::of(packages));
+        let differences = only_in_one(package, &xtask, &Tree::of(packages));
         assert!(
             differences.is_empty(),
             "these are compiled once for `cargo xtask` (-) and once more for `{command}` (+). Add the features to the lists in \

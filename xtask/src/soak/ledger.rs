@@ -1,9 +1,10 @@
 //! What callers were told of their writes, against what the sandbox did.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Result, ensure};
 use sandbox::CommittedWrite;
+use serde_json::Value;
 
 /// What a caller was told of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +17,24 @@ pub enum Told {
     Uncertain,
 }
 
+/// What a worker has done.
+#[derive(Default)]
+pub struct Done {
+    pub ledger: Vec<Entry>,
+    /// Answered, and not.
+    pub reads: (u32, u32),
+    /// Files.
+    pub uploads: u32,
+    /// Calls in the middle of which their caller left.
+    pub left: u32,
+    /// Faults that the sandbox was told to commit.
+    pub faults: u32,
+}
+
 /// A write, as its caller knows it.
 pub struct Entry {
-    /// Its `x-ms-client-request-id`.
-    pub id: String,
+    /// What no other write has: its `x-ms-client-request-id`, or in a batch the row's first name.
+    pub mark: String,
     /// What it was, for people.
     pub what: &'static str,
     /// Whether it may be carried out by each of several attempts.
@@ -48,24 +63,32 @@ pub struct Counts {
     pub uncertain: u32,
     /// Those that were carried out.
     pub uncertain_done: u32,
+    /// Files that were uploaded, each a write told as done.
+    pub uploads: u32,
+    /// Calls in the middle of which their caller left.
+    pub left: u32,
 }
 
 impl Counts {
-    pub(super) fn add_reads(&mut self, (answered, failed): (u32, u32)) {
-        self.reads_answered += answered;
-        self.reads_failed += failed;
+    pub(super) fn add(&mut self, done: &Done) {
+        self.reads_answered += done.reads.0;
+        self.reads_failed += done.reads.1;
+        self.uploads += done.uploads;
+        self.left += done.left;
     }
 
     /// Counts, and checks that each write was carried out as often as its caller was told.
-    pub(super) fn compare(&mut self, ledger: &[Entry], writes: &[CommittedWrite]) -> Result<()> {
-        let mut carried_out: HashMap<&str, u32> = HashMap::new();
+    pub(super) fn compare<'a>(
+        &mut self,
+        ledger: impl IntoIterator<Item = &'a Entry>,
+        writes: &[CommittedWrite],
+    ) -> Result<()> {
+        let mut carried_out: HashMap<String, u32> = HashMap::new();
         for write in writes {
-            *carried_out
-                .entry(write.client_request_id.as_deref().unwrap_or_default())
-                .or_default() += 1;
+            *carried_out.entry(mark(write)).or_default() += 1;
         }
         for entry in ledger {
-            let times = carried_out.remove(entry.id.as_str()).unwrap_or(0);
+            let times = carried_out.remove(entry.mark.as_str()).unwrap_or(0);
             let most = if entry.may_repeat { entry.attempts } else { 1 };
             let fits = match entry.told {
                 Told::Done => (1..=most).contains(&times),
@@ -75,7 +98,7 @@ impl Counts {
             ensure!(
                 fits,
                 "{} ({}), sent {} times and told as {:?}, was carried out {times} times",
-                entry.id,
+                entry.mark,
                 entry.what,
                 entry.attempts,
                 entry.told
@@ -96,4 +119,17 @@ impl Counts {
         ensure!(carried_out.is_empty(), "writes that nobody sent: {carried_out:?}");
         Ok(())
     }
+}
+
+/// The marks of writes that took effect.
+pub(super) fn carried_out(writes: &[CommittedWrite]) -> HashSet<String> {
+    writes.iter().map(mark).collect()
+}
+
+fn mark(write: &CommittedWrite) -> String {
+    let first_name = || {
+        let body: Value = serde_json::from_slice(&write.body).ok()?;
+        Some(body["firstname"].as_str()?.to_owned())
+    };
+    write.client_request_id.clone().or_else(first_name).unwrap_or_default()
 }

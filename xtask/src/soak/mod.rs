@@ -1,31 +1,56 @@
 //! A long run of mixed reads and writes against a sandbox that throttles, fails, breaks connections before and after it acts,
-//! and revokes tokens. At the end, what the callers were told of each write is compared with what the sandbox did.
+//! and revokes tokens: through the functions of the contract, or through the gateway. At the end, what the callers were told of each write is compared with what the sandbox did.
 
 mod chaos;
+mod component;
+mod face;
+mod gateway;
+mod leaving;
 mod ledger;
+mod rows;
 mod worker;
 
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
-use embedded_host::Component;
+use anyhow::{Context, Result, anyhow, ensure};
+use embedded_host::{Component, Server};
 use sandbox::{Config, Demo, Sandbox};
 
 use chaos::{Chaos, Random};
+use component::Functions;
+use face::Face;
+use gateway::Http;
 pub use ledger::Counts;
 use worker::Worker;
+
+/// How long calls may go on whose callers have left.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Chunks of uploads, in bytes.
+const CHUNK: u64 = 50_000;
 
 /// How long and how wild a run is.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
+    /// What is called.
+    pub through: Through,
     /// Calls altogether.
     pub calls: u32,
-    /// Instances of the component that call at the same time, each with rows of its own.
-    pub instances: u32,
-    /// Where the random numbers begin. The instances still meet each other's faults in an order of their own.
+    /// How many call at the same time, each with rows of its own.
+    pub callers: u32,
+    /// Where the random numbers begin. The callers still meet each other's faults in an order of their own.
     pub seed: u64,
+}
+
+/// Which face of the component is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// The functions of the contract, each caller in an instance of its own.
+    Functions,
+    /// The gateway, over HTTP. Callers also upload and download files, and leave in the middle.
+    Gateway,
 }
 
 /// What a run came to.
@@ -42,63 +67,119 @@ pub struct Report {
 /// Runs.
 ///
 /// # Errors
-/// When a write was carried out otherwise than its caller was told, a read saw anything but what was written, or a call was refused
-/// without reason.
+/// When a write was carried out otherwise than its caller was told, a read saw anything but what was written, a call was refused
+/// without reason, or the component trapped.
 pub fn run(component: &Component, plan: Plan) -> Result<Report> {
-    let start = Instant::now();
     let demo = Config::demo()?;
     let sandbox = Sandbox::start(demo.config.clone())?;
-    let shares = (0..plan.instances).map(|number| work(component, &sandbox, &demo, plan, number));
-    let mut counts = Counts::default();
-    let mut ledger = Vec::new();
-    let mut faults = 0;
-    thread::scope(|scope| -> Result<()> {
-        let threads: Vec<_> = shares.map(|share| scope.spawn(share)).collect();
-        for thread in threads {
-            let done = thread.join().map_err(|_| anyhow!("an instance's thread panicked"))??;
-            counts.add_reads(done.reads);
-            faults += done.faults;
-            ledger.extend(done.ledger);
-        }
-        Ok(())
-    })?;
-    counts.compare(&ledger, &sandbox.committed_writes())?;
-    Ok(Report {
+    sandbox.set_file_chunk_size(CHUNK);
+    let soak = Soak {
+        sandbox,
+        demo,
         plan,
-        counts,
-        faults,
-        took: start.elapsed(),
-    })
+        start: Instant::now(),
+    };
+    let Soak { sandbox, demo, .. } = &soak;
+    match plan.through {
+        Through::Functions => soak.run(|| Functions::start(component, sandbox, demo), || Ok(())),
+        Through::Gateway => {
+            let gateway = gateway::start(component, sandbox, demo)?;
+            let origin = gateway.origin();
+            soak.run(|| Ok(Http { origin: origin.clone() }), || rest(&gateway))
+        }
+    }
 }
 
-/// The work of one instance.
-fn work<'a>(
-    component: &'a Component,
-    sandbox: &'a Sandbox,
-    demo: &'a Demo,
+struct Soak {
+    sandbox: Sandbox,
+    demo: Demo,
     plan: Plan,
-    number: u32,
-) -> impl FnOnce() -> Result<worker::Done> + Send + 'a {
-    move || {
-        let mut random = Random::new(plan.seed.wrapping_mul(1000).wrapping_add(number.into()));
-        let chaos = Chaos::new(sandbox, Random::new(random.next()));
-        let worker = Worker::start(component, sandbox, demo, number, random)?;
-        worker
-            .run(plan.calls.div_ceil(plan.instances.max(1)), chaos)
-            .with_context(|| format!("instance {number}, seed {}", plan.seed))
+    start: Instant,
+}
+
+impl Soak {
+    /// `face` makes what a caller calls, on the caller's own thread; `rest` waits until no call is under way.
+    fn run<F: Face + Send>(
+        &self,
+        face: impl Fn() -> Result<F> + Sync,
+        rest: impl Fn() -> Result<()>,
+    ) -> Result<Report> {
+        let mut workers = thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.plan.callers)
+                .map(|number| {
+                    let face = &face;
+                    scope.spawn(move || self.work(face, number))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| anyhow!("a caller's thread panicked"))?)
+                .collect::<Result<Vec<_>>>()
+        })?;
+        rest()?;
+
+        let writes = self.sandbox.committed_writes();
+        let mut counts = Counts::default();
+        counts.compare(workers.iter().flat_map(|worker| &worker.done.ledger), &writes)?;
+        let carried_out = ledger::carried_out(&writes);
+        for worker in &mut workers {
+            worker.check(&carried_out)?;
+            counts.add(&worker.done);
+        }
+        rest()?;
+        Ok(Report {
+            plan: self.plan,
+            counts,
+            faults: workers.iter().map(|worker| worker.done.faults).sum(),
+            took: self.start.elapsed(),
+        })
     }
+
+    /// The work of one caller.
+    fn work<F: Face>(&self, face: impl Fn() -> Result<F>, number: u32) -> Result<Worker<F>> {
+        let Plan {
+            calls, callers, seed, ..
+        } = self.plan;
+        let mut random = Random::new(seed.wrapping_mul(1000).wrapping_add(number.into()));
+        let chaos = Chaos::new(&self.sandbox, Random::new(random.next()));
+        let mut worker = Worker::new(face()?, number, random);
+        worker
+            .run(calls.div_ceil(callers.max(1)), chaos)
+            .with_context(|| format!("caller {number}, seed {seed}"))?;
+        Ok(worker)
+    }
+}
+
+/// Waits until the gateway works on nothing, which it must before long, whoever has left.
+fn rest(gateway: &Server) -> Result<()> {
+    let start = Instant::now();
+    while gateway.in_flight() > 0 {
+        ensure!(
+            start.elapsed() < PATIENCE,
+            "{} calls hold their places for ever",
+            gateway.in_flight()
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    let traps = gateway.traps();
+    ensure!(traps.is_empty(), "{} traps, first {}", traps.len(), traps.join("\n"));
+    Ok(())
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plan, counts, .. } = self;
+        let through = match plan.through {
+            Through::Functions => "of the functions",
+            Through::Gateway => "of the gateway",
+        };
         let row = |f: &mut fmt::Formatter<'_>, name: &str, number: u32, remark: &str| {
             writeln!(f, "  {name:<28} {number:>7}  {remark}")
         };
         writeln!(
             f,
-            "{} calls by {} instances in {:.0?}, seed {}",
-            plan.calls, plan.instances, self.took, plan.seed
+            "{} calls {} by {} callers in {:.0?}, seed {}",
+            plan.calls, through, plan.callers, self.took, plan.seed
         )?;
         row(
             f,
@@ -106,6 +187,15 @@ impl fmt::Display for Report {
             self.faults,
             "throttling, outages, broken connections, revoked tokens",
         )?;
+        if plan.through == Through::Gateway {
+            row(
+                f,
+                "callers who left",
+                counts.left,
+                "in the middle of a request or an answer",
+            )?;
+            row(f, "files uploaded", counts.uploads, "in one request or in chunks")?;
+        }
         row(f, "reads answered", counts.reads_answered, "each with what was written")?;
         row(f, "reads not answered", counts.reads_failed, "")?;
         row(f, "writes told as done", counts.done, "each carried out; once, but for")?;

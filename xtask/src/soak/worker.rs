@@ -1,43 +1,26 @@
-//! One instance that reads and writes rows of its own, and knows what must be in them.
+//! A caller that reads and writes rows of its own, and knows what must be in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context, Result, bail, ensure};
-use embedded_host::types::{
-    Batch, BatchItem, BatchRequest, BatchResult, Condition, Error, Method, Options, Request, RequestOptions, Response,
-    Settings,
-};
-use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, NO_REQUEST_OPTIONS, Network, secret};
-use sandbox::{Demo, Sandbox};
 use serde_json::Value;
 
 use super::chaos::{Chaos, Random};
-use super::ledger::{Entry, Told};
-
-const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
+use super::face::{Answer, Call, Condition, Face, Method, NewRow, Outcome};
+use super::ledger::{Done, Entry, Told};
+use super::rows::Rows;
 
 /// How often a read is asked for that must be answered.
 const PATIENCE: usize = 100;
 
-/// What an instance has done.
-pub struct Done {
-    pub ledger: Vec<Entry>,
-    /// Answered, and not.
-    pub reads: (u32, u32),
-    pub faults: u32,
-}
-
-pub struct Worker {
-    instance: Instance,
-    connection: Connection,
-    random: Random,
+pub struct Worker<F> {
+    pub face: F,
+    pub random: Random,
+    pub rows: Rows,
+    pub done: Done,
     /// The last name of its rows.
     name: String,
-    /// The first name of each row, by id.
-    rows: BTreeMap<String, String>,
     calls: u32,
-    ledger: Vec<Entry>,
-    reads: (u32, u32),
 }
 
 /// A write of a row that has an id.
@@ -50,51 +33,41 @@ enum Change {
     Delete,
 }
 
-impl Worker {
-    pub fn start(component: &Component, sandbox: &Sandbox, demo: &Demo, number: u32, random: Random) -> Result<Self> {
-        let mut instance = component.instance(&[], Network::Machine)?;
-        let settings = Settings {
-            environment_url: sandbox.origin(),
-            tenant_id: Some(demo.config.tenant_id.clone()),
-            client_id: demo.client_id.clone(),
-            credentials: vec![secret(demo.client_secret.as_str())],
-            options: Some(Options {
-                authority: Some(sandbox.origin()),
-                ..DEFAULT_OPTIONS
-            }),
-        };
-        let connection = instance
-            .open(&settings)?
-            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-        Ok(Self {
-            instance,
-            connection,
+impl<F: Face> Worker<F> {
+    pub fn new(face: F, number: u32, random: Random) -> Self {
+        Self {
+            face,
             random,
+            rows: Rows::default(),
+            done: Done::default(),
             name: format!("soak-{number}"),
-            rows: BTreeMap::new(),
             calls: 0,
-            ledger: Vec::new(),
-            reads: (0, 0),
-        })
+        }
     }
 
-    pub fn run(mut self, calls: u32, mut chaos: Chaos<'_>) -> Result<Done> {
+    pub fn run(&mut self, calls: u32, mut chaos: Chaos<'_>) -> Result<()> {
         for _ in 0..calls {
             chaos.stir();
             self.step()?;
         }
-        self.check_all()?;
-        Ok(Done {
-            ledger: self.ledger,
-            reads: self.reads,
-            faults: chaos.faults,
-        })
+        self.done.faults = chaos.faults;
+        Ok(())
+    }
+
+    /// All rows are there, with what was written last, and no others. `carried_out` are the marks of writes that were.
+    pub fn check(&mut self, carried_out: &HashSet<String>) -> Result<()> {
+        let path = format!("contacts?$select=firstname&$filter=lastname eq '{}'", self.name);
+        let mut found = BTreeMap::new();
+        for row in self.list(&path)? {
+            let text = |name: &str| row[name].as_str().map(str::to_owned).context("a row without a name");
+            found.insert(text("contactid")?, text("firstname")?);
+        }
+        self.rows.compare_all(&found, carried_out)
     }
 
     fn step(&mut self) -> Result<()> {
-        let ids: Vec<_> = self.rows.keys().cloned().collect();
-        let id = self.random.pick(&ids).cloned();
-        match (self.random.below(22), id) {
+        let id = self.any_row();
+        match (self.random.below(24), id) {
             (0..=6, Some(id)) => self.read(&id),
             (7..=8, Some(id)) => self.change(Change::Upsert, &id),
             (9..=10, Some(id)) => self.change(Change::Update, &id),
@@ -104,319 +77,227 @@ impl Worker {
                 let id = guid(&mut self.random);
                 self.change(Change::Create, &id)
             }
-            (20..=21, _) => self.batch(),
+            (17..=18, _) => self.batch(),
+            (19..=22, _) => F::step(self),
             _ => self.post(),
         }
     }
 
+    /// One of its rows.
+    pub fn any_row(&mut self) -> Option<String> {
+        self.random.pick(&self.rows.ids()).cloned()
+    }
+
     /// A read, which must see what was written.
     fn read(&mut self, id: &str) -> Result<()> {
-        match self.send(&get(&row(id)))? {
-            Ok(answer) => {
-                self.reads.0 += 1;
-                self.compare(id, Some(first_name(&answer)?))
+        let call = self.get(row(id));
+        match self.face.send(&call)? {
+            Outcome::Answered(answer) => {
+                self.done.reads.0 += 1;
+                self.rows.compare(id, Some(&first_name(&answer)?))
             }
-            Err(error) => {
-                self.reads.1 += 1;
-                ensure!(
-                    told(&error)? == Told::NotDone,
-                    "a read may have taken effect: {error:?}"
-                );
+            Outcome::NotFound => self.rows.compare(id, None),
+            Outcome::Failed { .. } => {
+                self.done.reads.1 += 1;
                 Ok(())
             }
         }
     }
 
-    fn post(&mut self) -> Result<()> {
-        let value = self.value();
-        let request = with_body(Method::Post, "contacts", &self.body(&value));
-        let (told, answer) = self.write("POST", &request, false)?;
+    pub fn post(&mut self) -> Result<()> {
+        let new = self.new_row();
+        let call = self.create(&new);
+        let (told, answer) = self.write("POST", &call, false)?;
         let id = match (told, answer) {
-            (Told::Done, Some(answer)) => Some(answer.entity_id.context("a new row without an id")?),
-            (Told::Uncertain, _) => self.find(&value)?,
+            (Told::Done, Some(answer)) => Some(answer.row.context("a new row without an id")?),
+            (Told::Uncertain, _) => self.find(&new.mark)?,
             _ => None,
         };
-        self.rows.extend(id.map(|id| (id, value)));
+        if let Some(id) = id {
+            self.rows.set(&id, Some(new.mark));
+        }
         Ok(())
     }
 
     /// Two new rows, both or none, and a read.
     fn batch(&mut self) -> Result<()> {
-        let mut creates = Vec::new();
-        let mut set = Vec::new();
-        for _ in 0..2 {
-            let (id, value) = (self.call_id(), self.value());
-            self.calls += 1;
-            let mut request = with_body(Method::Post, "contacts", &self.body(&value));
-            request.headers.push((CLIENT_REQUEST_ID.to_owned(), id.clone()));
-            set.push(part(request));
-            creates.push((id, value));
+        let new = [self.new_row(), self.new_row()];
+        let read = format!("contacts?$select=firstname&$filter=lastname eq '{}'", self.name);
+        let read = self.get(read);
+        let batched = self.face.batch(&new, &read)?;
+        if batched.is_read_answered {
+            self.done.reads.0 += 1;
+        } else {
+            self.done.reads.1 += 1;
         }
-        let mut read = get(&format!(
-            "contacts?$select=firstname&$filter=lastname eq '{}'",
-            self.name
-        ));
-        read.headers.push((CLIENT_REQUEST_ID.to_owned(), self.call_id()));
-        self.calls += 1;
-        let batch = Batch {
-            items: vec![BatchItem::ChangeSet(set), BatchItem::Request(part(read))],
-            continue_on_error: true,
-        };
-        let answer = self.instance.odata_batch(Some(self.connection), &batch)?;
-        let (results, attempts) = match answer {
-            Ok(results) => {
-                let [first, second, read] = results.as_slice() else {
-                    bail!("{} results for a batch of 3", results.len());
-                };
-                match read {
-                    BatchResult::Done(_) => self.reads.0 += 1,
-                    _ => self.reads.1 += 1,
-                }
-                (vec![told_in_batch(first), told_in_batch(second)], 1)
-            }
-            Err(error) => (vec![(told(&error)?, None); 2], attempts(&error)),
-        };
+        let [first, second] = &batched.rows;
         ensure!(
-            results[0].0 == results[1].0,
+            first.0 == second.0,
             "half a change set: {:?} and {:?}",
-            results[0].0,
-            results[1].0
+            first.0,
+            second.0
         );
         let mut found = 0;
-        for ((id, value), (told, row)) in creates.into_iter().zip(results) {
-            self.ledger.push(Entry {
-                id,
+        for (new, (told, id)) in new.into_iter().zip(batched.rows) {
+            self.done.ledger.push(Entry {
+                mark: new.mark.clone(),
                 what: "POST in a change set",
                 may_repeat: false,
                 told,
-                attempts,
+                attempts: batched.attempts,
             });
-            let row = match told {
-                Told::Done => Some(row.context("a new row without an id")?),
-                Told::Uncertain => self.find(&value)?,
+            let id = match told {
+                Told::Done => Some(id.context("a new row without an id")?),
+                Told::Uncertain => self.find(&new.mark)?,
                 Told::NotDone => None,
             };
-            found += usize::from(row.is_some());
-            self.rows.extend(row.map(|row| (row, value)));
+            if let Some(id) = id {
+                found += 1;
+                self.rows.set(&id, Some(new.mark));
+            }
         }
         ensure!(found != 1, "half a change set was carried out");
         Ok(())
     }
 
     fn change(&mut self, change: Change, id: &str) -> Result<()> {
-        let value = self.value();
-        let path = format!("contacts({id})");
-        let patch = with_body(Method::Patch, &path, &self.body(&value));
-        let (what, request, may_repeat) = match change {
-            Change::Create => ("PATCH, only create", under(Condition::MustNotExist, patch), false),
-            Change::Upsert => ("PATCH", patch, false),
-            Change::Update => ("PATCH, only update", under(Condition::MustExist, patch), true),
+        let (what, condition, may_repeat) = match change {
+            Change::Create => ("PATCH, only create", Some(Condition::MustNotExist), false),
+            Change::Upsert => ("PATCH", None, false),
+            Change::Update => ("PATCH, only update", Some(Condition::MustExist), true),
             Change::UpdateVersion => {
-                let etag = self
-                    .settled(id)?
-                    .and_then(|row| row.etag)
-                    .context("a row without a version")?;
-                ("PATCH of a version", under(Condition::IfMatch(etag), patch), false)
+                let row = self.settled(id)?.context("a row that is gone")?.json()?;
+                let etag = row["@odata.etag"].as_str().context("a row without a version")?;
+                ("PATCH of a version", Some(Condition::Version(etag.to_owned())), false)
             }
-            Change::Delete => ("DELETE", empty(Method::Delete, &path), false),
+            Change::Delete => ("DELETE", None, false),
         };
-        let after = (!matches!(change, Change::Delete)).then_some(value);
-        let (told, _) = self.write(what, &request, may_repeat)?;
-        match told {
+        let is_delete = matches!(change, Change::Delete);
+        let new = self.new_row();
+        let call = Call {
+            method: if is_delete { Method::Delete } else { Method::Patch },
+            path: format!("contacts({id})"),
+            condition,
+            body: (!is_delete).then(|| new.json()),
+            mark: new.mark.clone(),
+        };
+        let after = (!is_delete).then_some(new.mark);
+        match self.write(what, &call, may_repeat)?.0 {
             Told::NotDone => Ok(()),
             Told::Done => {
-                self.set(id, after);
+                self.rows.set(id, after);
                 Ok(())
             }
             Told::Uncertain => {
                 // As the contract advises: look first.
                 let found = self.settled(id)?.map(|row| first_name(&row)).transpose()?;
                 if found == after {
-                    self.set(id, found);
+                    self.rows.set(id, found);
                     Ok(())
                 } else {
-                    self.compare(id, found)
+                    self.rows.compare(id, found.as_ref())
                 }
             }
         }
     }
 
     /// Sends a write, and notes what it was told.
-    fn write(&mut self, what: &'static str, request: &Request, may_repeat: bool) -> Result<(Told, Option<Response>)> {
-        let id = self.call_id();
-        let mut request = request.clone();
-        request.headers.push((CLIENT_REQUEST_ID.to_owned(), id.clone()));
-        let answer = self.send(&request)?;
-        let (told, attempts) = match &answer {
-            Ok(answer) => (Told::Done, answer.attempts),
-            Err(error) => (told(error)?, attempts(error)),
+    fn write(&mut self, what: &'static str, call: &Call, may_repeat: bool) -> Result<(Told, Option<Answer>)> {
+        let (told, attempts, answer) = match self.face.send(call)? {
+            Outcome::Answered(answer) => (Told::Done, answer.attempts, Some(answer)),
+            Outcome::Failed { told, attempts } => (told, attempts, None),
+            Outcome::NotFound => bail!("{what} of a row that is gone"),
         };
-        self.ledger.push(Entry {
-            id,
+        self.note(&call.mark, what, may_repeat, told, attempts);
+        Ok((told, answer))
+    }
+
+    /// Notes what was told of a write.
+    pub fn note(&mut self, mark: &str, what: &'static str, may_repeat: bool, told: Told, attempts: u32) {
+        self.done.ledger.push(Entry {
+            mark: mark.to_owned(),
             what,
             may_repeat,
             told,
             attempts,
         });
-        Ok((told, answer.ok()))
     }
 
     /// Reads a row until it is known whether it is there.
-    fn settled(&mut self, id: &str) -> Result<Option<Response>> {
+    fn settled(&mut self, id: &str) -> Result<Option<Answer>> {
+        let call = self.get(row(id));
+        self.answered(&call)
+    }
+
+    /// Asks until there is an answer; `None`: that it is not there.
+    pub fn answered(&mut self, call: &Call) -> Result<Option<Answer>> {
         for _ in 0..PATIENCE {
-            match self.send(&get(&row(id)))? {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(Error::Dataverse(error)) if error.status == 404 => return Ok(None),
-                Err(_) => {}
+            match self.face.send(call)? {
+                Outcome::Answered(answer) => return Ok(Some(answer)),
+                Outcome::NotFound => return Ok(None),
+                Outcome::Failed { .. } => {}
             }
         }
-        bail!("no answer about {id}")
+        bail!("no answer to {call:?}")
     }
 
     /// The id of the row with that first name.
-    fn find(&mut self, value: &str) -> Result<Option<String>> {
-        let path = format!("contacts?$select=contactid&$filter=firstname eq '{value}'");
+    fn find(&mut self, first_name: &str) -> Result<Option<String>> {
+        let path = format!("contacts?$select=contactid&$filter=firstname eq '{first_name}'");
         let rows = self.list(&path)?;
-        ensure!(rows.len() <= 1, "{value} was created {} times", rows.len());
+        ensure!(rows.len() <= 1, "{first_name} was created {} times", rows.len());
         Ok(rows.first().and_then(|row| Some(row["contactid"].as_str()?.to_owned())))
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<Value>> {
-        for _ in 0..PATIENCE {
-            if let Ok(answer) = self.send(&get(path))? {
-                ensure!(answer.next_link.is_none(), "more rows than a page has");
-                let body: Value = serde_json::from_slice(&answer.body)?;
-                return Ok(body["value"].as_array().context("a list without rows")?.clone());
-            }
+        let call = self.get(path.to_owned());
+        let body = self.answered(&call)?.context("no contacts")?.json()?;
+        ensure!(body["@odata.nextLink"].is_null(), "more rows than a page has");
+        Ok(body["value"].as_array().context("a list without rows")?.clone())
+    }
+
+    pub fn get(&mut self, path: String) -> Call {
+        Call {
+            method: Method::Get,
+            path,
+            condition: None,
+            body: None,
+            mark: self.mark(),
         }
-        bail!("no answer to {path}")
     }
 
-    /// All rows are there, with what was written last, and no others.
-    fn check_all(&mut self) -> Result<()> {
-        let path = format!("contacts?$select=firstname&$filter=lastname eq '{}'", self.name);
-        let mut found = BTreeMap::new();
-        for row in self.list(&path)? {
-            let text = |name: &str| row[name].as_str().map(str::to_owned).context("a row without a name");
-            found.insert(text("contactid")?, text("firstname")?);
+    pub fn create(&mut self, new: &NewRow) -> Call {
+        Call {
+            method: Method::Post,
+            path: "contacts".to_owned(),
+            condition: None,
+            body: Some(new.json()),
+            mark: new.mark.clone(),
         }
-        ensure!(found == self.rows, "found {found:?}, and not {:?}", self.rows);
-        Ok(())
     }
 
-    fn compare(&self, id: &str, found: Option<String>) -> Result<()> {
-        let known = self.rows.get(id);
-        ensure!(known == found.as_ref(), "{id} has {found:?}, and not {known:?}");
-        Ok(())
+    pub fn new_row(&mut self) -> NewRow {
+        NewRow {
+            last_name: self.name.clone(),
+            mark: self.mark(),
+        }
     }
 
-    fn set(&mut self, id: &str, value: Option<String>) {
-        match value {
-            Some(value) => self.rows.insert(id.to_owned(), value),
-            None => self.rows.remove(id),
-        };
-    }
-
-    fn send(&mut self, request: &Request) -> Result<Result<Response, Error>> {
+    /// What no other call has.
+    pub fn mark(&mut self) -> String {
         self.calls += 1;
-        self.instance.odata_request(Some(self.connection), request)
-    }
-
-    /// The id of the next call.
-    fn call_id(&self) -> String {
         format!("{}-{}", self.name, self.calls)
     }
-
-    /// A first name that no other write has.
-    fn value(&self) -> String {
-        self.call_id()
-    }
-
-    fn body(&self, value: &str) -> String {
-        format!(r#"{{"lastname":"{}","firstname":"{value}"}}"#, self.name)
-    }
 }
 
-/// What an error tells of a write.
-fn told(error: &Error) -> Result<Told> {
-    let may = match error {
-        Error::Unavailable(outage) => outage.may_have_taken_effect,
-        Error::Throttled(throttling) => throttling.may_have_taken_effect,
-        // The rows are the worker's own, so that nothing is refused but a token that another instance had revoked meanwhile.
-        Error::Dataverse(error) if error.may_have_taken_effect || matches!(error.status, 401 | 500) => {
-            error.may_have_taken_effect
-        }
-        other => bail!("refused without reason: {other:?}"),
-    };
-    Ok(if may { Told::Uncertain } else { Told::NotDone })
-}
-
-/// What the result of a write in a batch tells, and the id of its row.
-fn told_in_batch(result: &BatchResult) -> (Told, Option<String>) {
-    match result {
-        BatchResult::Done(answer) => (Told::Done, answer.entity_id.clone()),
-        BatchResult::Refused(error) if error.may_have_taken_effect => (Told::Uncertain, None),
-        BatchResult::Refused(_) | BatchResult::NotRun => (Told::NotDone, None),
-    }
-}
-
-fn attempts(error: &Error) -> u32 {
-    match error {
-        Error::Unavailable(outage) => outage.attempts,
-        Error::Throttled(throttling) => throttling.attempts,
-        Error::Dataverse(error) => error.attempts,
-        _ => 0,
-    }
-}
-
-fn first_name(row: &Response) -> Result<String> {
-    let row: Value = serde_json::from_slice(&row.body)?;
-    Ok(row["firstname"]
-        .as_str()
-        .context("a row without a first name")?
-        .to_owned())
+fn first_name(row: &Answer) -> Result<String> {
+    let row = row.json()?;
+    let name = row["firstname"].as_str().context("a row without a first name")?;
+    Ok(name.to_owned())
 }
 
 fn row(id: &str) -> String {
     format!("contacts({id})?$select=firstname")
-}
-
-fn part(request: Request) -> BatchRequest {
-    BatchRequest {
-        request,
-        content_id: None,
-    }
-}
-
-fn empty(method: Method, path: &str) -> Request {
-    Request {
-        method,
-        path: path.to_owned(),
-        headers: Vec::new(),
-        body: None,
-        options: None,
-    }
-}
-
-fn get(path: &str) -> Request {
-    empty(Method::Get, path)
-}
-
-fn with_body(method: Method, path: &str, body: &str) -> Request {
-    Request {
-        body: Some(body.as_bytes().to_vec()),
-        ..empty(method, path)
-    }
-}
-
-fn under(condition: Condition, request: Request) -> Request {
-    Request {
-        options: Some(RequestOptions {
-            condition: Some(condition),
-            ..NO_REQUEST_OPTIONS
-        }),
-        ..request
-    }
 }
 
 fn guid(random: &mut Random) -> String {
