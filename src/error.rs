@@ -222,6 +222,7 @@ impl EntraAnswer {
 
 impl Failed {
     /// Of a request whose only attempt failed.
+    #[cfg(test)]
     pub fn once(asked: Asked, reason: Reason) -> Self {
         Self {
             asked,

@@ -109,7 +109,6 @@ impl Slot {
             Some((error.clone(), host.elapsed().saturating_add(wait)))
         });
         *self.refusal.borrow_mut() = refusal;
-        self.turn.end(error);
     }
 
     /// The error that still holds, with what is left of the wait.

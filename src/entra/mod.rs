@@ -155,8 +155,9 @@ impl Tokens {
     }
 
     /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again, unless another has taken its place. After a few new ones in a row the last is kept for a
-    /// while, so that a loop over what no token can satisfy does not ask Entra ID for another each time.
+    /// better: one that was new and lacked no claim would be refused again, unless another has taken its place. After a few new
+    /// ones in a row the last is kept for a while, so that a loop over what no token can satisfy does not ask Entra ID for another
+    /// each time.
     pub(crate) fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let (slot, token) = (&refused.slot, &refused.token);
         // However many callers used it, it is one token that was refused.
@@ -185,6 +186,8 @@ impl Tokens {
         budget: &Budget,
     ) -> Result<Acquired, Error> {
         let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
+        // An early renewal tries only once: its failure is not that of those who wait for a token.
+        slot.turn.end(outcome.as_ref().err());
         outcome.map(|token| Acquired::new(token, slot))
     }
 

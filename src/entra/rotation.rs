@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::answer::Refused as NoToken;
+use super::answer::Refused;
 use super::clock::Clock;
 use super::endpoint::{Granted, Outcome, TokenRequest};
 use super::{advice, endpoint};
@@ -62,7 +62,7 @@ impl Rotation {
             .filter_map(|index| Some((index, credentials.get(index)?)));
         let now = self.clock.now(host);
         let (timely, untimely): (Vec<_>, Vec<_>) = in_order.partition(|(_, named)| named.check_time(now).is_ok());
-        let mut refused = Refused::default();
+        let mut refused = RefusedCredentials::default();
         for (index, named) in timely.into_iter().chain(untimely.iter().copied()) {
             match self.ask_with(host, wanted, named, budget).await {
                 Ok(granted) => {
@@ -111,8 +111,8 @@ impl Rotation {
                 Outcome::Refused(refused, told) => (refused, told),
             };
             let answer = match refused {
-                NoToken::Said(answer) => answer,
-                NoToken::Unsaid(reason) => return Attempt::Failed(reason),
+                Refused::Said(answer) => answer,
+                Refused::Unsaid(reason) => return Attempt::Failed(reason),
             };
             let is_own = matches!(named.credential, Credential::Certificate(_));
             let is_late = answer.codes.contains(&ASSERTION_TIME);
@@ -213,13 +213,13 @@ fn is_the_credentials(answer: &EntraAnswer) -> bool {
 
 /// The credentials that were refused.
 #[derive(Default)]
-struct Refused {
+struct RefusedCredentials {
     by_entra_id: Vec<RefusedCredential>,
     /// Those that are out of time, which says more than Entra ID's words.
     untimely: Faults,
 }
 
-impl Refused {
+impl RefusedCredentials {
     /// Says which credentials did not serve, now that another does.
     fn tell(&self, host: &impl Host, untimely: &[(usize, &Named)], used: &Used, now: u64) {
         for RefusedCredential { asked, refusal, .. } in &self.by_entra_id {

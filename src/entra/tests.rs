@@ -406,3 +406,26 @@ fn settings_that_come_and_go_leave_nothing() {
     block_on(acquire_for(&tokens, &host, &settings("d"))).err().unwrap();
     assert_eq!(tokens.slots.borrow().len(), 2, "a's refusal does not count any more");
 }
+
+#[test]
+fn the_failure_of_an_early_renewal_is_not_that_of_a_call_without_a_token() {
+    let host = FakeHost::new([ONE, (503, [].as_slice()), TWO]);
+    let tokens = Tokens::default();
+    let start = host.now();
+    assert_eq!(token(&tokens, &host), "one");
+    host.clock.set(start + 3400);
+    host.turns.set(20);
+    // The second call begins when the token has ended and the first one still asks for its successor.
+    let calls = [false, true].map(|is_late| {
+        let (tokens, host) = (&tokens, &host);
+        async move {
+            if is_late {
+                host.pass_a_turn().await;
+                host.clock.set(start + 3600);
+            }
+            acquire(tokens, host).await
+        }
+    });
+    let mut acquired = at_once(calls);
+    assert_eq!(acquired.pop().unwrap().0.unwrap().token.reveal(), "two");
+}

@@ -334,5 +334,10 @@ fn in_the_log(failed: &Failed) -> String {
         .iter()
         .filter_map(|(name, id)| id.map(|id| format!("{name} {id}")))
         .collect();
-    format!("{} ({})", failed.summary(), ids.join(", "))
+    let what = match &failed.reason {
+        // Its message may quote rows, which are not for the log.
+        Reason::Dataverse(said) => format!("Dataverse answered {} {}", said.status, said.code),
+        _ => failed.summary(),
+    };
+    format!("{what} ({})", ids.join(", "))
 }

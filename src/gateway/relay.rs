@@ -23,6 +23,7 @@ use crate::host::{Body, Failure, Host};
 use crate::http::body::Payload;
 use crate::http::boundary::boundary_of;
 use crate::http::{length, media_type};
+use crate::redact::redact;
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
 /// takes a body without one is not documented. A longer one is sent in chunks.
@@ -98,7 +99,7 @@ pub(super) async fn relay<H: Host, B: Body>(
         uri: &uri,
         headers: &headers,
     };
-    let read = async |answer: Response<H::Body>, _token: &str| check_accepted(answer);
+    let read = async |answer: Response<H::Body>, token: &str| check_accepted(answer, token);
     let Sent { value, times, .. } = match upload {
         Upload::None => connection.send::<_, B, _>(host, &outgoing, Payload::None, read).await,
         Upload::Held(bytes) => {
@@ -117,7 +118,7 @@ pub(super) async fn relay<H: Host, B: Body>(
 }
 
 /// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own.
-fn check_accepted<B>(answer: Response<B>) -> Result<Response<B>, Reason> {
+fn check_accepted<B>(answer: Response<B>, token: &str) -> Result<Response<B>, Reason> {
     if answer.status() != StatusCode::UNAUTHORIZED || media_type::is_multipart(answer.headers()) {
         return Ok(answer);
     }
@@ -125,7 +126,7 @@ fn check_accepted<B>(answer: Response<B>) -> Result<Response<B>, Reason> {
         status: StatusCode::UNAUTHORIZED.as_u16(),
         message: "Dataverse does not accept the gateway's token".to_owned(),
         advice: advice(401, "", ""),
-        request_id: request_id(answer.headers()),
+        request_id: request_id(answer.headers()).map(|id| redact(&id, &[token])),
         ..DataverseRefusal::default()
     })))
 }

@@ -191,7 +191,7 @@ fn what_changes_nothing_the_second_time_is_sent_again() {
             assert_eq!(
                 (sent, outcome),
                 (4, Err(("unavailable", method != Method::GET))),
-                "given up"
+                "no further attempt"
             );
         }
     }

@@ -507,3 +507,16 @@ fn an_outage_of_entra_id_passes_the_wait_and_the_id_on() {
     );
     assert_eq!(error["service"], "entra-id");
 }
+
+#[test]
+fn a_token_repeated_by_the_refusal_of_it_reaches_neither_caller_nor_log() {
+    let (network, _) = in_turn(
+        |_| token_answer(),
+        |_| Reply::Answer(answer(401, &[("req_id", TOKEN)], TOKEN)),
+    );
+    let gateway = contoso(&[], network);
+    let reply = get(&gateway, CONTACTS);
+    assert_eq!(reply.status, 502);
+    assert_eq!(reply.error()["requestId"], "***");
+    assert!(!reply.text().contains(TOKEN) && !gateway.output().contains(TOKEN));
+}

@@ -88,7 +88,7 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
 
 #[test]
 fn a_place_is_freed_at_once_when_the_answer_cannot_be_written() {
-    // Each answer would go on for ever.
+    // No answer ends by itself.
     let ended = Arc::new(AtomicBool::new(false));
     let ending = Arc::clone(&ended);
     let server = Server::start(move |_, stream| {
