@@ -32,7 +32,8 @@ const REFUSED: [&str; 16] = [
     "upgrade",
 ];
 
-/// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is added to `faults`.
+/// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is
+/// added to `faults`.
 pub(crate) fn compose(
     given: &[(String, String)],
     method: &Method,

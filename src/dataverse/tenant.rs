@@ -51,7 +51,8 @@ impl Tenants {
     /// The tenant of settings: the one that they name, or else the one that the environment names, which is asked once.
     ///
     /// # Errors
-    /// `unavailable` when the environment does not answer, `invalid-settings` when its answer tells no tenant that can be believed.
+    /// `unavailable` when the environment does not answer, `invalid-settings` when its answer names no tenant that can be
+    /// believed.
     pub(crate) async fn of(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
         if let Some(tenant) = &settings.tenant {
             return Ok(tenant.clone());

@@ -2,9 +2,9 @@
 //! headers that hold a URL, and their JSON bodies lead from one origin to another, while the text flows.
 //!
 //! In a request, what holds for a request holds for each part, in change sets too: its headers are those that may pass, and
-//! its URL leads nowhere that a request's may not. For that, the service has to see the parts that are seen here. So heads go on as
-//! they were understood, with the line ends that RFC 2046 has, and without lengths, which would end a body elsewhere; and what some reader takes for the end of a line or
-//! of a part, and another does not, is refused. Microsoft's own reader takes a carriage return alone for the end of a line
+//! its URL leads nowhere that a request's may not. For that, the service has to see the parts that are seen here. So heads go on
+//! as they were understood, with the line ends that RFC 2046 has, and without lengths, which would end a body elsewhere. What some
+//! reader takes for the end of a line or of a part, and another does not, is refused. Microsoft's own reader takes a carriage return alone for the end of a line
 //! (<https://github.com/OData/odata.net>, `ODataBatchReaderStreamBuffer`), and RFC 2046, 5.1.1 takes any line that begins with
 //! a delimiter for one.
 
