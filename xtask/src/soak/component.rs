@@ -48,7 +48,8 @@ impl Face for Functions {
                 body: answer.body,
                 attempts: answer.attempts,
             }),
-            Err(Error::Dataverse(error)) if error.status == 404 => Outcome::NotFound,
+            // After an attempt that may have been carried out, a 404 may tell of its effect.
+            Err(Error::Dataverse(error)) if error.status == 404 && !error.may_have_taken_effect => Outcome::NotFound,
             Err(error) => {
                 let told = told(&error)?;
                 ensure!(
