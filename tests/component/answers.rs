@@ -1,4 +1,13 @@
-//! What comes back: the links and ids that a caller would have to dig out, and Dataverse's errors with all they say.
+//! What comes back: the links and ids that a caller would have to dig out, and Dataverse's errors with all they say. The modules
+//! play answers as they come in the real world, as bytes.
+
+mod codes;
+mod echoes;
+mod errors;
+mod marks;
+mod rows;
+mod strangers;
+mod wire;
 
 use embedded_host::Reply;
 use embedded_host::types::{Error, Method, OutageCause, Service};
