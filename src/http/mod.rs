@@ -12,3 +12,4 @@ pub(crate) mod media_type;
 pub(crate) mod origin;
 pub(crate) mod prefer;
 pub(crate) mod retry_after;
+pub(crate) mod stranger;
