@@ -1,6 +1,8 @@
 //! What may be quoted of a text that comes from elsewhere: no secret that the request carried, whole or in part, as it is or
 //! percent-encoded, and of what nobody knows the shape of, plain words only.
 
+use std::collections::BTreeSet;
+
 /// Stands for what is left out.
 pub(crate) const INSTEAD: &str = "***";
 
@@ -9,28 +11,22 @@ const PART: usize = 8;
 
 /// A text without the secrets and their parts.
 pub(crate) fn without(text: &str, secrets: &[&str]) -> String {
-    let mut found: Vec<(usize, usize)> = Vec::new();
     let spelled = Spelled::new(text);
+    // Of each byte of the text, whether it is left out.
+    let mut hidden = vec![false; text.len()];
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        found.extend(Parts::of(secret).within(&spelled));
+        Parts::of(secret).hide(&spelled, &mut hidden);
     }
-    if found.is_empty() {
-        return text.to_owned();
-    }
-    found.sort_unstable();
     let mut shown = Vec::with_capacity(text.len());
-    let mut at = 0;
-    let mut begun: Option<usize> = None;
-    for (start, end) in found {
-        // What overlaps or follows at once is one.
-        if begun.is_none_or(|until| start > until) {
-            shown.extend_from_slice(text.as_bytes().get(at..start).unwrap_or_default());
+    let mut was_hidden = false;
+    for (byte, is_hidden) in text.bytes().zip(hidden) {
+        if !is_hidden {
+            shown.push(byte);
+        } else if !was_hidden {
             shown.extend_from_slice(INSTEAD.as_bytes());
         }
-        at = at.max(end);
-        begun = Some(at);
+        was_hidden = is_hidden;
     }
-    shown.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
     String::from_utf8_lossy(&shown).into_owned()
 }
 
@@ -63,26 +59,34 @@ fn is_plain(word: &str) -> bool {
 /// The parts of a secret, each as a number.
 struct Parts {
     length: usize,
-    sorted: Vec<u64>,
+    numbers: BTreeSet<u64>,
 }
 
 impl Parts {
     fn of(secret: &str) -> Self {
         let secret: Vec<u8> = secret.bytes().map(folded).collect();
         let length = secret.len().min(PART);
-        let mut sorted: Vec<u64> = secret.windows(length.max(1)).map(number).collect();
-        sorted.sort_unstable();
-        Self { length, sorted }
+        let mut numbers = BTreeSet::new();
+        for part in secret.windows(length.max(1)) {
+            numbers.insert(number(part));
+        }
+        Self { length, numbers }
     }
 
-    /// Where they are in a text.
-    fn within<'t>(&'t self, text: &'t Spelled) -> impl Iterator<Item = (usize, usize)> + 't {
-        let windows = text.bytes.windows(self.length).zip(&text.starts);
-        let ends = text.ends.iter().skip(self.length.saturating_sub(1));
-        windows
-            .zip(ends)
-            .filter(|((window, _), _)| self.sorted.binary_search(&number(window)).is_ok())
-            .map(|((_, start), end)| (*start, *end))
+    /// Marks where they are in a text.
+    fn hide(&self, text: &Spelled, hidden: &mut [bool]) {
+        let mut done = 0;
+        for (at, window) in text.bytes.windows(self.length).enumerate() {
+            if !self.numbers.contains(&number(window)) {
+                continue;
+            }
+            let end = at.saturating_add(self.length);
+            let start = text.starts.get(at).copied().unwrap_or_default().max(done);
+            done = text.starts.get(end).copied().unwrap_or(hidden.len());
+            if let Some(found) = hidden.get_mut(start..done) {
+                found.fill(true);
+            }
+        }
     }
 }
 
@@ -98,9 +102,8 @@ fn folded(byte: u8) -> u8 {
 /// A text as bytes that were written as they are, percent-encoded, or encoded several times over.
 struct Spelled {
     bytes: Vec<u8>,
-    /// Where each begins in the text, and where it ends.
+    /// Where each begins in the text, up to where the next does.
     starts: Vec<usize>,
-    ends: Vec<usize>,
 }
 
 impl Spelled {
@@ -108,14 +111,12 @@ impl Spelled {
         let mut spelled = Self {
             bytes: Vec::new(),
             starts: Vec::new(),
-            ends: Vec::new(),
         };
         let mut rest = text.as_bytes();
         while let Some((byte, length)) = first(rest) {
             let start = text.len().saturating_sub(rest.len());
             spelled.bytes.push(folded(byte));
             spelled.starts.push(start);
-            spelled.ends.push(start.saturating_add(length));
             rest = rest.get(length..).unwrap_or_default();
         }
         spelled
@@ -155,7 +156,10 @@ mod tests {
     fn a_secret_is_left_out_in_every_spelling() {
         for (text, shown) in [
             ("you sent a~secret&of+this/test=, see", "you sent ***, see"),
-            ("client_secret=a%7Esecret%26of%2Bthis%2Ftest%3D&x", "client_secret=***&x"),
+            (
+                "client_secret=a%7Esecret%26of%2Bthis%2Ftest%3D&x",
+                "client_secret=***&x",
+            ),
             ("a%7esecret%26of%2bthis%2ftest%3d", "***"),
             ("a%257Esecret%2526of%252Bthis", "***"),
             ("a~secret&amp;of+this/test=", "***"),
@@ -184,8 +188,14 @@ mod tests {
     #[test]
     fn plain_words_are_few() {
         for (text, shown) in [
-            ("  Sign in\r\n to the \"guest\" network!", "Sign in to the \"guest\" network!"),
-            ("403 - Forbidden: (Access is denied.)", "403 - Forbidden: (Access is denied.)"),
+            (
+                "  Sign in\r\n to the \"guest\" network!",
+                "Sign in to the \"guest\" network!",
+            ),
+            (
+                "403 - Forbidden: (Access is denied.)",
+                "403 - Forbidden: (Access is denied.)",
+            ),
             ("id=7 q7Gh2k a@b 1234567 it's", "*** *** *** *** it's"),
             ("Zugriff verweigert für Sie", "Zugriff verweigert für Sie"),
             ("x%41", "***"),

@@ -63,7 +63,10 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "the application user is disabled, or belongs to no business unit: activate it again",
             USERS,
         ),
-        0x8004_022b => ("the user that is to own the row is disabled: name another owner", Nowhere),
+        0x8004_022b => (
+            "the user that is to own the row is disabled: name another owner",
+            Nowhere,
+        ),
         0x8004_d24b => (
             "the user has no license. An application user needs none: assign one to the user on whose behalf the request is made",
             Nowhere,
@@ -130,7 +133,10 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
              type, and a lookup is set by its navigation property in its own capitals (parentcustomerid_account@odata.bind)",
             Nowhere,
         ),
-        0x8004_4331 | 0x8009_0429 => ("a text is longer than its column allows: shorten it, or widen the column", Nowhere),
+        0x8004_4331 | 0x8009_0429 => (
+            "a text is longer than its column allows: shorten it, or widen the column",
+            Nowhere,
+        ),
         0x8004_432f => ("a number is outside the range that its column allows", Nowhere),
         0x8004_431a => (
             "a choice column has no option of this value: take one that its definition lists",
@@ -184,7 +190,10 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "too many requests at once: wait as long as asked, and have fewer under way",
             Nowhere,
         ),
-        0x8006_0308 => ("too many requests to Dataverse search: wait, and search less often", Nowhere),
+        0x8006_0308 => (
+            "too many requests to Dataverse search: wait, and search less often",
+            Nowhere,
+        ),
         // What failed inside.
         0x8004_0265 | 0x8004_0224 | 0x8004_8d02..=0x8004_8d11 => (
             "a plug-in or workflow of this environment refused the request or failed at it: its message says why, and the \

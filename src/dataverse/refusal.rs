@@ -111,7 +111,9 @@ impl Reader<'_> {
     }
 
     fn code(&self, body: &Value, error: &Value) -> String {
-        let code = self.text(error.get("code")).or_else(|| self.text(error.get("ErrorCode")));
+        let code = self
+            .text(error.get("code"))
+            .or_else(|| self.text(error.get("ErrorCode")));
         let o_auth = || body.get("error_description").and_then(|_| self.text(body.get("error")));
         in_hexadecimal(code.or_else(o_auth).unwrap_or_default())
     }
@@ -181,7 +183,11 @@ fn sentence(first: String, second: String) -> String {
     if first.is_empty() || second.is_empty() {
         return first + &second;
     }
-    let between = if first.ends_with(['.', '!', '?', ':']) { " " } else { ": " };
+    let between = if first.ends_with(['.', '!', '?', ':']) {
+        " "
+    } else {
+        ": "
+    };
     shortened(first + between + &second)
 }
 

@@ -69,7 +69,9 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
         }))));
     }
     let is_transient = codes::has(codes, Consequence::ComeBack)
-        || said.as_ref().is_some_and(|said| said.error == "temporarily_unavailable");
+        || said
+            .as_ref()
+            .is_some_and(|said| said.error == "temporarily_unavailable");
     if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT || is_transient {
         let detail = said.map_or_else(
             || format!("it {}", not_its_own()),

@@ -54,7 +54,10 @@ pub(super) const ASSERTION_TIME: u32 = 700_024;
 
 /// Whether one of the codes has this consequence.
 pub(super) fn has(codes: &[u32], consequence: Consequence) -> bool {
-    codes.iter().filter_map(|code| look_up(*code)).any(|(found, _)| found == consequence)
+    codes
+        .iter()
+        .filter_map(|code| look_up(*code))
+        .any(|(found, _)| found == consequence)
 }
 
 /// What the first known of the codes is about.

@@ -30,9 +30,10 @@ fn asked_with_two(code: u32) -> (Result<String, Error>, usize) {
 #[test]
 fn the_credentials_own_codes_let_the_next_be_tried() {
     for code in [
-        50_006, 50_012, 50_017, 50_027, 50_032, 50_048, 70_002, 70_021, 70_025, 700_021, 700_023, 700_024, 700_027, 700_030, 700_211,
-        700_212, 700_213, 700_222, 700_223, 700_226, 700_227, 700_229, 700_236, 700_238, 900_384, 1_000_502, 5_002_730, 7_000_214,
-        7_000_215, 7_000_222, 7_000_274, 7_000_277, 7_002_121, 7_002_137, 7_002_138, 7_002_381,
+        50_006, 50_012, 50_017, 50_027, 50_032, 50_048, 70_002, 70_021, 70_025, 700_021, 700_023, 700_024, 700_027,
+        700_030, 700_211, 700_212, 700_213, 700_222, 700_223, 700_226, 700_227, 700_229, 700_236, 700_238, 900_384,
+        1_000_502, 5_002_730, 7_000_214, 7_000_215, 7_000_222, 7_000_274, 7_000_277, 7_002_121, 7_002_137, 7_002_138,
+        7_002_381,
     ] {
         let (outcome, asked) = asked_with_two(code);
         assert_eq!((outcome.unwrap().as_str(), asked), ("credentials[1]", 2), "{code}");
@@ -45,7 +46,11 @@ fn passing_failures_are_outages() {
         let (outcome, asked) = asked_with_two(code);
         let outage = outage(outcome.unwrap_err());
         assert_eq!((outage.cause, asked), (OutageCause::ServiceUnavailable, 1), "{code}");
-        assert!(outage.detail.contains(&format!("AADSTS{code}")), "{code}: {}", outage.detail);
+        assert!(
+            outage.detail.contains(&format!("AADSTS{code}")),
+            "{code}: {}",
+            outage.detail
+        );
     }
     let (outcome, asked) = asked_with_two(90_055);
     throttling(outcome.unwrap_err());
@@ -91,7 +96,11 @@ fn every_other_code_ends_it_with_its_advice() {
     ] {
         let (outcome, asked) = asked_with_two(code);
         let refusal = entra_error(outcome.unwrap_err());
-        assert_eq!((refusal.error_codes.as_slice(), asked), ([code].as_slice(), 1), "{code}");
+        assert_eq!(
+            (refusal.error_codes.as_slice(), asked),
+            ([code].as_slice(), 1),
+            "{code}"
+        );
         let advice = refusal.advice.unwrap_or_else(|| panic!("{code}"));
         assert!(advice.contains(part), "{code}: {advice}");
     }

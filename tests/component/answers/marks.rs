@@ -1,7 +1,7 @@
 //! A byte order mark before JSON: whoever reads may pass over it (RFC 8259, 8.1), and so it is read everywhere.
 
-use embedded_host::{Network, secret};
 use embedded_host::types::{BatchResult, Method, Settings};
+use embedded_host::{Network, secret};
 
 use super::wire::{BOM, JSON, Wire, granting, serving};
 use crate::batch::{alone, done, send};
@@ -21,7 +21,8 @@ fn before_the_refusal_of_a_credential() {
         if form.contains("client_secret=new") {
             return Wire::json(200, r#"{"token_type":"Bearer","expires_in":3599,"access_token":"tok"}"#);
         }
-        let refusal = r#"{"error":"invalid_client","error_description":"AADSTS7000222: expired.","error_codes":[7000222]}"#;
+        let refusal =
+            r#"{"error":"invalid_client","error_description":"AADSTS7000222: expired.","error_codes":[7000222]}"#;
         Wire::json(401, &format!("{BOM}{refusal}"))
     });
     let settings = Settings {
@@ -41,11 +42,19 @@ fn before_rows() {
     let server = serving([Wire::json(200, &rows)]);
     let response = server.client().get("contacts").unwrap();
     assert!(response.body.ends_with(br#""value":[{"fullname":"Ann"}]}"#));
-    assert!(response.next_link.unwrap().ends_with("/api/data/v9.2/contacts?$skiptoken=2"));
+    assert!(
+        response
+            .next_link
+            .unwrap()
+            .ends_with("/api/data/v9.2/contacts?$skiptoken=2")
+    );
     // Links behind it lead back to the gateway.
     let gateway = gateway::gateway(&server.origin(), &[]);
     let reply = gateway::get(&gateway, "/api/data/v9.2/contacts");
-    assert!(reply.text().contains(&format!("{}/api/data", gateway.origin())), "{reply:?}");
+    assert!(
+        reply.text().contains(&format!("{}/api/data", gateway.origin())),
+        "{reply:?}"
+    );
 }
 
 #[test]
@@ -101,7 +110,12 @@ fn an_older_error_and_an_empty_header_within_a_part() {
                 dataserviceversion: 2.0";
     let body = r#"{"error":{"code":"","message":{"lang":"en","value":"blah;;blah.coom is no valid e-mail address. Try again."}}}"#;
     let head = head.replace("103", &body.len().to_string());
-    let results = send(&mut serving([batch(&[part(&head, body)])]).client(), vec![read()], false).unwrap();
+    let results = send(
+        &mut serving([batch(&[part(&head, body)])]).client(),
+        vec![read()],
+        false,
+    )
+    .unwrap();
     match &results[0] {
         BatchResult::Refused(error) => {
             assert_eq!(error.status, 500);

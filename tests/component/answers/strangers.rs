@@ -18,7 +18,11 @@ fn at_the_token_endpoint(wire: Wire) -> embedded_host::types::Outage {
         ..settings_for(&server.origin())
     };
     let outage = outage(Client::open(&settings, Network::Machine).token().unwrap_err());
-    assert_eq!((outage.service, outage.cause), (Service::EntraId, OutageCause::UnusableAnswer), "{outage:?}");
+    assert_eq!(
+        (outage.service, outage.cause),
+        (Service::EntraId, OutageCause::UnusableAnswer),
+        "{outage:?}"
+    );
     assert_eq!(asked.load(Ordering::SeqCst), 1, "{outage:?}");
     assert!(outage.detail.contains(&server.origin()), "{outage:?}");
     assert!(!outage.may_have_taken_effect);
@@ -35,21 +39,32 @@ fn a_page_at_the_token_endpoint_is_described_and_not_quoted() {
             "<html><title>Sign in to the\n guest network</title><p>a text</html>",
             vec!["200", "text/html", "\"Sign in to the guest network\""],
         ),
-        (403, vec![HTML, squid[0], squid[1]], "<html><h1>a text</h1></html>", vec![
-            "403",
-            "text/html",
-            "squid/5.7",
-            "1.1 edge-7",
-        ]),
+        (
+            403,
+            vec![HTML, squid[0], squid[1]],
+            "<html><h1>a text</h1></html>",
+            vec!["403", "text/html", "squid/5.7", "1.1 edge-7"],
+        ),
         (
             407,
-            vec!["Content-Type: text/html", "Proxy-Authenticate: Negotiate", "Proxy-Authenticate: Basic realm=\"x\""],
+            // The host keeps the challenge to itself.
+            vec!["Content-Type: text/html", "Proxy-Authenticate: Negotiate"],
             "<html>a text</html>",
-            vec!["407", "Negotiate", "a proxy"],
+            vec!["407", "a proxy"],
         ),
-        (401, vec!["Content-Type: text/plain"], "a text", vec!["401", "text/plain", "6 bytes"]),
+        (
+            401,
+            vec!["Content-Type: text/plain"],
+            "a text",
+            vec!["401", "text/plain", "6 bytes"],
+        ),
         (404, vec![], "", vec!["404", "no content type", "0 bytes"]),
-        (401, vec![JSON], r#"{"statusCode":401,"message":"a text"}"#, vec!["401", "application/json"]),
+        (
+            401,
+            vec![JSON],
+            r#"{"statusCode":401,"message":"a text"}"#,
+            vec!["401", "application/json"],
+        ),
         (200, vec![JSON], "[\"a text\"]", vec!["200", "application/json"]),
         (200, vec![JSON], "", vec!["200", "0 bytes"]),
         (
@@ -64,7 +79,11 @@ fn a_page_at_the_token_endpoint_is_described_and_not_quoted() {
         for part in parts {
             assert!(outage.detail.contains(part), "{part}: {}", outage.detail);
         }
-        assert!(!outage.detail.contains("a text") && !outage.detail.contains("a-text"), "{}", outage.detail);
+        assert!(
+            !outage.detail.contains("a text") && !outage.detail.contains("a-text"),
+            "{}",
+            outage.detail
+        );
     }
 }
 
@@ -72,9 +91,14 @@ fn a_page_at_the_token_endpoint_is_described_and_not_quoted() {
 fn a_page_with_5xx_is_an_outage_that_says_what_came() {
     let (server, _) = granting(|_| Wire::new(502, &[HTML, "Server: nginx"], "<title>502 Bad Gateway</title>a text"));
     let outage = outage(server.client().token().unwrap_err());
-    assert_eq!((outage.cause, outage.status), (OutageCause::ServiceUnavailable, Some(502)));
+    assert_eq!(
+        (outage.cause, outage.status),
+        (OutageCause::ServiceUnavailable, Some(502))
+    );
     assert!(
-        outage.detail.contains("nginx") && outage.detail.contains("\"502 Bad Gateway\"") && !outage.detail.contains("a text"),
+        outage.detail.contains("nginx")
+            && outage.detail.contains("\"502 Bad Gateway\"")
+            && !outage.detail.contains("a text"),
         "{}",
         outage.detail
     );
@@ -86,7 +110,11 @@ fn where_the_tenant_is_asked_for_a_proxy_is_named_too() {
         tenant_id: None,
         ..settings_for(origin)
     };
-    let server = serving([Wire::new(403, &[HTML, "Server: squid/5.7"], "<title>Access denied</title>a text")]);
+    let server = serving([Wire::new(
+        403,
+        &[HTML, "Server: squid/5.7"],
+        "<title>Access denied</title>a text",
+    )]);
     let mut client = Client::open(&settings(&server.origin()), Network::Machine);
     let faults = settings_faults(client.token().unwrap_err());
     let reason = &faults[0].1;
@@ -99,7 +127,11 @@ fn where_the_tenant_is_asked_for_a_proxy_is_named_too() {
 
 #[test]
 fn a_proxy_before_dataverse_is_told_by_its_status() {
-    let wire = Wire::new(407, &[HTML, "Proxy-Authenticate: Negotiate"], "<html>Proxy authentication required</html>");
+    let wire = Wire::new(
+        407,
+        &[HTML, "Proxy-Authenticate: Negotiate"],
+        "<html>Proxy authentication required</html>",
+    );
     let error = dataverse_error(serving([wire]).client().get("contacts").unwrap_err());
     assert_eq!(error.status, 407);
     assert!(error.advice.unwrap().contains("proxy"));
@@ -107,7 +139,8 @@ fn a_proxy_before_dataverse_is_told_by_its_status() {
 
 #[test]
 fn a_redirect_to_a_sign_in_page_is_told_and_never_handed_on() {
-    let location = "Location: https://login.microsoftonline.com/common/oauth2/authorize?client_id=x&response_mode=form_post";
+    let location =
+        "Location: https://login.microsoftonline.com/common/oauth2/authorize?client_id=x&response_mode=form_post";
     let server = serving([Wire::new(302, &[location], "")]);
     let told = outage(server.client().get("contacts").unwrap_err());
     assert_eq!((told.cause, told.status), (OutageCause::UnusableAnswer, Some(302)));
@@ -126,7 +159,11 @@ fn a_redirect_to_a_sign_in_page_is_told_and_never_handed_on() {
 
 #[test]
 fn an_answer_that_breaks_off_is_one_line() {
-    let wire = Wire::raw(200, &["Content-Type: application/json", "Transfer-Encoding: chunked"], "5\r\n{\"val\r\n");
+    let wire = Wire::raw(
+        200,
+        &["Content-Type: application/json", "Transfer-Encoding: chunked"],
+        "5\r\n{\"val\r\n",
+    );
     let outage = outage(serving([wire]).client().get("contacts").unwrap_err());
     assert_eq!(outage.cause, OutageCause::CutOff);
     assert_eq!(outage.detail.lines().count(), 1, "{}", outage.detail);
