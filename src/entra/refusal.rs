@@ -6,7 +6,6 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::error::EntraAnswer;
-use crate::guid::is_guid;
 use crate::http::json;
 use crate::quote::plain_words;
 use crate::redact::redact;
@@ -48,8 +47,8 @@ pub(super) fn read(status: StatusCode, body: &[u8], proof: &str) -> Option<Entra
         suberror: field("suberror", is_name),
         claims: claims(&body, proof),
         timestamp: field("timestamp", is_time),
-        trace_id: field("trace_id", is_guid),
-        correlation_id: field("correlation_id", is_guid),
+        trace_id: field("trace_id", is_id),
+        correlation_id: field("correlation_id", is_id),
         error_uri: field("error_uri", is_error_page),
     })
 }
@@ -57,8 +56,7 @@ pub(super) fn read(status: StatusCode, body: &[u8], proof: &str) -> Option<Entra
 /// The id of the request in Entra ID's logs.
 pub(super) fn request_id(headers: &HeaderMap, proof: &str) -> Option<String> {
     let id = headers.get("x-ms-request-id")?.to_str().ok()?;
-    let is_id = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (is_id && redact(id, &[proof]) == id).then(|| id.to_owned())
+    (is_id(id) && redact(id, &[proof]) == id).then(|| id.to_owned())
 }
 
 /// A text of the shape that it should have, without the proof; of any other, its plain words.
@@ -97,6 +95,11 @@ fn is_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+/// A GUID, or what else names a request.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// `2026-01-31 12:00:00Z`.
@@ -160,7 +163,7 @@ mod tests {
     #[test]
     fn a_field_of_another_shape_is_left_out() {
         let odd = br#"{"error":"x=y z","error_description":"why x=y","suberror":"a b","claims":"{","timestamp":"now",
-            "trace_id":"1","correlation_id":"x","error_uri":"https://a.example/?x=y"}"#;
+            "trace_id":"a=1","correlation_id":"x y","error_uri":"https://a.example/?x=y"}"#;
         let refused = read(StatusCode::BAD_REQUEST, odd, "hunter2").unwrap();
         assert_eq!(
             (refused.error.as_str(), refused.description.as_str()),

@@ -435,9 +435,9 @@ fn a_token_too_large_for_a_header_is_none() {
 
 #[test]
 fn a_secret_that_is_repeated_is_not_passed_on() {
-    let body = format!(r#"{{"error":"invalid_client","error_description":"client_secret={SECRET}"}}"#);
+    let body = format!(r#"{{"error":"invalid_client","error_description":"AADSTS1: client_secret={SECRET}"}}"#);
     let refusal = refused(move || json_answer(401, &body));
-    assert_eq!(entra_error(refusal).description, "client_secret=***");
+    assert_eq!(entra_error(refusal).description, "AADSTS1: client_secret=***");
 }
 
 #[test]
