@@ -13,3 +13,4 @@ pub(crate) mod multipart;
 pub(crate) mod origin;
 pub(crate) mod prefer;
 pub(crate) mod retry_after;
+pub(crate) mod stranger;
