@@ -11,8 +11,8 @@ use http::{Request, Response};
 
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 
-/// Bytes per second of a body, in either direction, that count as progress: each of them moves the deadline on. A transfer that
-/// is faster goes on as long as it has to; one that drips ends.
+/// So many bytes of a body, in either direction, put the deadline off by a second, though never further away than the limit. A
+/// transfer that is faster goes on as long as it has to; one that drips ends.
 const PROGRESS: u64 = 16 << 10;
 
 /// A host as one call sees it: every wait ends when the call's time is over.
@@ -24,10 +24,9 @@ pub(crate) struct Timed<'h, H> {
 /// When a call's time is over. Times are by the clock that is never set.
 struct Deadline {
     begin: Duration,
+    end: Cell<Duration>,
     /// How long the call may take without progress, and the setting that says so. `None`: as long as it likes.
     limit: Cell<Option<(Duration, &'static str)>>,
-    /// The bytes that have flowed.
-    flowed: Cell<u64>,
 }
 
 impl<'h, H: Host> Timed<'h, H> {
@@ -35,8 +34,8 @@ impl<'h, H: Host> Timed<'h, H> {
     pub(crate) fn begin(host: &'h H) -> Self {
         let deadline = Deadline {
             begin: host.elapsed(),
+            end: Cell::new(Duration::MAX),
             limit: Cell::new(None),
-            flowed: Cell::new(0),
         };
         Self {
             host,
@@ -47,6 +46,7 @@ impl<'h, H: Host> Timed<'h, H> {
     /// Limits the call, from its beginning on. `name` is the setting's.
     pub(crate) fn limit(&self, limit: Duration, name: &'static str) {
         self.deadline.limit.set(Some((limit, name)));
+        self.deadline.end.set(self.deadline.begin.saturating_add(limit));
     }
 
     /// Waits for something, no longer than the call may take.
@@ -54,7 +54,31 @@ impl<'h, H: Host> Timed<'h, H> {
     /// # Errors
     /// Its own, or that the time is over. Nothing was sent when it was over before.
     pub(crate) async fn within<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        self.deadline.within(self.host, future).await
+        if self.time_left().is_zero() {
+            return Err(Failure {
+                sent: false,
+                ..self.deadline.over()
+            });
+        }
+        let mut future = pin!(future);
+        // What is there already needs no timer.
+        let mut outcome = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        loop {
+            if let Poll::Ready(outcome) = outcome {
+                return outcome;
+            }
+            // Bytes may have flowed since the last look.
+            let left = self.time_left();
+            if left.is_zero() {
+                return Err(self.deadline.over());
+            }
+            let mut timer = pin!(self.host.sleep(left));
+            outcome = poll_fn(|cx| match future.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Poll::Ready(outcome)),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| Poll::Pending),
+            })
+            .await;
+        }
     }
 
     /// The same call.
@@ -63,6 +87,17 @@ impl<'h, H: Host> Timed<'h, H> {
             host: self.host,
             deadline: Rc::clone(&self.deadline),
         }
+    }
+
+    /// Counts a piece of a body as progress.
+    fn count(&self, chunk: Option<&[u8]>) {
+        let (Some(chunk), Some((limit, _))) = (chunk, self.deadline.limit.get()) else {
+            return;
+        };
+        let microseconds = (chunk.len() as u64).saturating_mul(1_000_000).checked_div(PROGRESS);
+        let gained = Duration::from_micros(microseconds.unwrap_or_default());
+        let end = self.deadline.end.get().saturating_add(gained);
+        self.deadline.end.set(end.min(self.elapsed().saturating_add(limit)));
     }
 }
 
@@ -74,8 +109,7 @@ impl<'h, H: Host> Host for Timed<'h, H> {
         request: Request<Option<B>>,
         timeouts: &Timeouts,
     ) -> Result<Response<Self::Body>, Failure> {
-        let deadline = &*self.deadline;
-        let request = request.map(|body| body.map(|body| Counted { body, deadline }));
+        let request = request.map(|body| body.map(|body| Counted { body, call: self }));
         let answer = self.within(self.host.send(request, timeouts)).await?;
         Ok(answer.map(|body| TimedBody {
             body,
@@ -96,7 +130,7 @@ impl<'h, H: Host> Host for Timed<'h, H> {
     }
 
     fn time_left(&self) -> Duration {
-        self.deadline.left(self.host)
+        self.deadline.end.get().saturating_sub(self.elapsed())
     }
 
     fn random(&self) -> [u8; 16] {
@@ -117,21 +151,21 @@ pub(crate) struct TimedBody<'h, H: Host> {
 impl<H: Host> Body for TimedBody<'_, H> {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let chunk = self.call.within(self.body.chunk()).await?;
-        self.call.deadline.count(chunk.as_deref());
+        self.call.count(chunk.as_deref());
         Ok(chunk)
     }
 }
 
 /// The body of a request, whose bytes count as progress.
-struct Counted<'a, B> {
+struct Counted<'a, 'h, H, B> {
     body: B,
-    deadline: &'a Deadline,
+    call: &'a Timed<'h, H>,
 }
 
-impl<B: Body> Body for Counted<'_, B> {
+impl<H: Host, B: Body> Body for Counted<'_, '_, H, B> {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let chunk = self.body.chunk().await?;
-        self.deadline.count(chunk.as_deref());
+        self.call.count(chunk.as_deref());
         Ok(chunk)
     }
 
@@ -141,54 +175,6 @@ impl<B: Body> Body for Counted<'_, B> {
 }
 
 impl Deadline {
-    fn count(&self, chunk: Option<&[u8]>) {
-        let length = chunk.map_or(0, |chunk| chunk.len() as u64);
-        self.flowed.set(self.flowed.get().saturating_add(length));
-    }
-
-    fn left(&self, host: &impl Host) -> Duration {
-        let Some((limit, _)) = self.limit.get() else {
-            return Duration::MAX;
-        };
-        let gained = self.flowed.get().saturating_mul(1000).checked_div(PROGRESS);
-        let end = self.begin.saturating_add(limit);
-        let end = end.saturating_add(Duration::from_millis(gained.unwrap_or_default()));
-        end.saturating_sub(host.elapsed())
-    }
-
-    async fn within<T>(
-        &self,
-        host: &impl Host,
-        future: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let mut left = self.left(host);
-        if left.is_zero() {
-            return Err(Failure {
-                sent: false,
-                ..self.over()
-            });
-        }
-        let mut future = pin!(future);
-        // What is there already needs no timer.
-        let mut outcome = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        loop {
-            if let Poll::Ready(outcome) = outcome {
-                return outcome;
-            }
-            if left.is_zero() {
-                return Err(self.over());
-            }
-            let mut timer = pin!(host.sleep(left));
-            outcome = poll_fn(|cx| match future.as_mut().poll(cx) {
-                Poll::Ready(outcome) => Poll::Ready(Poll::Ready(outcome)),
-                Poll::Pending => timer.as_mut().poll(cx).map(|()| Poll::Pending),
-            })
-            .await;
-            // Meanwhile, bytes may have flowed.
-            left = self.left(host);
-        }
-    }
-
     fn over(&self) -> Failure {
         let (limit, name) = self.limit.get().unwrap_or_default();
         let limit = limit.as_millis();
@@ -197,10 +183,81 @@ impl Deadline {
             ..Failure::new(
                 Cause::TimedOut,
                 format!(
-                    "the call took longer than {limit} ms as a whole, not counting a second for each {PROGRESS} bytes of a body: \
-                     raise {name}, or ask for less at a time"
+                    "the call took longer than {limit} ms, and less than {PROGRESS} bytes per second flowed: raise {name}, or ask for \
+                     less at a time"
                 ),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::pending;
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::host::fake::FakeHost;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn call(host: &FakeHost) -> Timed<'_, FakeHost> {
+        let call = Timed::begin(host);
+        call.limit(LIMIT, "THE_SETTING");
+        call
+    }
+
+    #[test]
+    fn a_wait_without_end_ends_and_says_which_limit_it_was() {
+        let host = FakeHost::new([]);
+        let call = call(&host);
+        let failure = block_on(call.within(pending::<Result<(), _>>())).unwrap_err();
+        assert_eq!(
+            (failure.cause, failure.sent, host.slept.get()),
+            (Cause::TimedOut, true, LIMIT)
+        );
+        assert!(failure.detail.contains("10000 ms") && failure.detail.contains("THE_SETTING"), "{failure:?}");
+        let failure = block_on(call.within(async { Ok(()) })).unwrap_err();
+        assert!(!failure.sent, "nothing is begun afterwards");
+    }
+
+    #[test]
+    fn the_limit_counts_from_the_beginning_and_without_one_there_is_no_end() {
+        let host = FakeHost::new([]);
+        let call = Timed::begin(&host);
+        assert_eq!(call.time_left(), Duration::MAX - host.elapsed());
+        block_on(call.sleep(Duration::from_secs(4)));
+        call.limit(LIMIT, "");
+        assert_eq!(call.time_left(), Duration::from_secs(6));
+        block_on(call.sleep(Duration::from_secs(60)));
+        assert_eq!(host.slept.get(), LIMIT, "no wait goes beyond it");
+    }
+
+    #[test]
+    fn bytes_put_the_end_off_as_far_as_the_limit_and_no_further() {
+        let host = FakeHost::new([]);
+        let call = call(&host);
+        let piece: &'static str = String::from_utf8(vec![b'x'; 2 * PROGRESS as usize]).unwrap().leak();
+        let mut body = TimedBody::<FakeHost> {
+            body: VecDeque::from([piece; 100]),
+            call: call.share(),
+        };
+        block_on(body.chunk()).unwrap();
+        assert_eq!(call.time_left(), LIMIT, "a burst is no credit for later");
+        for _ in 0..20 {
+            block_on(host.sleep(Duration::from_secs(2)));
+            block_on(body.chunk()).unwrap();
+            assert_eq!(call.time_left(), LIMIT);
+        }
+        // Too slow: a second is lost in each round.
+        for left in (3..10).rev() {
+            block_on(host.sleep(Duration::from_secs(3)));
+            block_on(body.chunk()).unwrap();
+            assert_eq!(call.time_left(), Duration::from_secs(left));
+        }
+        block_on(host.sleep(Duration::from_secs(3)));
+        assert!(block_on(body.chunk()).is_err());
     }
 }

@@ -4,7 +4,7 @@
 mod busy;
 mod records;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -229,7 +229,9 @@ thread_local! {
     /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
     /// work to find out. They do not change while an instance lives.
     static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
-    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
+    static GATEWAY: OnceCell<Result<Rc<Gateway>, String>> = const { OnceCell::new() };
+    /// What was read of the environment and nobody has needed yet.
+    static VARIABLES: RefCell<Option<Vec<(String, String)>>> = const { RefCell::new(None) };
 }
 
 /// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
@@ -251,7 +253,7 @@ fn call_of(connection: &Connection) -> Timed<'static, WasiHost> {
 fn from_environment() -> Result<Rc<Connection>, Error> {
     FROM_ENVIRONMENT.with(|cell| {
         let read = || {
-            let settings = Settings::from_variables(environment::get_environment())?;
+            let settings = Settings::from_variables(variables(|name| !is_gateways(name)))?;
             Ok(Rc::new(Connection::new(settings, instance())))
         };
         cell.get_or_init(read).clone()
@@ -260,11 +262,20 @@ fn from_environment() -> Result<Rc<Connection>, Error> {
 
 fn instance_gateway() -> Result<Rc<Gateway>, String> {
     GATEWAY.with(|cell| {
-        if let Some(gateway) = cell.get() {
-            return Ok(Rc::clone(gateway));
-        }
-        let gateway = Gateway::from_variables(environment::get_environment())?;
-        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
+        let read = || Gateway::from_variables(variables(is_gateways)).map(Rc::new);
+        cell.get_or_init(read).clone()
+    })
+}
+
+fn is_gateways(name: &str) -> bool {
+    name.starts_with("GATEWAY_")
+}
+
+/// Variables of the environment, which is read once: some hosts ask a vault for them each time.
+fn variables(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    VARIABLES.with_borrow_mut(|kept| {
+        let kept = kept.get_or_insert_with(environment::get_environment);
+        kept.extract_if(.., |(name, _)| wanted(name)).collect()
     })
 }
 

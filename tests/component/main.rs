@@ -10,6 +10,7 @@ mod clock;
 mod contract;
 mod credentials;
 mod dataverse_errors;
+mod deadline;
 mod failures;
 mod federation;
 mod fetch_xml;
