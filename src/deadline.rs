@@ -57,7 +57,7 @@ impl<'h, H: Host> Timed<'h, H> {
         if self.time_left().is_zero() {
             return Err(Failure {
                 sent: false,
-                ..self.deadline.over()
+                ..self.over()
             });
         }
         let mut future = pin!(future);
@@ -70,7 +70,7 @@ impl<'h, H: Host> Timed<'h, H> {
             // Bytes may have flowed since the last look.
             let left = self.time_left();
             if left.is_zero() {
-                return Err(self.deadline.over());
+                return Err(self.over());
             }
             let mut timer = pin!(self.host.sleep(left));
             outcome = poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -78,6 +78,22 @@ impl<'h, H: Host> Timed<'h, H> {
                 Poll::Pending => timer.as_mut().poll(cx).map(|()| Poll::Pending),
             })
             .await;
+        }
+    }
+
+    /// That its time is over.
+    pub(crate) fn over(&self) -> Failure {
+        let (limit, name) = self.deadline.limit.get().unwrap_or_default();
+        let limit = limit.as_millis();
+        Failure {
+            lasting: true,
+            ..Failure::new(
+                Cause::TimedOut,
+                format!(
+                    "the call took longer than {limit} ms, and less than {PROGRESS} bytes per second flowed: raise {name}, or ask for \
+                     less at a time"
+                ),
+            )
         }
     }
 
@@ -174,23 +190,6 @@ impl<H: Host, B: Body> Body for Counted<'_, '_, H, B> {
     }
 }
 
-impl Deadline {
-    fn over(&self) -> Failure {
-        let (limit, name) = self.limit.get().unwrap_or_default();
-        let limit = limit.as_millis();
-        Failure {
-            lasting: true,
-            ..Failure::new(
-                Cause::TimedOut,
-                format!(
-                    "the call took longer than {limit} ms, and less than {PROGRESS} bytes per second flowed: raise {name}, or ask for \
-                     less at a time"
-                ),
-            )
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -218,7 +217,10 @@ mod tests {
             (failure.cause, failure.sent, host.slept.get()),
             (Cause::TimedOut, true, LIMIT)
         );
-        assert!(failure.detail.contains("10000 ms") && failure.detail.contains("THE_SETTING"), "{failure:?}");
+        assert!(
+            failure.detail.contains("10000 ms") && failure.detail.contains("THE_SETTING"),
+            "{failure:?}"
+        );
         let failure = block_on(call.within(async { Ok(()) })).unwrap_err();
         assert!(!failure.sent, "nothing is begun afterwards");
     }

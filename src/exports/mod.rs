@@ -138,7 +138,11 @@ impl validation::Guest for Component {
     ) -> Result<validation::Report, types::Error> {
         let expectations = expectations.into_iter().map(records::expectation).collect();
         let connection = chosen(connection)?;
-        let report = block_on(crate::validation::validate(&connection, &call_of(&connection), expectations))?;
+        let report = block_on(crate::validation::validate(
+            &connection,
+            &call_of(&connection),
+            expectations,
+        ))?;
         Ok(records::report(report))
     }
 }

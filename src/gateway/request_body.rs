@@ -4,7 +4,7 @@
 //! the component a `Content-Length`, if it is valid, and never `Transfer-Encoding`. So whether a request without a length has a
 //! body is known only once its first bytes, or its end, have come.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -32,23 +32,37 @@ pub(super) struct CallersBody<'h, H, B> {
 
 /// What was wrong with a body, once it is known.
 #[derive(Clone, Default)]
-pub(super) struct Fault(Rc<OnceCell<(StatusCode, String)>>);
+pub(super) struct Fault(Rc<Known>);
+
+#[derive(Default)]
+struct Known {
+    fault: OnceCell<(StatusCode, String)>,
+    /// Whether the caller is waited for. It stays so where the call's time is over for whoever wanted more of the body.
+    is_awaited: Cell<bool>,
+}
 
 impl Fault {
     /// The refusal that a caller gets: its own body's fault says more than what followed from it.
-    pub(super) fn instead_of(&self, refusal: Refusal) -> Refusal {
-        match self.0.get() {
-            Some((status, reason)) => refusal.because(*status, reason),
-            None => refusal,
+    pub(super) fn instead_of<H: Host>(&self, call: &Timed<'_, H>, refusal: Refusal) -> Refusal {
+        if let Some((status, reason)) = self.0.fault.get() {
+            return refusal.because(*status, reason);
         }
+        if self.0.is_awaited.get() && call.time_left().is_zero() {
+            return refusal.because(StatusCode::REQUEST_TIMEOUT, &late(&call.over()));
+        }
+        refusal
     }
 
     fn note(&self, status: StatusCode, reason: String) -> Failure {
         let failure = Failure::new(Cause::CutOff, reason.clone());
         // The first fault stands.
-        let _ = self.0.set((status, reason));
+        let _ = self.0.fault.set((status, reason));
         failure
     }
+}
+
+fn late(failure: &Failure) -> String {
+    format!("the request's body did not come in time: {}", failure.detail)
 }
 
 /// Takes a request, if its body can be relayed whole. In its headers, `Transfer-Encoding` then says whether there is a body
@@ -73,7 +87,9 @@ pub(super) async fn take<'h, H: Host, B: Body>(
         }
     }
     if reads && length.is_some_and(|length| length > MAX_OF_READ) {
-        return Err(Refusal::too_large("the body of a GET or HEAD has more than 1,048,576 bytes"));
+        return Err(Refusal::too_large(
+            "the body of a GET or HEAD has more than 1,048,576 bytes",
+        ));
     }
     let fault = Fault::default();
     let mut body = CallersBody {
@@ -85,11 +101,12 @@ pub(super) async fn take<'h, H: Host, B: Body>(
     };
     if length.is_none() {
         let first = body.chunk().await;
-        body.begun = first.map_err(|_| fault.instead_of(Refusal::broken_off()))?;
+        body.begun = first.map_err(|_| fault.instead_of(call, Refusal::broken_off()))?;
         head.headers.remove(TRANSFER_ENCODING);
         if body.begun.is_some() {
             if reads {
-                let reason = "a GET or HEAD with a body needs its Content-Length: in chunks it would be lost on the way";
+                let reason =
+                    "a GET or HEAD with a body needs its Content-Length: in chunks it would be lost on the way";
                 return Err(Refusal::length_required(reason));
             }
             head.headers
@@ -104,12 +121,11 @@ impl<H: Host, B: Body> Body for CallersBody<'_, H, B> {
         if let Some(begun) = self.begun.take() {
             return Ok(Some(begun));
         }
+        self.fault.0.is_awaited.set(true);
         let chunk = self.call.within(self.body.chunk()).await;
+        self.fault.0.is_awaited.set(false);
         let chunk = chunk.map_err(|failure| match failure.cause {
-            Cause::TimedOut => {
-                let reason = format!("the request's body did not come in time: {}", failure.detail);
-                self.fault.note(StatusCode::REQUEST_TIMEOUT, reason)
-            }
+            Cause::TimedOut => self.fault.note(StatusCode::REQUEST_TIMEOUT, late(&failure)),
             _ => {
                 let reason = "the request's body broke off".to_owned();
                 self.fault.note(StatusCode::BAD_REQUEST, reason)

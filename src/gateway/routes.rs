@@ -125,7 +125,7 @@ async fn route<'h, H: Host, B: Body>(
             let (head, body) = request.into_parts();
             report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body)
                 .await
-                .map_err(|refusal| fault.instead_of(refusal))
+                .map_err(|refusal| fault.instead_of(host, refusal))
         }
         _ if relay::is_web_api(path) => {
             if let Some(allow) = &gateway.allow {
@@ -137,7 +137,7 @@ async fn route<'h, H: Host, B: Body>(
             let (request, fault) = request_body::take(host, request).await?;
             relay::relay(host, &connection, request, &gateway.opened, id)
                 .await
-                .map_err(|refusal| fault.instead_of(refusal))
+                .map_err(|refusal| fault.instead_of(host, refusal))
         }
         _ => Err(Refusal::not_found()),
     }

@@ -32,9 +32,7 @@ const MOMENT: Duration = Duration::from_millis(20);
 /// A request as the gateway sees it. Nothing, when it is none.
 pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBody>> {
     let headers = headers(&incoming.headers())?;
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok().map(str::to_owned));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
     let authority = incoming.authority().or(host)?;
     let scheme = match incoming.scheme() {
         Some(wasi::Scheme::Https) => "https",

@@ -164,7 +164,8 @@ fn response(
     };
     let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is not valid"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is not valid"))?;
-    let body = WasiBody::of_response(answer, upload, Wait::More(timeouts.between_bytes)).ok_or_else(|| unusable("no body"))?;
+    let body =
+        WasiBody::of_response(answer, upload, Wait::More(timeouts.between_bytes)).ok_or_else(|| unusable("no body"))?;
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

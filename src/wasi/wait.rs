@@ -54,7 +54,9 @@ impl Wait {
                      the service hangs: raise DATAVERSE_CONNECT_TIMEOUT_MS (connect-timeout-ms) or {FIRST_BYTE}"
                 )
             }
-            Self::Upload(_) => format!("the service took nothing more of the request for {limit} ms: raise {FIRST_BYTE}"),
+            Self::Upload(_) => {
+                format!("the service took nothing more of the request for {limit} ms: raise {FIRST_BYTE}")
+            }
             Self::More(_) => format!("nothing more of the answer came for {limit} ms: raise {BETWEEN_BYTES}"),
             Self::Caller(_) => format!("nothing flowed for {limit} ms"),
         };

@@ -60,7 +60,10 @@ fn assert_over<T: std::fmt::Debug>(mut client: Client, call: impl FnOnce(&mut Cl
 fn a_head_that_drips_ends_with_the_call() {
     let server = Server::start(|head, stream| {
         read_body(head, stream);
-        drip(stream, b"HTTP/1.1 200 OK\r\nx: ".iter().copied().chain(std::iter::repeat(b'x')));
+        drip(
+            stream,
+            b"HTTP/1.1 200 OK\r\nx: ".iter().copied().chain(std::iter::repeat(b'x')),
+        );
     });
     let read = assert_over(client_of(&server), |client| client.get("contacts"));
     assert_eq!((read.attempts, read.may_have_taken_effect), (1, false));
@@ -73,7 +76,10 @@ fn a_body_that_drips_ends_with_the_call() {
     for head in ["content-length: 1000000", "connection: close"] {
         let server = Server::start(move |request, stream| {
             read_body(request, stream);
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{head}\r\n\r\n");
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{head}\r\n\r\n"
+            );
             drip(stream, std::iter::repeat(b' '));
         });
         let write = assert_over(client_of(&server), |client| client.post("contacts", "{}"));
@@ -103,7 +109,10 @@ fn a_token_answer_that_drips_ends_with_the_call() {
     let token = assert_over(client(settings.clone()), Client::token);
     let write = assert_over(client(settings), |client| client.post("contacts", "{}"));
     for outage in [token, write] {
-        assert_eq!((outage.service, outage.may_have_taken_effect), (Service::EntraId, false));
+        assert_eq!(
+            (outage.service, outage.may_have_taken_effect),
+            (Service::EntraId, false)
+        );
     }
 }
 
@@ -153,8 +162,16 @@ fn retries_end_with_the_call_whatever_is_left_of_their_budget() {
     let mut client = Client::open(&settings, Network::Machine);
     let start = Instant::now();
     let failure = outage(client.get("contacts").unwrap_err());
-    assert!(start.elapsed() <= Duration::from_millis(LIMIT_MS.into()) + PAUSE, "{:?}", start.elapsed());
-    assert_eq!(failure.cause, OutageCause::CutOff, "what really happened is told: {failure:?}");
+    assert!(
+        start.elapsed() <= Duration::from_millis(LIMIT_MS.into()) + PAUSE,
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        failure.cause,
+        OutageCause::CutOff,
+        "what really happened is told: {failure:?}"
+    );
     assert_eq!(failure.attempts as usize, count.load(Ordering::SeqCst));
     assert!((2..4).contains(&failure.attempts), "{failure:?}");
 }

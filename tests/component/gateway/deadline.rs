@@ -41,8 +41,18 @@ fn a_body_that_the_caller_drips_is_408_and_frees_its_place() {
         ("POST", "application/json", PATH, "content-length: 1000\r\n"),
         ("POST", "application/json", PATH, "transfer-encoding: chunked\r\n"),
         ("PATCH", "application/octet-stream", PATH, "content-length: 1000\r\n"),
-        ("PATCH", "application/octet-stream", PATH, "transfer-encoding: chunked\r\n"),
-        ("DELETE", "application/octet-stream", PATH, "transfer-encoding: chunked\r\n"),
+        (
+            "PATCH",
+            "application/octet-stream",
+            PATH,
+            "transfer-encoding: chunked\r\n",
+        ),
+        (
+            "DELETE",
+            "application/octet-stream",
+            PATH,
+            "transfer-encoding: chunked\r\n",
+        ),
         ("POST", "application/json", "/validate", "content-length: 1000\r\n"),
     ] {
         let (name, value) = length.trim().split_once(": ").unwrap();
@@ -59,7 +69,11 @@ fn a_body_that_the_caller_drips_is_408_and_frees_its_place() {
             }
         });
         let reply = Reply::read(&mut stream);
-        assert!((LIMIT..SOON).contains(&start.elapsed()), "{length}: {:?}", start.elapsed());
+        assert!(
+            (LIMIT..SOON).contains(&start.elapsed()),
+            "{length}: {:?}",
+            start.elapsed()
+        );
         assert_eq!(reply.status, 408, "{method} {content_type} {length}: {reply:?}");
         let message = reply.error()["message"].as_str().unwrap().to_owned();
         for part in ["the request's body", "800 ms", "DATAVERSE_CALL_TIMEOUT_MS"] {
@@ -91,8 +105,14 @@ fn an_environment_that_drips_its_head_is_504() {
         assert!((LIMIT..SOON).contains(&start.elapsed()), "{:?}", start.elapsed());
         assert_eq!(reply.status, 504);
         let error = reply.error();
-        assert!(error["message"].as_str().unwrap().contains("DATAVERSE_CALL_TIMEOUT_MS"), "{error}");
-        assert_eq!(error["mayHaveTakenEffect"].as_bool().unwrap_or_default(), method == "POST");
+        assert!(
+            error["message"].as_str().unwrap().contains("DATAVERSE_CALL_TIMEOUT_MS"),
+            "{error}"
+        );
+        assert_eq!(
+            error["mayHaveTakenEffect"].as_bool().unwrap_or_default(),
+            method == "POST"
+        );
     }
 }
 
@@ -101,7 +121,8 @@ fn an_environment_that_drips_its_answer_is_cut_off() {
     let ended = Arc::new(AtomicBool::new(false));
     let ending = Arc::clone(&ended);
     let server = Server::start(move |_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n");
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n");
         while stream.write_all(b" ").is_ok() {
             sleep(PAUSE);
         }
@@ -115,7 +136,10 @@ fn an_environment_that_drips_its_answer_is_cut_off() {
     wait_for("free", || gateway.in_flight() == 0);
     wait_for("hung up on", || ended.load(Ordering::SeqCst));
     let log = gateway.output();
-    assert!(log.contains("an answer broke off") && log.contains("DATAVERSE_CALL_TIMEOUT_MS"), "{log}");
+    assert!(
+        log.contains("an answer broke off") && log.contains("DATAVERSE_CALL_TIMEOUT_MS"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -124,7 +148,12 @@ fn transfers_that_flow_take_as_long_as_they_take() {
     const PIECE: usize = 40_000;
     let server = Server::start(|head, stream| {
         let body = read_body(head, stream);
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\nx-length: {}\r\ncontent-length: {}\r\n\r\n", body.len(), PIECES * PIECE);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nx-length: {}\r\ncontent-length: {}\r\n\r\n",
+            body.len(),
+            PIECES * PIECE
+        );
         for _ in 0..PIECES {
             let _ = stream.write_all(&[b'x'; PIECE]);
             sleep(PAUSE);
@@ -142,6 +171,9 @@ fn transfers_that_flow_take_as_long_as_they_take() {
     }
     let reply = Reply::read(&mut stream);
     assert!(start.elapsed() > 4 * LIMIT);
-    assert_eq!((reply.status, reply.whole, reply.body.len()), (200, true, PIECES * PIECE));
+    assert_eq!(
+        (reply.status, reply.whole, reply.body.len()),
+        (200, true, PIECES * PIECE)
+    );
     assert_eq!(reply.header("x-length"), Some((PIECES * PIECE).to_string().as_str()));
 }

@@ -40,7 +40,11 @@ fn an_answer_with_rewritten_links_comes_in_one_write_with_its_length() {
         for answer in first_reads(&gateway.origin(), path, 6) {
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             let length = format!("content-length: {}", body.len());
-            assert!(head.lines().any(|line| line == length), "{path}: {head}, {} bytes", body.len());
+            assert!(
+                head.lines().any(|line| line == length),
+                "{path}: {head}, {} bytes",
+                body.len()
+            );
             assert!(!body.is_empty() && !head.contains("transfer-encoding"), "{head}");
             if path == CONTACTS {
                 assert!(body.contains(r#""@odata.context":"http://gw/api/data/v9.2/"#), "{body}");
@@ -54,7 +58,10 @@ fn a_large_answer_is_not_held_back_and_comes_whole() {
     for size in [65_535_usize, 65_536, 65_537, 3_000_000] {
         let server = Server::start(move |_, stream| {
             let rows = "x".repeat(size - 13);
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n");
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+            );
             let _ = write!(stream, "{{\"value\":\"{rows}\"}}");
         });
         let reply = get(&gateway(&server.origin(), &[]), CONTACTS);
@@ -67,7 +74,8 @@ fn a_large_answer_is_not_held_back_and_comes_whole() {
 #[test]
 fn an_answer_that_comes_slowly_is_passed_on_as_it_comes() {
     let server = Server::start(|_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\nconnection: close\r\n\r\none");
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\nconnection: close\r\n\r\none");
         sleep(Duration::from_secs(2));
         let _ = stream.write_all(b"two");
     });
@@ -108,7 +116,10 @@ fn links_have_the_scheme_that_spin_tells_last() {
         (vec![format!("https://{address}{CONTACTS}")], "https"),
         (vec![format!("http://{address}{CONTACTS}")], "http"),
         // A caller's own comes before Spin's.
-        (vec![format!("https://{address}/"), format!("http://{address}/")], "http"),
+        (
+            vec![format!("https://{address}/"), format!("http://{address}/")],
+            "http",
+        ),
         (vec!["https://elsewhere.example/".to_owned()], "http"),
         (vec![format!("https://{address}.example/")], "http"),
         (vec!["nonsense".to_owned()], "http"),
@@ -118,6 +129,9 @@ fn links_have_the_scheme_that_spin_tells_last() {
             request = request.header("spin-full-url", url);
         }
         let context = request.send().json()["@odata.context"].as_str().unwrap().to_owned();
-        assert!(context.starts_with(&format!("{scheme}://{address}/")), "{urls:?}: {context}");
+        assert!(
+            context.starts_with(&format!("{scheme}://{address}/")),
+            "{urls:?}: {context}"
+        );
     }
 }
