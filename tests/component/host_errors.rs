@@ -6,6 +6,9 @@ use embedded_host::{DEFAULT_OPTIONS, HttpError, Network, Reply};
 use crate::gateway::{contoso as gateway, get};
 use crate::support::{answered, contoso, contoso_settings, outage, token_answer, with_options};
 
+/// An error, a part of what is said of it, its cause, and whether a write may have taken effect.
+type Case = (fn() -> HttpError, &'static str, OutageCause, bool);
+
 /// Longer than any detail that people are to read.
 const LONG: usize = 1000;
 
@@ -75,7 +78,7 @@ fn each_code_says_whether_something_was_sent_and_what_it_is_by_name() {
         field_name: Some("prefer".to_owned()),
         field_size: None,
     };
-    let cases: [(fn() -> HttpError, &str, OutageCause, bool); 28] = [
+    let cases: [Case; 28] = [
         (|| HttpError::DnsTimeout, "DnsTimeout", NoConnection, false),
         (dns, "SERVFAIL", NoConnection, false),
         (
