@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -54,13 +54,17 @@ impl<'h, H: Host> Timed<'h, H> {
     /// # Errors
     /// Its own, or that the time is over. Nothing was sent when it was over before.
     pub(crate) async fn within<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        // One function for all futures of an outcome: they are many, and it is not small.
+        self.wait(pin!(future)).await
+    }
+
+    async fn wait<T>(&self, mut future: Pin<&mut dyn Future<Output = Result<T, Failure>>>) -> Result<T, Failure> {
         if self.time_left().is_zero() {
             return Err(Failure {
                 sent: false,
                 ..self.over()
             });
         }
-        let mut future = pin!(future);
         // What is there already needs no timer.
         let mut outcome = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
         loop {
