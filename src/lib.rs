@@ -27,6 +27,7 @@
 mod contract;
 mod credential;
 mod dataverse;
+mod deadline;
 mod entra;
 mod error;
 mod faults;

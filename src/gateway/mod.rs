@@ -17,6 +17,7 @@ mod refusal;
 mod relay;
 mod reply;
 mod report;
+mod request_body;
 pub(crate) mod rewrite;
 mod routes;
 

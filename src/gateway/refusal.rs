@@ -12,6 +12,9 @@ use crate::log;
 /// Said to callers where only the operator can do something.
 const NOT_SET_UP: &str = "the gateway is not set up; its operator finds out why in its log";
 
+/// Said of a write that may have been carried out all the same.
+const UNSURE: &str = "; the request may have taken effect";
+
 /// Why a caller does not get what it asked for.
 pub(super) struct Refusal {
     status: StatusCode,
@@ -133,6 +136,11 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
+    /// A body whose length has to be told.
+    pub(super) fn length_required(reason: &'static str) -> Self {
+        Self::new(StatusCode::LENGTH_REQUIRED, reason)
+    }
+
     /// Headers that the host would not take.
     pub(super) fn headers_too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
@@ -174,11 +182,7 @@ impl Refusal {
 
     fn of_failure(failed: Failed) -> Self {
         let may_have_taken_effect = failed.may_have_taken_effect();
-        let unsure = if may_have_taken_effect {
-            "; the request may have taken effect"
-        } else {
-            ""
-        };
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
         let service = match failed.asked.service {
             Service::EntraId => "entra-id",
             Service::Dataverse => "dataverse",
@@ -268,6 +272,19 @@ impl Refusal {
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         self
+    }
+
+    /// What it came to for a reason that lies before it. That a write may have been carried out is said still.
+    pub(super) fn because(self, status: StatusCode, reason: &str) -> Self {
+        let may_have_taken_effect = self.details.may_have_taken_effect;
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
+        Self {
+            details: Details {
+                may_have_taken_effect,
+                ..Details::default()
+            },
+            ..Self::new(status, format!("{reason}{unsure}"))
+        }
     }
 
     /// The same with another status.

@@ -90,6 +90,11 @@ impl Download {
         })
     }
 
+    /// Where it goes.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.source.connection
+    }
+
     /// What the first answer said of the file.
     pub(crate) fn info(&self) -> FileInfo {
         self.info.clone()

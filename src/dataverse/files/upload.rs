@@ -119,6 +119,11 @@ impl Upload {
         })
     }
 
+    /// Where it goes.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The size of the chunks.
     pub fn chunk_size(&self) -> u32 {
         self.session.chunk

@@ -3,10 +3,13 @@
 mod access;
 mod allow;
 mod batch;
+mod deadline;
 mod failures;
 mod http_client;
 mod leaving;
 mod links;
+mod methods;
+mod one_write;
 mod opened;
 mod relay;
 mod routes;
