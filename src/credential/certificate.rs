@@ -45,7 +45,9 @@ impl Certificate {
             with_found(missing, &contents)
         })?;
         if others.iter().any(|other| other != first) {
-            return Err("contains more than one private key: keep only the one that belongs to the certificate".to_owned());
+            return Err(
+                "contains more than one private key: keep only the one that belongs to the certificate".to_owned(),
+            );
         }
         let key = first.rsa()?;
         let (chain, validity) = chain_of(&key, &contents)?;

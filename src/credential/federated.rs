@@ -27,8 +27,7 @@ impl FederatedAssertion {
     /// A readable reason why it is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let not_a_jwt =
-            || "is not an assertion: expected a JWT (three base64url parts separated by dots)".to_owned();
+        let not_a_jwt = || "is not an assertion: expected a JWT (three base64url parts separated by dots)".to_owned();
         if let Some(reason) = pasted::fault(text) {
             return Err(reason);
         }

@@ -25,11 +25,17 @@ impl Secret {
                     .to_owned(),
             )
         } else if text.chars().any(char::is_control) {
-            Err("contains a line break or another control character: expected the value of one client secret".to_owned())
+            Err(
+                "contains a line break or another control character: expected the value of one client secret"
+                    .to_owned(),
+            )
         } else if let Some(reason) = pasted::fault(text) {
             Err(reason)
         } else if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            Err("contains a character outside printable ASCII, which no client secret has: copy its value again".to_owned())
+            Err(
+                "contains a character outside printable ASCII, which no client secret has: copy its value again"
+                    .to_owned(),
+            )
         } else {
             Ok(Self(Zeroizing::new(text.to_owned())))
         }

@@ -114,8 +114,11 @@ fn every_form_of_openssl_is_read() {
         assert_eq!(certificate.signing(), IDENTITY.certificate_der, "{}", form.name);
         let Some(PASSWORD) = form.password else { continue };
         for (password, sentence) in [
-            (Some("other"), "the password does not decrypt: expected the password of this file"),
-            (Some("other\n"), "line end"),
+            (
+                Some("other"),
+                "the password does not decrypt: expected the password of this file",
+            ),
+            (Some("other\n"), "line break"),
             (Some(""), "no password is set"),
             (None, "no password is set"),
         ] {
@@ -217,7 +220,10 @@ fn what_cannot_sign_is_named() {
         (with_certificate(&sec1), &["elliptic curve", no_rsa]),
         (STANDARD.encode(&pkcs8_der), &["contains no certificate"]),
         (with_certificate(&public), &["contains no private key", "public key"]),
-        (with_certificate(&rsa_public), &["contains no private key", "public key"]),
+        (
+            with_certificate(&rsa_public),
+            &["contains no private key", "public key"],
+        ),
         (
             format!("{private}{request}"),
             &["contains no certificate", "signing request", "openssl x509 -req"],

@@ -76,7 +76,10 @@ fn each_mistake_has_its_sentence() {
         (String::new(), "is empty"),
         (base64(&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]), "keytool -importkeystore"),
         (base64(b"openssh-key-v1\0"), "ssh-keygen -p -m PKCS8"),
-        ("a secret, not a certificate".to_owned(), "is neither PEM text nor a PFX"),
+        (
+            "a secret, not a certificate".to_owned(),
+            "is neither PEM text nor a PFX",
+        ),
         (base64(b"no PEM either"), "is neither PEM text nor a PFX"),
         (base64(&[0xff, 0xfe, 0x00]), "is neither PEM text nor a PFX"),
         (certificate.clone(), "contains no private key"),

@@ -79,7 +79,5 @@ fn damaged(label: &str) -> String {
     } else {
         "BEGIN"
     };
-    format!(
-        "contains a damaged PEM block ({label}): its base64 was cut off or changed, or its END line is missing"
-    )
+    format!("contains a damaged PEM block ({label}): its base64 was cut off or changed, or its END line is missing")
 }
