@@ -1,5 +1,6 @@
-//! What scanners of outside text cost: eight times the text, eight times the time, or nearly. One that looks back for each byte
-//! would take 64 times as long. The bound lies in between, far from both, as the machine does other things too.
+//! The cost of scanners of untrusted text: eight times the text must take about eight times as long. A
+//! quadratic scanner would take 64 times as long. The limit is well between the two, to allow for other
+//! load on the machine.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -22,12 +23,12 @@ use crate::http::{challenge, dot_segments, prefer};
 const GROWTH: usize = 8;
 const MOST: u32 = 24;
 
-/// How often both are measured before the longer one counts as too long: what else the machine does makes a run longer, never
-/// shorter.
+/// The number of measurements before the longer text counts as too slow: other load only makes a run
+/// slower.
 const ROUNDS: usize = 12;
 const LEAST_ROUNDS: usize = 3;
 
-/// `unit` again and again up to `length` bytes, eight times as long, and how long `scan` takes for each.
+/// Measures `scan` on `unit` repeated up to `length` bytes, and on eight times as much.
 fn assert_linear(name: &str, unit: &str, length: usize, scan: impl Fn(&str)) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +41,7 @@ fn assert_linear(name: &str, unit: &str, length: usize, scan: impl Fn(&str)) {
     };
     let (mut short, mut long) = (Duration::MAX, Duration::MAX);
     for round in 1..=ROUNDS {
-        // What takes less is fast enough, and too short to be told.
+        // Shorter times are fast enough, and too short to measure.
         short = short.min(time(&short_text)).max(Duration::from_micros(20));
         long = long.min(time(&long_text));
         if round >= LEAST_ROUNDS && long < short * MOST {
@@ -115,7 +116,7 @@ fn a_multipart_text_costs_what_its_length_costs() {
             );
         });
     }
-    // A boundary as long as this is refused before; matching is linear all the same.
+    // Such a long boundary is refused earlier, but matching is linear nevertheless.
     assert_linear("a long boundary", "b", 32 << 10, |text| {
         let links = MultipartLinks::new(origins(), &format!("{text}x"));
         rewrite(links, &format!("--{text}\r\n"));

@@ -141,12 +141,12 @@ fn what_is_wrong_is_refused_before_anything_is_sent() {
         (
             get("https://evil.example/api/data/v9.2/contacts"),
             "path",
-            "leads to https://evil.example",
+            "points to https://evil.example",
         ),
         (
             get("https://contoso.crm.dynamics.com.evil.example/api/data/v9.2/x"),
             "path",
-            "leads to",
+            "points to",
         ),
         (
             get("http://contoso.crm.dynamics.com/api/data/v9.2/contacts"),

@@ -235,7 +235,8 @@ fn a_write_that_was_carried_out_is_told_loudly() {
         // Allowed was expected, and it fails all the same.
         assert_eq!((line.outcome, report.verdict), (Outcome::Failed, Verdict::Failed));
         assert!(
-            line.found.contains("carried out a request that should have failed: contacts("),
+            line.found
+                .contains("carried out a request that should have failed: contacts("),
             "{line:?}"
         );
         assert!(line.advice.as_deref().unwrap().contains("data has changed"), "{line:?}");
