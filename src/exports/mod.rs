@@ -1,5 +1,5 @@
-//! The exports: each call finds its connection and waits for the room that does the work. Here and in `error.rs`, and nowhere else,
-//! the contract's records become the core's types and back.
+//! The exports: each call selects its connection and runs the core's function. Only this module and
+//! `error.rs` convert between the contract's records and the core's types.
 
 mod busy;
 mod records;
@@ -32,7 +32,7 @@ struct Component;
 export!(Component with_types_in crate::contract);
 wasip2::http::proxy::export!(Component);
 
-/// Headers as the contract has them.
+/// Headers in the form of the contract.
 type Headers = Vec<(String, String)>;
 
 impl Guest for Component {
@@ -230,15 +230,17 @@ impl incoming_handler::Guest for Component {
 
 thread_local! {
     static INSTANCE: Rc<Instance> = Rc::default();
-    /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
-    /// work to find out. They do not change while an instance lives.
+    /// The connection from the environment variables, or their faults. Errors are cached too, because
+    /// finding them may include deriving a key from a password. The variables do not change during the life
+    /// of an instance.
     static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
     static GATEWAY: OnceCell<Result<Rc<Gateway>, String>> = const { OnceCell::new() };
     /// What was read of the environment and nobody has needed yet.
     static VARIABLES: RefCell<Option<Vec<(String, String)>>> = const { RefCell::new(None) };
 }
 
-/// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
+/// The connection of a call: the caller's, or the one from the environment variables. It may be used longer
+/// than the caller keeps its handle.
 fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
     match connection {
         Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),

@@ -1,4 +1,4 @@
-//! The contract's records as the core's types, and back.
+//! Conversions between the contract's records and the core's types.
 
 use http::{HeaderMap, Method, header};
 use zeroize::Zeroizing;
@@ -154,8 +154,8 @@ pub(super) fn response(answer: Answer, attempts: u32) -> types::Response {
     }
 }
 
-/// As the caller sees them. Cookies keep a client on one web server; there is no store for them here, and they are
-/// nobody else's business.
+/// The headers for the caller, without cookies. Cookies bind a client to one web server. This component
+/// does not store them, and no other client should get them.
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()

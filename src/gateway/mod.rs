@@ -1,6 +1,6 @@
-//! The HTTP face: ordinary Web API requests come in without any identity, and go out with this component's.
+//! The HTTP gateway: forwards ordinary Web API requests with this component's identity.
 //!
-//! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
+//! It uses the types of the `http` crate and streamed bodies; `wasi/incoming.rs` connects it to a host.
 
 pub(crate) mod allow;
 pub(crate) mod batch;

@@ -1,7 +1,7 @@
 //! The body of a caller's request: what of it can be relayed whole, and until when it has to come.
 //!
 //! How a body is delimited (RFC 9112, 6.3: <https://www.rfc-editor.org/rfc/rfc9112#section-6.3>) is decided by the host, which
-//! shows the component a `Content-Length`, if it is valid, and never `Transfer-Encoding` (facts: hosts 5.6). So whether a request
+//! shows the component a `Content-Length`, if it is valid, and never `Transfer-Encoding` (docs/facts/hosts.md, 5.6). So whether a request
 //! without a length has a body is known only once its first bytes, or its end, have come.
 
 use std::cell::{Cell, OnceCell};

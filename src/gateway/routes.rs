@@ -1,4 +1,4 @@
-//! The routes, and who is let in to them.
+//! The routes, and the access to them.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::guid::new_guid;
 use crate::host::{Body, Host};
 
-/// Who may call, and what for.
+/// The gateway's settings: who may call, and what they may request.
 pub struct Gateway {
     keys: Keys,
     /// `None`: everything that the application user may do.
@@ -30,7 +30,7 @@ impl Gateway {
     /// Reads `GATEWAY_KEY`, `GATEWAY_ALLOW` and `GATEWAY_PASS_HEADERS` from environment variables, and wipes them.
     ///
     /// # Errors
-    /// What to set, for the operator.
+    /// A readable reason for the operator.
     pub fn from_variables(mut variables: Vec<(String, String)>) -> Result<Self, String> {
         let gateway = Self::read(&variables);
         for (_, value) in &mut variables {
@@ -44,8 +44,8 @@ impl Gateway {
             let (_, value) = variables.iter().find(|(key, _)| key == name)?;
             Some(value.trim()).filter(|value| !value.is_empty())
         };
-        let keys =
-            value("GATEWAY_KEY").ok_or("GATEWAY_KEY is not set: nobody may call. Set it to a long random text")?;
+        let keys = value("GATEWAY_KEY")
+            .ok_or("GATEWAY_KEY is not set, so no caller is accepted: set it to a long random text")?;
         let keys = Keys::parse(keys).map_err(|reason| format!("GATEWAY_KEY {reason}"))?;
         let allow = variables.iter().find(|(name, _)| name == "GATEWAY_ALLOW");
         let allow = allow.map(|(_, text)| AllowList::of_setting(text)).transpose();
@@ -58,8 +58,8 @@ impl Gateway {
     }
 }
 
-/// Answers one request. `gateway` and `connection` are asked for only where the route needs them, so that a missing
-/// setting does not keep the process from saying that it lives.
+/// Answers one request. `gateway` and `connection` are called only if the route needs them, so that
+/// `/healthz` works despite missing settings.
 pub(crate) async fn handle<'h, H: Host, B: Body>(
     host: &'h H,
     request: Request<B>,
@@ -151,9 +151,9 @@ fn only_reads(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the gateway is ready. Without a key the answer comes from what is known here, since anybody may ask as often as they
-/// like: the settings are valid, and a credential has not expired. With a key a token is asked for too, and the caller is told which
-/// credential got it, or why there is none.
+/// Whether the gateway is ready. Without a key, the answer only says whether the settings are valid and a
+/// credential has not expired, because anyone may request it any number of times. With a key, a token is
+/// obtained too, and the answer shows which credential obtained it, or why none did.
 async fn ready<H: Host>(
     host: &H,
     connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
@@ -184,7 +184,7 @@ fn ready_by_itself<H: Host>(host: &H, connection: Option<&Connection>) -> Reply<
     match tried_first {
         None => reply::text(StatusCode::SERVICE_UNAVAILABLE, "not ready"),
         Some(credential) if credential.ends_soon(now) => {
-            reply::text(StatusCode::OK, "ready, but the credential ends soon")
+            reply::text(StatusCode::OK, "ready, but the credential expires soon")
         }
         Some(_) => reply::text(StatusCode::OK, "ready"),
     }

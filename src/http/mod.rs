@@ -1,4 +1,4 @@
-//! What HTTP says, of no service.
+//! HTTP, independent of any service.
 
 pub(crate) mod body;
 pub(crate) mod boundary;

@@ -54,7 +54,7 @@ pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBod
     Some(request)
 }
 
-/// Whether Spin says that the caller came by TLS, which it ends itself without telling the scheme (facts: hosts 3). It appends its
+/// Whether Spin says that the caller came by TLS, which it ends itself without telling the scheme (docs/facts/hosts.md, 3). It appends its
 /// header to what the caller sent, so the last one is Spin's. On a host that adds none, a caller may write it; then it sees its
 /// own links with another scheme, as by `X-Forwarded-Proto`.
 fn is_https_on_spin(headers: &HeaderMap, authority: &str) -> bool {
@@ -125,7 +125,7 @@ async fn soon<T>(mut future: Pin<&mut impl Future<Output = T>>, moment: &OnceCel
 }
 
 /// An answer on its way out. Its head waits for a small body, so that both go in one write and the length is told: in several
-/// small writes, an answer takes 40 ms longer on some hosts (facts: hosts 3).
+/// small writes, an answer takes 40 ms longer on some hosts (docs/facts/hosts.md, 3).
 enum Answer {
     HeldBack {
         head: Parts,

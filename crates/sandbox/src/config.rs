@@ -30,20 +30,20 @@ pub struct Config {
     pub organization: Organization,
     /// The environment's users that belong to no application.
     pub users: Vec<User>,
-    /// How long an access token is valid (facts: entra 3, 3599 s).
+    /// How long an access token is valid (docs/facts/entra.md, 3, 3599 s).
     pub token_lifetime: Duration,
-    /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it
-    /// knows (facts: entra 2.1).
+    /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it knows
+    /// (docs/facts/entra.md, 2.1).
     pub refresh_in: Option<Duration>,
     /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
     pub assertion_clock_skew: Duration,
     /// Whether a `jti` is accepted only once.
     ///
     /// Guess: nothing documented says that Entra ID checks it. MSAL for Python and for Node send an assertion again until
-    /// it expires (facts: entra 1.2), so the default is no. The strict reading suits clients that promise a new assertion
+    /// it expires (docs/facts/entra.md, 1.2), so the default is no. The strict reading suits clients that promise a new assertion
     /// for each request.
     pub refuse_replayed_assertions: bool,
-    /// Rows on a page when the request names no size (facts: dataverse 1.6, 5,000).
+    /// Rows on a page when the request names no size (docs/facts/dataverse.md, 1.6, 5,000).
     pub default_page_size: usize,
 }
 

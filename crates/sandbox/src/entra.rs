@@ -124,7 +124,7 @@ impl Entra {
             requested,
             shared.clock.unix(),
         );
-        // facts: entra 3
+        // docs/facts/entra.md, 3
         let mut body = json!({
             "token_type": "Bearer", "expires_in": granted.expires_in, "ext_expires_in": granted.expires_in,
             "access_token": granted.token,
@@ -176,7 +176,7 @@ fn tenant(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
-/// facts: entra 2.3: a throttled token request is not answered with JSON.
+/// docs/facts/entra.md, 2.3: a throttled token request is not answered with JSON.
 pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
     let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, "text/plain", "Too Many Requests");
     append(&mut answer, "retry-after", &retry_after_secs.to_string());
@@ -186,7 +186,7 @@ pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
 /// A grant or a refusal with the ids and headers that both have.
 fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, shared: &Shared) -> Answer {
     let trace_id = Uuid::new_v4().to_string();
-    // facts: entra 2.9: the header; MSAL for Node puts it into the form.
+    // docs/facts/entra.md, 2.9: the header; MSAL for Node puts it into the form.
     let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
     let asked_id = asked_id
         .and_then(|id| Uuid::try_parse(id).ok())

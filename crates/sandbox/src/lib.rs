@@ -1,9 +1,9 @@
 //! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
 //!
-//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are Entra ID,
-//! `/api/data/v9.x/` is Dataverse.
-//! Every rule names its source: the URL of a page, a standard, or a section of the project's collected facts, as in
-//! `facts: entra 3`. What could not be confirmed is marked `Guess:`. What the sandbox cannot answer it refuses with 501.
+//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are
+//! Entra ID, `/api/data/v9.x/` is Dataverse. Every rule names its source: the URL of a page, a standard, or a section of the project's
+//! collected facts, as in `docs/facts/entra.md, 3`. What could not be confirmed is marked `Guess:`. What the
+//! sandbox cannot answer it refuses with 501.
 //!
 //! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
 //! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the

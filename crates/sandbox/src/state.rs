@@ -41,7 +41,7 @@ impl State {
             return answer(StatusCode::BAD_REQUEST, "text/plain", "A request needs a Host header.");
         }
         let large = match instead {
-            // facts: dataverse 1.8 has the status. Guess: the empty code and the text.
+            // docs/facts/dataverse.md, 1.8 has the status. Guess: the empty code and the text.
             Some(StatusCode::PAYLOAD_TOO_LARGE) => {
                 let message = "The request is too large.";
                 Some(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "", message).into_answer())

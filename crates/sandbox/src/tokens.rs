@@ -42,7 +42,7 @@ pub(crate) struct Granted {
 pub(crate) struct Requested(pub(crate) Map<String, Value>);
 
 impl Requested {
-    /// Whether the client said that it can answer a claims challenge (facts: entra 2.6): `CP1`.
+    /// Whether the client said that it can answer a claims challenge (docs/facts/entra.md, 2.6): `CP1`.
     ///
     /// Guess: in either case; Microsoft's pages print both.
     pub(crate) fn can_be_challenged(&self) -> bool {
@@ -99,7 +99,7 @@ impl Tokens {
             "aud": audience, "iss": format!("https://sts.windows.net/{tenant_id}/"), "iat": now, "nbf": now,
             "exp": expires, "appid": client_id, "tid": tenant_id, "ver": "1.0", "uti": Uuid::new_v4().to_string(),
         });
-        // facts: entra 2.6: how the resource learns it.
+        // docs/facts/entra.md, 2.6: how the resource learns it.
         if requested.can_be_challenged() {
             claims["xms_cc"] = json!(["CP1"]);
         }

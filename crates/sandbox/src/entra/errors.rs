@@ -1,4 +1,5 @@
-//! What the token endpoint refuses, with codes, statuses and texts (facts: entra 3 unless said otherwise).
+//! What the token endpoint refuses, with codes, statuses and texts (docs/facts/entra.md, 3 unless said
+//! otherwise).
 
 pub(super) mod by_code;
 pub(super) mod client;
@@ -42,7 +43,7 @@ impl EntraError {
             "correlation_id": correlation_id,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         });
-        // facts: entra 2.6, 3: both only where the refusal has them.
+        // docs/facts/entra.md, 2.6, 3: both only where the refusal has them.
         if let Some(suberror) = suberror {
             body["suberror"] = json!(suberror);
         }
