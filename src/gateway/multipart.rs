@@ -13,7 +13,8 @@ use std::rc::Rc;
 use http::HeaderName;
 
 use super::batch::{clear_boundary, is_batch};
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
 use crate::dataverse::url::refuse_dot_segments;
