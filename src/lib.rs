@@ -63,7 +63,8 @@ pub mod fuzzing {
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
-    pub use crate::gateway::links::{JsonLinks, Origins};
+    pub use crate::gateway::json_links::JsonLinks;
+    pub use crate::gateway::links::Origins;
     pub use crate::gateway::multipart::MultipartLinks;
     pub use crate::gateway::opened::Opened;
     pub use crate::gateway::rewrite::{Rewrite, Stop};

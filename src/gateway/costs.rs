@@ -9,7 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::batch::clear_boundary;
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::query;

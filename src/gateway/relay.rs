@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::batch::Batch;
 use super::headers::{check_size, inward, outward};
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::public_origin::public_origin;

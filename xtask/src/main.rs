@@ -54,8 +54,11 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: SocketAddr,
     },
-    /// Measure the gateway against a native reverse proxy, and print a table.
-    Bench,
+    /// Measure the gateway against a native reverse proxy and a component that only relays, and print a table.
+    Bench {
+        /// What to measure; everything, if nothing is named.
+        parts: Vec<bench::Part>,
+    },
     /// Look for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
         /// How long for each target.
@@ -111,7 +114,10 @@ fn run(task: &Task) -> Result<()> {
             config.refuse_replayed_assertions = *refuse_replayed_assertions;
         }),
         Task::Up { listen } => up::serve(&component()?, *listen),
-        Task::Bench => bench::run(&component()?),
+        Task::Bench { parts } => {
+            setup::install()?;
+            bench::run(parts)
+        }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {
             let plan = Plan {
