@@ -35,6 +35,7 @@ mod guid;
 mod host;
 mod http;
 mod log;
+mod quote;
 mod redact;
 mod retry;
 mod settings;
