@@ -27,6 +27,7 @@
 mod contract;
 mod credential;
 mod dataverse;
+mod echo;
 mod entra;
 mod error;
 mod faults;

@@ -44,12 +44,30 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     /// Ten bytes, which so many have come of.
-    Fixed { seen: u8, flags: u8 },
-    ExtraLength { seen: u8, length: u16, flags: u8 },
-    Extra { left: u16, flags: u8 },
-    Name { flags: u8 },
-    Comment { flags: u8 },
-    Checksum { seen: u8, expected: u16, value: u16 },
+    Fixed {
+        seen: u8,
+        flags: u8,
+    },
+    ExtraLength {
+        seen: u8,
+        length: u16,
+        flags: u8,
+    },
+    Extra {
+        left: u16,
+        flags: u8,
+    },
+    Name {
+        flags: u8,
+    },
+    Comment {
+        flags: u8,
+    },
+    Checksum {
+        seen: u8,
+        expected: u16,
+        value: u16,
+    },
 }
 
 const HAS_CHECKSUM: u8 = 2;
@@ -153,7 +171,9 @@ impl Inflate {
                 }
                 let expected = u64::from(self.crc.value()) | u64::from(self.size) << 32;
                 let is_right = value == expected;
-                is_right.then_some(Stage::Member { is_first: false }).ok_or(Broken::Damaged)
+                is_right
+                    .then_some(Stage::Member { is_first: false })
+                    .ok_or(Broken::Damaged)
             }
             // Nothing follows zlib's end.
             Stage::Begin | Stage::Data { .. } | Stage::End => Err(Broken::Damaged),
