@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use super::answer;
 use super::batch::{Batch, PartResult};
 use super::exchange::Exchange;
+use super::received::{Received, receive};
 use super::request::{Draft, Request};
 use super::tenant::Tenants;
 use super::whoami::{self, Identity};
@@ -17,8 +18,7 @@ use crate::guid::new_guid;
 use crate::host::{Body, Failure, Host};
 use crate::http::body::{Payload, read_whole};
 use crate::http::origin::Origin;
-use crate::http::{media_type, retry_after};
-use crate::redact::redact;
+use crate::http::{content_coding, media_type, retry_after};
 use crate::retry::{self, Attempt, Budget};
 use crate::settings::Settings;
 
@@ -47,7 +47,7 @@ pub struct Outgoing<'a> {
     pub method: &'a Method,
     /// Below the environment's origin.
     pub uri: &'a Uri,
-    /// All headers but `Authorization`.
+    /// All headers but `Authorization`. One that accepts gzip is answered with gzip where nobody has to look into it.
     pub headers: &'a HeaderMap,
 }
 
@@ -153,21 +153,24 @@ impl Connection {
     }
 
     /// Sends a request with a token, and again where that is of use: with another token where the environment did not accept the
-    /// first, and as `retry::run` says. `read` makes of the answer what is wanted of it; it gets the token to take it out of
-    /// whatever repeats it.
+    /// first, and as `retry::run` says. `read` makes of the answer what is wanted of it; it gets the token, to leave out of what it
+    /// quotes even parts of it.
     ///
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`, but for `invalid-request`.
-    pub async fn send<H: Host, B: Body, T>(
+    pub(crate) async fn send<H: Host, B: Body, T>(
         &self,
         host: &H,
         outgoing: &Outgoing<'_>,
         mut payload: Payload<'_, B>,
-        mut read: impl AsyncFnMut(Response<H::Body>, &str) -> Result<T, Reason>,
+        mut read: impl AsyncFnMut(Response<Received<H::Body>>, &str) -> Result<T, Reason>,
     ) -> Result<Sent<T>, Error> {
         let budget = self.budget(host);
         let mut times = Times::default();
         let mut is_renewed = false;
+        let takes_gzip = content_coding::accepts_gzip(outgoing.headers);
+        // Of all attempts: a late answer may repeat what an earlier one carried.
+        let mut tokens: Vec<Rc<Token>> = Vec::new();
         let attempt = async || {
             let start = host.elapsed();
             let acquired = match self.token(host, &budget).await {
@@ -181,18 +184,25 @@ impl Connection {
                 token: authorised.saturating_sub(start),
                 upstream: host.elapsed().saturating_sub(authorised),
             };
+            if !tokens.iter().any(|token| Rc::ptr_eq(token, &acquired.token)) {
+                tokens.push(Rc::clone(&acquired.token));
+            }
             let outcome = match answer {
-                Ok(answer) if refuses_token(&answer) => {
-                    let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
-                    if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
-                        // Refused before anything was done, so that even a write may be sent again.
-                        return Attempt::Mended;
-                    }
-                    read(answer, acquired.token.reveal()).await
-                }
                 Ok(answer) => {
-                    self.instance.tokens.accept(&acquired);
-                    read(answer, acquired.token.reveal()).await
+                    if refuses_token(&answer) {
+                        let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
+                        if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
+                            // Refused before anything was done, so that even a write may be sent again.
+                            return Attempt::Mended;
+                        }
+                    } else {
+                        self.instance.tokens.accept(&acquired);
+                    }
+                    let texts: Vec<_> = tokens.iter().map(|token| token.reveal()).collect();
+                    match receive(answer, takes_gzip, &texts, host.now()) {
+                        Ok(answer) => read(answer, acquired.token.reveal()).await,
+                        Err(reason) => Err(reason),
+                    }
                 }
                 Err(failure) => Err(Reason::NoAnswer(failure)),
             };
@@ -256,7 +266,7 @@ impl Connection {
         let payload: Payload<'_, &[u8]> = request.body().map_or(Payload::None, Payload::Held);
         let max_bytes = self.settings.max_answer_bytes;
         self.send(host, &outgoing, payload, async |answer, token| {
-            read(whole(answer, token, max_bytes, host.now()).await?, token)
+            read(whole(answer, max_bytes, host.now()).await?, token)
         })
         .await
     }
@@ -273,6 +283,11 @@ fn authorise(outgoing: &Outgoing<'_>, token: &Token) -> http::Request<()> {
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
     *request.headers_mut() = outgoing.headers.clone();
+    // Saying nothing would welcome any coding (RFC 9110, 12.5.3).
+    let headers = request.headers_mut();
+    headers
+        .entry(header::ACCEPT_ENCODING)
+        .or_insert(content_coding::IDENTITY);
     // `entra/answer.rs` lets only visible ASCII be a token, which fits a header.
     if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.reveal())) {
         bearer.set_sensitive(true);
@@ -282,12 +297,7 @@ fn authorise(outgoing: &Outgoing<'_>, token: &Token) -> http::Request<()> {
 }
 
 /// Reads the body of an answer.
-async fn whole(
-    answer: Response<impl Body>,
-    token: &str,
-    max_bytes: u32,
-    now: u64,
-) -> Result<Response<Vec<u8>>, Reason> {
+async fn whole(answer: Response<impl Body>, max_bytes: u32, now: u64) -> Result<Response<Vec<u8>>, Reason> {
     let (head, mut body) = answer.into_parts();
     let (status, headers) = (head.status, &head.headers);
     let is_refused = status.is_client_error() || status.is_server_error();
@@ -300,7 +310,7 @@ async fn whole(
             // There is an answer, so there was a request.
             sent: true,
             retry_after_seconds: retry_after::seconds(headers, now),
-            request_id: answer::request_id(headers).map(|id| redact(&id, &[token])),
+            request_id: answer::request_id(headers),
             ..failure
         })),
     }

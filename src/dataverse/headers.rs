@@ -11,8 +11,8 @@ pub(crate) type Headers = Vec<(String, String)>;
 /// The header by which Dataverse's logs know the caller's own id of a request.
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
-/// Belong to the connection, or to the identity that this component adds. `Accept-Encoding` is among them since nothing
-/// here unpacks an answer.
+/// Belong to the connection, or to the identity that this component adds. Answers are asked for without a content coding: they are
+/// read here.
 const REFUSED: [&str; 16] = [
     "accept-encoding",
     "authorization",

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::reply::{ReplyBody, json};
 use crate::error::{Error, Failed, Reason, Service};
 use crate::host::{Cause, Host};
+use crate::http::content_coding::IDENTITY;
 use crate::log;
 
 /// Said to callers where only the operator can do something.
@@ -131,6 +132,17 @@ impl Refusal {
     /// A body that is longer than the route takes.
     pub(super) fn too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+    }
+
+    /// A body in a content coding.
+    pub(super) fn coded(name: &str) -> Self {
+        let message = format!(
+            "the request's body is compressed (Content-Encoding: {name}), so that it cannot be looked at: send it without one"
+        );
+        let mut refusal = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        // RFC 9110, 12.5.3.
+        refusal.headers.insert(header::ACCEPT_ENCODING, IDENTITY);
+        refusal
     }
 
     /// Headers that the host would not take.

@@ -114,6 +114,7 @@ async fn route<H: Host, B: Body>(
             }
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
             let (head, body) = request.into_parts();
+            headers::check_coding(&head.headers)?;
             report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body).await
         }
         _ if relay::is_web_api(path) => {
