@@ -38,7 +38,7 @@ pub struct Connection {
 }
 
 /// A request to the environment that lacks only the token.
-pub struct Outgoing<'a> {
+pub(crate) struct Outgoing<'a> {
     /// What it is, for errors.
     pub asked: Asked,
     /// Whether it changes no more when it is sent twice.
@@ -52,7 +52,7 @@ pub struct Outgoing<'a> {
 }
 
 /// What came of a request.
-pub struct Sent<T> {
+pub(crate) struct Sent<T> {
     /// What was read of the answer.
     pub value: T,
     /// How often the request was sent.
@@ -63,7 +63,7 @@ pub struct Sent<T> {
 
 /// How long the last attempt took.
 #[derive(Clone, Copy, Default)]
-pub struct Times {
+pub(crate) struct Times {
     /// Until there was a token.
     pub token: Duration,
     /// Until the answer began.

@@ -82,7 +82,7 @@ fn too_large(max_bytes: u64) -> Failure {
 }
 
 /// The body of a request that may be sent more than once.
-pub enum Payload<'a, B> {
+pub(crate) enum Payload<'a, B> {
     /// None at all, which is not an empty one.
     None,
     /// All there, so that it can be sent again.
@@ -96,7 +96,7 @@ impl<B: Body> Payload<'_, B> {
     ///
     /// # Errors
     /// A [`Failure`] when no answer begins, or when the body breaks off.
-    pub async fn send<H: Host>(
+    pub(crate) async fn send<H: Host>(
         &mut self,
         host: &H,
         head: Request<()>,
@@ -116,7 +116,7 @@ impl<B: Body> Payload<'_, B> {
     }
 
     /// Whether it can be sent once more.
-    pub fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         !matches!(self, Self::Flowing(None))
     }
 }

@@ -3,6 +3,8 @@
 mod access;
 mod allow;
 mod batch;
+mod compression;
+mod echo;
 mod failures;
 mod http_client;
 mod leaving;
