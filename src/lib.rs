@@ -28,6 +28,7 @@ mod contract;
 mod credential;
 mod dataverse;
 mod deadline;
+mod echo;
 mod entra;
 mod error;
 mod faults;

@@ -13,6 +13,7 @@ pub(crate) mod options;
 pub(crate) mod pages;
 #[cfg(test)]
 mod properties;
+pub(crate) mod received;
 mod refusal;
 pub(crate) mod request;
 mod resolve;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::reply::{ReplyBody, json};
 use crate::error::{Error, Failed, Reason, Service};
 use crate::host::{Cause, Host};
+use crate::http::content_coding::IDENTITY;
 use crate::log;
 
 /// The message for callers if only the operator can fix the problem.
@@ -143,6 +144,17 @@ impl Refusal {
     /// A body without a length, where one is required.
     pub(super) fn length_required(reason: &'static str) -> Self {
         Self::new(StatusCode::LENGTH_REQUIRED, reason)
+    }
+
+    /// A body in a content coding.
+    pub(super) fn coded(name: &str) -> Self {
+        let message = format!(
+            "the request's body is compressed (Content-Encoding: {name}), so it cannot be checked: send it uncompressed"
+        );
+        let mut refusal = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        // RFC 9110, 12.5.3.
+        refusal.headers.insert(header::ACCEPT_ENCODING, IDENTITY);
+        refusal
     }
 
     /// Headers that the host would not accept.

@@ -123,6 +123,7 @@ async fn route<'h, H: Host, B: Body>(
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
             let (request, fault) = request_body::take(host, request).await?;
             let (head, body) = request.into_parts();
+            headers::check_coding(&head.headers)?;
             report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body)
                 .await
                 .map_err(|refusal| fault.instead_of(host, refusal))

@@ -3,7 +3,9 @@
 mod access;
 mod allow;
 mod batch;
+mod compression;
 mod deadline;
+mod echo;
 mod failures;
 mod http_client;
 mod leaving;
