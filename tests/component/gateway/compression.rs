@@ -1,5 +1,9 @@
 //! Content codings through the gateway: what is asked of Dataverse, what its answers become, and what a caller may send.
 
+use std::io::Read;
+
+use embedded_host::client::Reply;
+
 use super::relay::recorded_with;
 use super::{call, get};
 use crate::coded::{deflate, gzip, zlib};
@@ -203,7 +207,10 @@ fn what_is_cut_or_damaged_does_not_end_as_if_it_were_whole() {
         [whole.as_slice(), b"x"].concat(),
     ] {
         let gateway = gateway(move || coded(200, "text/plain", "gzip", bytes.clone()));
-        assert!(!get(&gateway, CONTACTS).whole);
+        let mut received = Vec::new();
+        let mut stream = call(&gateway, "GET", CONTACTS).begin();
+        let _ = stream.read_to_end(&mut received);
+        assert!(Reply::parse(&received).is_none_or(|reply| !reply.whole));
     }
 }
 
@@ -248,10 +255,10 @@ fn head_tells_no_length_that_get_would_not_have() {
 #[test]
 fn a_bomb_needs_no_memory() {
     const MEMORY: usize = 8 << 20;
-    let bomb = gzip(&vec![b' '; 100 << 20]);
+    let bomb = gzip(&vec![b' '; 20 << 20]);
     let gateway = gateway(move || coded(200, JSON, "gzip", bomb.clone()));
     let reply = get(&gateway, CONTACTS);
-    assert_eq!((reply.body.len(), reply.whole), (100 << 20, true));
+    assert_eq!((reply.body.len(), reply.whole), (20 << 20, true));
     assert!(gateway.peak_memory() < MEMORY, "{}", gateway.peak_memory());
 }
 
