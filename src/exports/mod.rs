@@ -4,7 +4,6 @@
 mod busy;
 mod records;
 
-use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -16,12 +15,12 @@ use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, Guest
 use crate::contract::types::{self, AccessToken, Identity};
 use crate::contract::{dataverse, export, validation};
 use crate::dataverse::batch::Batch;
-use crate::dataverse::client::{Connection, Instance};
+use crate::dataverse::client::Connection;
 use crate::dataverse::files::download::Download;
 use crate::dataverse::files::upload::Upload;
 use crate::dataverse::pages::Pages;
 use crate::error::Error;
-use crate::gateway::{self, Gateway};
+use crate::from_variables::FromVariables;
 use crate::settings::Settings;
 use crate::wasi::{WasiHost, incoming};
 use busy::Busy;
@@ -132,7 +131,7 @@ impl validation::Guest for Component {
 impl GuestConnection for Rc<Connection> {
     fn open(settings: types::Settings) -> Result<dataverse::Connection, types::Error> {
         let settings = Settings::new(records::settings(settings))?;
-        let connection = Connection::new(settings, instance());
+        let connection = Connection::new(settings, variables().instance());
         Ok(dataverse::Connection::new(Rc::new(connection)))
     }
 }
@@ -189,51 +188,26 @@ impl GuestUpload for Busy<Upload> {
 impl incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         block_on(async {
-            let reply = match incoming::request(request) {
-                Some(request) => gateway::handle(&WasiHost, request, instance_gateway, from_environment).await,
-                None => gateway::unreadable(&WasiHost),
-            };
+            let variables = variables();
+            let reply = variables.answer(&WasiHost, incoming::request(request)).await;
             incoming::answer(reply, out).await;
         });
     }
 }
 
 thread_local! {
-    static INSTANCE: Rc<Instance> = Rc::default();
-    /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
-    /// work to find out. They do not change while an instance lives.
-    static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
-    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
+    static FROM_VARIABLES: Rc<FromVariables> = Rc::new(FromVariables::new(environment::get_environment));
 }
 
-/// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
+fn variables() -> Rc<FromVariables> {
+    FROM_VARIABLES.with(Rc::clone)
+}
+
+/// The connection of a call: the caller's, or the one that the environment variables describe. What it makes may outlive the caller's
+/// handle.
 fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
     match connection {
         Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),
-        None => from_environment(),
+        None => variables().connection(),
     }
-}
-
-fn from_environment() -> Result<Rc<Connection>, Error> {
-    FROM_ENVIRONMENT.with(|cell| {
-        let read = || {
-            let settings = Settings::from_variables(environment::get_environment())?;
-            Ok(Rc::new(Connection::new(settings, instance())))
-        };
-        cell.get_or_init(read).clone()
-    })
-}
-
-fn instance_gateway() -> Result<Rc<Gateway>, String> {
-    GATEWAY.with(|cell| {
-        if let Some(gateway) = cell.get() {
-            return Ok(Rc::clone(gateway));
-        }
-        let gateway = Gateway::from_variables(environment::get_environment())?;
-        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
-    })
-}
-
-fn instance() -> Rc<Instance> {
-    INSTANCE.with(Rc::clone)
 }

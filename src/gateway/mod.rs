@@ -20,5 +20,7 @@ mod report;
 pub(crate) mod rewrite;
 mod routes;
 
+pub(crate) use reply::Reply;
+pub use reply::ReplyBody;
 pub use routes::Gateway;
 pub(crate) use routes::{handle, unreadable};

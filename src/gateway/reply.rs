@@ -12,7 +12,7 @@ use crate::host::{Body, Failure, Host};
 pub(crate) type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
 
 /// The body of an answer to a caller.
-pub(crate) enum ReplyBody<B> {
+pub enum ReplyBody<B> {
     /// The gateway's own; `None` once it is taken.
     Own(Option<Vec<u8>>),
     /// Dataverse's, as it flows.

@@ -45,7 +45,7 @@ impl Stop {
 }
 
 /// A body with a change applied to it.
-pub(crate) struct Rewritten<B> {
+pub struct Rewritten<B> {
     source: B,
     change: Option<Box<dyn Rewrite>>,
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use wasip2::http::types as wasi;
 use wasip2::http::types::{ErrorCode, Fields, OutgoingResponse, ResponseOutparam};
 
-use super::headers;
 use super::stream::{Sink, WasiBody};
+use super::{headers, method};
 use crate::host::Body;
 
 /// How long a caller may neither send nor take anything.
@@ -31,27 +31,12 @@ pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBod
         .path_and_query(path)
         .build()
         .ok()?;
-    let method = method(&incoming.method())?;
+    let method = method::incoming(&incoming.method())?;
     let mut request = Request::new(WasiBody::of_request(incoming, PATIENCE)?);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Some(request)
-}
-
-fn method(method: &wasi::Method) -> Option<Method> {
-    Some(match method {
-        wasi::Method::Get => Method::GET,
-        wasi::Method::Head => Method::HEAD,
-        wasi::Method::Post => Method::POST,
-        wasi::Method::Put => Method::PUT,
-        wasi::Method::Delete => Method::DELETE,
-        wasi::Method::Connect => Method::CONNECT,
-        wasi::Method::Options => Method::OPTIONS,
-        wasi::Method::Trace => Method::TRACE,
-        wasi::Method::Patch => Method::PATCH,
-        wasi::Method::Other(name) => Method::from_bytes(name.as_bytes()).ok()?,
-    })
 }
 
 /// Answers, and sends the body as it comes. One that breaks off is not finished, so that the caller sees that it is broken.

@@ -2,6 +2,7 @@
 
 mod failure;
 pub(crate) mod incoming;
+mod method;
 mod outgoing;
 mod stream;
 
@@ -13,11 +14,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use wasip2::clocks::{monotonic_clock, wall_clock};
-use wasip2::http::types::{ErrorCode, Fields};
+use wasip2::http::types::{self, ErrorCode, Fields};
 use wasip2::random::random;
 use wstd::io::AsyncPollable;
 
-use crate::host::{Body, Failure, Host, Timeouts};
+use crate::host::{Body, Cause, Failure, Host, Timeouts};
 use stream::WasiBody;
 
 /// The host that WASI describes.

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, Request, Response, StatusCode, header, request};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types as wasi;
 use wasip2::http::types::ErrorCode;
@@ -14,7 +14,7 @@ use wstd::io::AsyncPollable;
 
 use super::failure::failure;
 use super::stream::{Sink, WasiBody};
-use super::{headers, within};
+use super::{headers, method, within};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// As [`crate::host::Host::send`].
@@ -93,7 +93,7 @@ fn outgoing(
         wasi::Scheme::Https
     };
     outgoing
-        .set_method(&method(&head.method))
+        .set_method(&method::outgoing(&head.method))
         .map_err(|()| refused("method"))?;
     outgoing.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
     outgoing
@@ -109,19 +109,6 @@ fn outgoing(
         None
     };
     Ok((outgoing, body))
-}
-
-fn method(method: &Method) -> wasi::Method {
-    match *method {
-        Method::GET => wasi::Method::Get,
-        Method::POST => wasi::Method::Post,
-        Method::PUT => wasi::Method::Put,
-        Method::DELETE => wasi::Method::Delete,
-        Method::PATCH => wasi::Method::Patch,
-        Method::HEAD => wasi::Method::Head,
-        Method::OPTIONS => wasi::Method::Options,
-        _ => wasi::Method::Other(method.to_string()),
-    }
 }
 
 /// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`within`), which are to

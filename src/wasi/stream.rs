@@ -7,9 +7,9 @@ use wasip2::http::types as wasi;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wstd::io::AsyncPollable;
 
-use super::failure::broken;
+use super::failure::failure;
 use super::within;
-use crate::host::{Body, Failure};
+use crate::host::{Body, Cause, Failure};
 
 /// How much is read from, or written to, a stream at once, in bytes.
 const CHUNK: u64 = 64 << 10;
@@ -121,7 +121,7 @@ impl Sink {
         permit(stream, limit).await?;
         self.stream = None;
         match self.body.take() {
-            Some(body) => wasi::OutgoingBody::finish(body, None).map_err(super::failure::failure),
+            Some(body) => wasi::OutgoingBody::finish(body, None).map_err(failure),
             None => Ok(()),
         }
     }
@@ -139,4 +139,20 @@ async fn permit(stream: &OutputStream, limit: Duration) -> Result<u64, Failure> 
             permit => return Ok(permit),
         }
     }
+}
+
+/// A stream that broke. Its end (`closed`) is one of these only for a writer.
+fn broken(error: &StreamError) -> Failure {
+    match error {
+        StreamError::Closed => cut_off("the connection was closed"),
+        StreamError::LastOperationFailed(error) => wasi::http_error_code(error).map_or_else(
+            // What else it says may be the host's stack, which is nobody's business.
+            || cut_off("the connection broke"),
+            failure,
+        ),
+    }
+}
+
+fn cut_off(detail: &str) -> Failure {
+    Failure::new(Cause::CutOff, detail)
 }
