@@ -1,7 +1,8 @@
 //! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
 //!
 //! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
-//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is
+//! either the machine's or a [`Network`] of answers.
 
 mod bindings;
 pub mod client;
@@ -15,10 +16,10 @@ mod spin;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::cli::StdoutStream;
 use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -84,22 +85,26 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// The compiled component.
 pub struct Component {
     compiled: wasmtime::component::Component,
-    pre: ServicePre<State>,
+    /// `None` where it exports no functions.
+    pre: Option<ServicePre<State>>,
 }
 
 impl Component {
     /// Compiles a file.
     ///
     /// # Errors
-    /// When it cannot be read, is no component, or imports what WASI 0.2 with HTTP does not offer.
+    /// When it cannot be read, is no component, or imports what WASI with HTTP does not offer.
     pub fn load(path: &Path) -> Result<Self> {
-        let engine = Engine::default();
+        let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
         let compiled = wasmtime::component::Component::from_file(&engine, path)?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
-        let pre = ServicePre::new(linker.instantiate_pre(&compiled)?)?;
-        Ok(Self { compiled, pre })
+        let mut component = Self { compiled, pre: None };
+        if component.exports().iter().any(|name| name.starts_with("raia:dynamics365/")) {
+            let mut linker = Linker::new(&engine);
+            wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+            wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
+            component.pre = Some(ServicePre::new(linker.instantiate_pre(&component.compiled)?)?);
+        }
+        Ok(component)
     }
 
     /// The names of the interfaces that it imports.
@@ -168,7 +173,8 @@ impl Component {
         };
         let mut store = Store::new(self.compiled.engine(), state);
         store.limiter(|state| &mut state.peak_memory);
-        let instance = self.pre.instance_pre().instantiate(&mut store)?;
+        let pre = self.pre.as_ref().context("the component exports no functions")?;
+        let instance = pre.instance_pre().instantiate(&mut store)?;
         let service = Service::new(&mut store, &instance)?;
         Ok(Instance {
             store,
