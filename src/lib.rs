@@ -37,6 +37,7 @@ mod guid;
 mod host;
 mod http;
 mod log;
+mod quote;
 mod redact;
 mod retry;
 mod settings;

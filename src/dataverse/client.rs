@@ -129,7 +129,7 @@ impl Connection {
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`, but for `invalid-request`.
     pub async fn exchange(&self, host: &impl Host, request: &Request) -> Result<Exchange, Error> {
-        let sent = if request.is_long() {
+        let mut sent = if request.is_long() {
             let batch = Batch::of_one(host, &self.settings, request.clone())?;
             let read = |answer, token: &str| batch.only(answer, token, host.now());
             self.send_whole(host, batch.request(), read).await?
@@ -137,6 +137,7 @@ impl Connection {
             let read = |answer, token: &str| answer::read(answer, token, host.now());
             self.send_whole(host, request, read).await?
         };
+        sent.value.resolve(request.uri());
         let asked = request.asked(&self.settings.environment);
         Ok(Exchange::new(asked, sent.attempts, sent.value))
     }

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
 use crate::dataverse::advice::advice;
-use crate::dataverse::answer::request_id;
+use crate::dataverse::answer::{redirect, request_id};
 use crate::dataverse::client::{Connection, Outgoing, Sent, Times};
 use crate::dataverse::url::refuse_dot_segments;
 use crate::error::{Asked, DataverseRefusal, Reason, Service};
@@ -23,7 +23,7 @@ use crate::host::{Body, Failure, Host};
 use crate::http::body::Payload;
 use crate::http::boundary::boundary_of;
 use crate::http::{length, media_type};
-use crate::redact::redact;
+use crate::redact::{redact, redact_headers};
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
 /// takes a body without one is not documented. A longer one is sent in chunks.
@@ -99,7 +99,7 @@ pub(super) async fn relay<H: Host, B: Body>(
         uri: &uri,
         headers: &headers,
     };
-    let read = async |answer: Response<H::Body>, token: &str| check_accepted(answer, token);
+    let read = async |answer: Response<H::Body>, token: &str| check_accepted(answer, token, host.now());
     let Sent { value, times, .. } = match upload {
         Upload::None => connection.send::<_, B, _>(host, &outgoing, Payload::None, read).await,
         Upload::Held(bytes) => {
@@ -117,8 +117,17 @@ pub(super) async fn relay<H: Host, B: Body>(
     reply(value, &outwards, &head.method, times)
 }
 
-/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own.
-fn check_accepted<B>(answer: Response<B>, token: &str) -> Result<Response<B>, Reason> {
+/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own. Nor a
+/// redirect, which would make a caller sign in.
+fn check_accepted<B>(answer: Response<B>, token: &str, now: u64) -> Result<Response<B>, Reason> {
+    let (mut head, body) = answer.into_parts();
+    if head.status.is_redirection() {
+        redact_headers(&mut head.headers, &[token]);
+        if let Some(reason) = redirect(&head, now) {
+            return Err(reason);
+        }
+    }
+    let answer = Response::from_parts(head, body);
     if answer.status() != StatusCode::UNAUTHORIZED || media_type::is_multipart(answer.headers()) {
         return Ok(answer);
     }

@@ -9,6 +9,8 @@ pub(crate) mod header_size;
 pub(crate) mod json;
 pub(crate) mod length;
 pub(crate) mod media_type;
+pub(crate) mod multipart;
 pub(crate) mod origin;
 pub(crate) mod prefer;
 pub(crate) mod retry_after;
+pub(crate) mod stranger;

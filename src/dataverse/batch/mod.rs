@@ -9,7 +9,7 @@ mod results;
 
 pub use results::PartResult;
 
-use http::Method;
+use http::{Method, Uri};
 
 use super::request::{Draft, Request};
 use crate::error::Error;
@@ -57,6 +57,7 @@ pub struct Batch {
 
 /// What has to be known of a request to read its answer.
 struct Sent {
+    uri: Uri,
     writes: bool,
     client_request_id: String,
     content_id: Option<String>,
@@ -143,6 +144,7 @@ impl From<Item<check::Checked>> for Item<Sent> {
 impl From<check::Checked> for Sent {
     fn from(checked: check::Checked) -> Self {
         Self {
+            uri: checked.request.uri().clone(),
             writes: checked.request.writes(),
             client_request_id: checked.request.client_request_id().to_owned(),
             content_id: checked.content_id,

@@ -162,7 +162,8 @@ impl Reading<'_> {
             return Ok(sent.refused(&refusal, refusal.may_have_acted()));
         }
         // No error status, and yet no answer: it leaves the others in doubt too.
-        let answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
+        let mut answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
+        answer.resolve(&sent.uri);
         Ok(PartResult::Done(Box::new(answer)))
     }
 
