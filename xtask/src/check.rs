@@ -18,7 +18,12 @@ pub fn everything() -> Result<()> {
         "lints",
         xtask::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
-    for package in ["dynamics365", "dynamics365-wasi03", "dynamics365-wasi03-rc", "spin-variables"] {
+    for package in [
+        "dynamics365",
+        "dynamics365-wasi03",
+        "dynamics365-wasi03-rc",
+        "spin-variables",
+    ] {
         step(
             &format!("lints of {package} as a component"),
             xtask::cargo()

@@ -98,7 +98,11 @@ impl Component {
         let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
         let compiled = wasmtime::component::Component::from_file(&engine, path)?;
         let mut component = Self { compiled, pre: None };
-        if component.exports().iter().any(|name| name.starts_with("raia:dynamics365/")) {
+        if component
+            .exports()
+            .iter()
+            .any(|name| name.starts_with("raia:dynamics365/"))
+        {
             let mut linker = Linker::new(&engine);
             wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
             wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;

@@ -76,7 +76,10 @@ impl Server {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         let pre = linker.instantiate_pre(&component.compiled)?;
-        let is_concurrent = component.exports().iter().any(|name| name.starts_with("wasi:http/handler@0.3"));
+        let is_concurrent = component
+            .exports()
+            .iter()
+            .any(|name| name.starts_with("wasi:http/handler@0.3"));
         let face = if is_concurrent {
             Face::Concurrent(concurrent::Instances::new(pre)?)
         } else {
@@ -297,7 +300,10 @@ impl ResourceLimiter for PeakMemory {
         self.peak.fetch_max(desired, Ordering::Relaxed);
         if desired > self.limit {
             // An error traps, where `false` would let the component go on without.
-            return Err(wasmtime::format_err!("{desired} bytes of memory, of at most {}", self.limit));
+            return Err(wasmtime::format_err!(
+                "{desired} bytes of memory, of at most {}",
+                self.limit
+            ));
         }
         Ok(true)
     }

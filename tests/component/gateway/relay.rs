@@ -32,7 +32,7 @@ pub fn recorded_with(
     (contoso(variables, network), requests)
 }
 
-#[test]
+on_each_face!(path_query_and_body_arrive_unchanged);
 fn path_query_and_body_arrive_unchanged() {
     let (gateway, requests) = recorded(|| answer(204, &[], ""));
     for (method, target) in [
@@ -69,7 +69,7 @@ fn path_query_and_body_arrive_unchanged() {
     }
 }
 
-#[test]
+on_each_face!(only_what_concerns_dataverse_is_passed_on);
 fn only_what_concerns_dataverse_is_passed_on() {
     let (gateway, requests) = recorded(|| answer(204, &[], ""));
     call(&gateway, "GET", "/api/data/v9.2/contacts")
@@ -112,7 +112,7 @@ fn only_what_concerns_dataverse_is_passed_on() {
     assert_eq!(sent.headers()["host"], "contoso.crm.dynamics.com");
 }
 
-#[test]
+on_each_face!(a_segment_of_dots_is_refused_in_every_spelling);
 fn a_segment_of_dots_is_refused_in_every_spelling() {
     let (gateway, requests) = recorded(|| answer(204, &[], ""));
     for segment in [
@@ -150,7 +150,7 @@ fn a_segment_of_dots_is_refused_in_every_spelling() {
     assert_eq!(get(&gateway, dots).status, 204);
 }
 
-#[test]
+on_each_face!(only_what_concerns_the_caller_is_passed_back);
 fn only_what_concerns_the_caller_is_passed_back() {
     let (gateway, _) = recorded(|| {
         let mut answer = json_answer(200, r#"{"value":[]}"#);
@@ -190,7 +190,7 @@ fn only_what_concerns_the_caller_is_passed_back() {
     assert!(!format!("{reply:?}").contains(TOKEN));
 }
 
-#[test]
+on_each_face!(dataverses_own_errors_pass_as_they_are);
 fn dataverses_own_errors_pass_as_they_are() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -209,7 +209,7 @@ fn dataverses_own_errors_pass_as_they_are() {
     );
 }
 
-#[test]
+on_each_face!(an_answer_of_no_json_keeps_its_length);
 fn an_answer_of_no_json_keeps_its_length() {
     let (gateway, _) = recorded(|| {
         let headers = [
@@ -223,7 +223,7 @@ fn an_answer_of_no_json_keeps_its_length() {
     assert!(reply.body == [7; 100_000]);
 }
 
-#[test]
+on_each_face!(a_compressed_body_is_passed_as_it_is);
 fn a_compressed_body_is_passed_as_it_is() {
     let (gateway, requests) = recorded(|| answer(204, &[], ""));
     let call = call(&gateway, "POST", "/api/data/v9.2/contacts").header("content-encoding", "gzip");
@@ -241,7 +241,7 @@ fn a_compressed_body_is_passed_as_it_is() {
     );
 }
 
-#[test]
+on_each_face!(a_request_without_a_host_is_400);
 fn a_request_without_a_host_is_400() {
     let (gateway, _) = recorded(|| answer(204, &[], ""));
     let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
@@ -249,7 +249,7 @@ fn a_request_without_a_host_is_400() {
     assert_eq!(Answer::read(&mut stream).status, 400);
 }
 
-#[test]
+on_each_face!(head_brings_the_head_alone);
 fn head_brings_the_head_alone() {
     let server = Server::start(|head, stream| {
         assert!(head.starts_with("HEAD "), "{head}");
@@ -259,7 +259,7 @@ fn head_brings_the_head_alone() {
     assert_eq!((reply.status, reply.body.len()), (200, 0));
 }
 
-#[test]
+on_each_face!(a_file_goes_up_and_comes_down);
 fn a_file_goes_up_and_comes_down() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -283,7 +283,7 @@ fn a_file_goes_up_and_comes_down() {
     assert_eq!((part.status, part.body.as_slice()), (206, &file[10..20]));
 }
 
-#[test]
+on_each_face!(a_file_goes_up_in_chunks);
 fn a_file_goes_up_in_chunks() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -319,7 +319,7 @@ const LARGE: u64 = 200 << 20;
 /// What an instance may need, whatever passes through it.
 const MEMORY: usize = 8 << 20;
 
-#[test]
+on_each_face!(a_large_answer_needs_no_memory);
 fn a_large_answer_needs_no_memory() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -340,7 +340,7 @@ fn a_large_answer_needs_no_memory() {
     assert!(gateway.peak_memory() <= MEMORY, "{} bytes", gateway.peak_memory());
 }
 
-#[test]
+on_each_face!(a_large_upload_needs_no_memory);
 fn a_large_upload_needs_no_memory() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -359,7 +359,7 @@ fn a_large_upload_needs_no_memory() {
     assert!(gateway.peak_memory() <= MEMORY, "{} bytes", gateway.peak_memory());
 }
 
-#[test]
+on_each_face!(a_large_json_answer_is_rewritten_without_memory);
 fn a_large_json_answer_is_rewritten_without_memory() {
     let rows = 300_000;
     let server = Server::start(move |_, stream| {
@@ -387,7 +387,7 @@ fn a_large_json_answer_is_rewritten_without_memory() {
     assert!(gateway.peak_memory() <= MEMORY, "{} bytes", gateway.peak_memory());
 }
 
-#[test]
+on_each_face!(an_upload_in_chunks_is_relayed);
 fn an_upload_in_chunks_is_relayed() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -420,7 +420,7 @@ fn an_upload_in_chunks_is_relayed() {
     );
 }
 
-#[test]
+on_each_face!(a_write_without_a_body_has_a_length_of_none);
 fn a_write_without_a_body_has_a_length_of_none() {
     let (gateway, requests) = recorded(|| answer(204, &[], ""));
     for content_type in ["application/json", "application/octet-stream"] {
@@ -431,7 +431,7 @@ fn a_write_without_a_body_has_a_length_of_none() {
     }
 }
 
-#[test]
+on_each_face!(an_instance_that_serves_on_keeps_its_token);
 fn an_instance_that_serves_on_keeps_its_token() {
     let tenant = Tenant::start();
     let gateway = sandboxed_with(&tenant, &[], 100);
@@ -441,7 +441,7 @@ fn an_instance_that_serves_on_keeps_its_token() {
     assert_eq!(tenant.counts(), (1, 5));
 }
 
-#[test]
+on_each_face!(calls_at_the_same_time_do_not_mix);
 fn calls_at_the_same_time_do_not_mix() {
     let (gateway, _) = recorded(|| json_answer(200, "{}"));
     let counter = AtomicU64::new(0);

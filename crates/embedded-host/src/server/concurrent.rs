@@ -150,7 +150,13 @@ impl AccessorTask<State> for Job {
         let answer = match service.handle(accessor, request).await? {
             Ok(response) => {
                 let response = accessor.with(|mut store| response.into_http(&mut store, io))?;
-                Ok(response.map(|body| Kept { body, _kept: (place, alive) }.boxed_unsync()))
+                Ok(response.map(|body| {
+                    Kept {
+                        body,
+                        _kept: (place, alive),
+                    }
+                    .boxed_unsync()
+                }))
             }
             Err(code) => Err(anyhow!("the component answered {code:?}")),
         };
