@@ -3,6 +3,7 @@
 //! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
 
 pub(crate) mod allow;
+mod announced;
 pub(crate) mod batch;
 pub(crate) mod callers;
 #[cfg(test)]

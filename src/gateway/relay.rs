@@ -10,7 +10,7 @@ use super::headers::{check_size, inward, outward};
 use super::links::{JsonLinks, Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
-use super::public_origin::public_origin;
+use super::public_origin::PublicOrigin;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
@@ -44,6 +44,7 @@ pub(super) async fn relay<H: Host, B: Body>(
     connection: &Connection,
     request: Request<B>,
     opened: &Rc<Opened>,
+    public_origin: &PublicOrigin,
     id: &str,
 ) -> Result<Reply<H>, Refusal> {
     let (head, body) = request.into_parts();
@@ -52,7 +53,9 @@ pub(super) async fn relay<H: Host, B: Body>(
         return Err(Refusal::not_allowed("GET, HEAD, POST, PATCH, PUT, DELETE"));
     }
     refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
-    let callers = public_origin(&head.uri, &head.headers).map_err(Refusal::bad_request)?;
+    let callers = public_origin
+        .seen_by(&head.uri, &head.headers)
+        .map_err(Refusal::bad_request)?;
     let environment = connection.environment().to_string();
     let inwards = Origins {
         from: callers.clone(),
@@ -188,7 +191,7 @@ impl<B: Body> Upload<B> {
             None => change_for(given, origins),
         };
         let is_changed = change.is_some();
-        let mut rest = Rewritten::new(body, change);
+        let mut rest = Rewritten::new(body, length, change);
         let mut begun = Vec::new();
         if let (Some(length), false) = (length, is_changed) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -242,6 +245,7 @@ fn reply<B: Body>(
     times: Times,
 ) -> Result<Response<ReplyBody<B>>, Refusal> {
     let (mut head, body) = answer.into_parts();
+    let announced = length::announced(head.status, &head.headers).filter(|_| *method != Method::HEAD);
     let is_file = head.headers.contains_key("x-ms-file-name");
     let change = if *method == Method::HEAD || is_file {
         None
@@ -263,6 +267,6 @@ fn reply<B: Body>(
     check_size(&head.headers).map_err(Refusal::bad_gateway)?;
     Ok(Response::from_parts(
         head,
-        ReplyBody::Relayed(Rewritten::new(body, change)),
+        ReplyBody::Relayed(Rewritten::new(body, announced, change)),
     ))
 }

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use super::announced::Announced;
 use crate::host::{Body, Cause, Failure};
 
 /// Changes a body piece by piece, whatever the pieces are.
@@ -44,16 +45,19 @@ impl Stop {
     }
 }
 
-/// A body with a change applied to it.
+/// A body with a change applied to it. It is as long as it was announced, or it breaks.
 pub struct Rewritten<B> {
-    source: B,
+    source: Announced<B>,
     change: Option<Box<dyn Rewrite>>,
 }
 
 impl<B> Rewritten<B> {
-    /// `change` is `None` where the body flows as it is.
-    pub(crate) fn new(source: B, change: Option<Box<dyn Rewrite>>) -> Self {
-        Self { source, change }
+    /// `length` is what the source was announced with, if it was; `change` is `None` where the body flows as it is.
+    pub(crate) fn new(source: B, length: Option<u64>, change: Option<Box<dyn Rewrite>>) -> Self {
+        Self {
+            source: Announced::new(source, length),
+            change,
+        }
     }
 }
 
