@@ -50,6 +50,11 @@ fn weak_keys_and_broken_lists_close_the_gateway() {
         ("GATEWAY_PASS_HEADERS", "Authorization", "GATEWAY_PASS_HEADERS"),
         ("GATEWAY_PASS_HEADERS", "CallerObjectId,x-api-key", "x-api-key"),
         ("GATEWAY_PASS_HEADERS", "MSCRM.*", "MSCRM.*"),
+        (
+            "GATEWAY_PUBLIC_URL",
+            "crm.example",
+            "GATEWAY_PUBLIC_URL is \"crm.example\": expected https://host",
+        ),
     ] {
         let gateway = sandboxed(&tenant, &[(name, value)]);
         let reply = Call::new(&gateway.origin(), "GET", CONTACTS)

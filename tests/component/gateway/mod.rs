@@ -24,6 +24,7 @@ mod allow;
 mod batch;
 mod failures;
 mod http_client;
+mod instances;
 mod leaving;
 mod links;
 mod opened;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use embedded_host::{Network, Reply};
 
 use super::http_client::{Call, Reply as Answer};
-use super::{KEY, call, contoso, gateway, get, sandboxed, sandboxed_with};
+use super::{Face, KEY, call, contoso, gateway, get, sandboxed, sandboxed_with};
 use crate::support::{Requests, Server, TOKEN, Tenant, answer, json_answer, token_answer};
 
 /// A gateway to contoso, whose Dataverse answers `reply`; what it was sent is kept, the token requests left out.
@@ -241,12 +241,53 @@ fn a_compressed_body_is_passed_as_it_is() {
     );
 }
 
-on_each_face!(a_request_without_a_host_is_400);
-fn a_request_without_a_host_is_400() {
+on_each_face!(a_request_without_a_host_is_told_what_to_set);
+fn a_request_without_a_host_is_told_what_to_set() {
     let (gateway, _) = recorded(|| answer(204, &[], ""));
-    let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
-    assert_eq!(Answer::read(&mut stream).status, 400);
+    let without_host = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nx-api-key: {KEY}\r\n\r\n").unwrap();
+        Answer::read(&mut stream)
+    };
+    if Face::of_this_test() == Face::Wasi02 {
+        // The host cannot ask a component of WASI 0.2 about it.
+        assert_eq!(without_host("/healthz").status, 400);
+        return;
+    }
+    assert_eq!(without_host("/healthz").status, 200);
+    let reply = without_host("/api/data/v9.2/contacts");
+    assert_eq!(reply.status, 400);
+    let message = reply.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("GATEWAY_PUBLIC_URL"), "{message}");
+}
+
+on_each_face!(links_lead_to_the_public_url_that_is_set);
+fn links_lead_to_the_public_url_that_is_set() {
+    let body = r#"{"@odata.id":"https://contoso.crm.dynamics.com/api/data/v9.2/contacts(1)"}"#;
+    let network = Network::answered(move |request| {
+        Reply::Answer(if request.uri().path().contains("/oauth2/") {
+            token_answer()
+        } else {
+            json_answer(200, body)
+        })
+    });
+    let gateway = contoso(&[("GATEWAY_PUBLIC_URL", "https://crm.example/")], network);
+    let reply = call(&gateway, "GET", "/api/data/v9.2/contacts(1)")
+        .header("x-forwarded-host", "other.example")
+        .send();
+    assert_eq!(
+        reply.json()["@odata.id"],
+        "https://crm.example/api/data/v9.2/contacts(1)"
+    );
+    if Face::of_this_test() == Face::Wasi03 {
+        let mut stream = std::net::TcpStream::connect(gateway.origin().strip_prefix("http://").unwrap()).unwrap();
+        write!(
+            stream,
+            "GET /api/data/v9.2/contacts(1) HTTP/1.0\r\nx-api-key: {KEY}\r\n\r\n"
+        )
+        .unwrap();
+        assert_eq!(Answer::read(&mut stream).status, 200, "no host is needed then");
+    }
 }
 
 on_each_face!(head_brings_the_head_alone);
