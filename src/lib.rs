@@ -28,6 +28,8 @@
 mod contract;
 mod credential;
 mod dataverse;
+mod deadline;
+mod echo;
 mod entra;
 mod error;
 mod faults;
@@ -56,8 +58,8 @@ pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSIO
 #[doc(hidden)]
 pub mod face {
     pub use crate::from_variables::FromVariables;
-    pub use crate::gateway::ReplyBody;
     pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
+    pub use crate::log::note;
 }
 
 /// The parsers of outside input, for the fuzz targets in `fuzz/`. Not an interface: it changes without notice.
@@ -72,7 +74,8 @@ pub mod fuzzing {
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
-    pub use crate::gateway::links::{JsonLinks, Origins};
+    pub use crate::gateway::json_links::JsonLinks;
+    pub use crate::gateway::links::Origins;
     pub use crate::gateway::multipart::MultipartLinks;
     pub use crate::gateway::opened::Opened;
     pub use crate::gateway::rewrite::{Rewrite, Stop};

@@ -35,7 +35,7 @@ const USERS: Place = Place::Inside("Application users");
 const PRIVACY: Place = Place::Settings("Privacy + Security");
 
 /// What an integration meets in daily work, of Microsoft's list "Web service error codes"
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes>; facts: dataverse 1.8).
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes>; docs/facts/dataverse.md, 1.8).
 fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
     use Place::Nowhere;
     Some(match code {

@@ -1,5 +1,5 @@
 //! The AADSTS codes that an application meets, and what each leads to (Microsoft's page "Microsoft Entra authentication and
-//! authorization error codes", <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>; facts: entra 3). The
+//! authorization error codes", <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>; docs/facts/entra.md, 3). The
 //! numbers may change, as that page says: a code that is not in the table ends the attempt, and the error has Entra ID's own words.
 
 /// What follows from a code.

@@ -1,4 +1,4 @@
-//! Errors as the contract has them.
+//! Errors in the form of the contract.
 
 use super::{DataverseRefusal, EntraRefusal, Error, Failed, Reason, Service, Throttled};
 use crate::contract::types;
@@ -84,7 +84,7 @@ fn failed_call(failed: Failed) -> types::Error {
     }
 }
 
-/// A refusal of Dataverse as the contract has it, of a request of its own or of one within a batch.
+/// A refusal of Dataverse in the form of the contract, for a plain request or one in a batch.
 pub(crate) fn dataverse_error(
     refusal: DataverseRefusal,
     may_have_taken_effect: bool,

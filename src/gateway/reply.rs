@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::rewrite::Rewritten;
 use crate::credential::Used;
+use crate::dataverse::received::Received;
 use crate::dataverse::whoami::Identity;
 use crate::host::{Body, Failure, Host};
 
@@ -12,11 +13,11 @@ use crate::host::{Body, Failure, Host};
 pub(crate) type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
 
 /// The body of an answer to a caller.
-pub enum ReplyBody<B> {
+pub(crate) enum ReplyBody<B> {
     /// The gateway's own; `None` once it is taken.
     Own(Option<Vec<u8>>),
     /// Dataverse's, as it flows.
-    Relayed(Rewritten<B>),
+    Relayed(Rewritten<Received<B>>),
 }
 
 impl<B: Body> Body for ReplyBody<B> {

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::announced::Announced;
 use crate::host::{Body, Cause, Failure};
 
 /// Changes a body piece by piece, whatever the pieces are.
@@ -45,19 +44,16 @@ impl Stop {
     }
 }
 
-/// A body with a change applied to it. It is as long as it was announced, or it breaks.
-pub struct Rewritten<B> {
-    source: Announced<B>,
+/// A body with a change applied to it.
+pub(crate) struct Rewritten<B> {
+    source: B,
     change: Option<Box<dyn Rewrite>>,
 }
 
 impl<B> Rewritten<B> {
-    /// `length` is what the source was announced with, if it was; `change` is `None` where the body flows as it is.
-    pub(crate) fn new(source: B, length: Option<u64>, change: Option<Box<dyn Rewrite>>) -> Self {
-        Self {
-            source: Announced::new(source, length),
-            change,
-        }
+    /// `change` is `None` where the body flows as it is.
+    pub(crate) fn new(source: B, change: Option<Box<dyn Rewrite>>) -> Self {
+        Self { source, change }
     }
 }
 

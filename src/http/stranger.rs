@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, header};
 
+use super::content_coding::Applied;
 use super::media_type;
 use crate::quote::plain_words;
 use crate::redact::redact;
@@ -13,6 +14,9 @@ const LONGEST: usize = 80;
 /// Nothing of it holds one of the secrets.
 pub(crate) fn describe(headers: &HeaderMap, body: &[u8], secrets: &[&str]) -> String {
     let mut parts = vec![kind(headers), format!("{} bytes", body.len())];
+    if let coding @ Applied::Unknown(_) = Applied::of(headers) {
+        parts.push(format!("compressed ({}), which was not asked for", coding.name()));
+    }
     if let Some(title) = title(body, secrets) {
         parts.push(format!("titled \"{title}\""));
     }

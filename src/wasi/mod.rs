@@ -5,11 +5,9 @@ pub(crate) mod incoming;
 mod method;
 mod outgoing;
 mod stream;
+mod wait;
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -44,7 +42,7 @@ impl Host for WasiHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        timer(duration).wait_for().await;
+        timer(duration).await;
     }
 
     fn random(&self) -> [u8; 16] {
@@ -57,25 +55,13 @@ impl Host for WasiHost {
     }
 }
 
-fn timer(duration: Duration) -> AsyncPollable {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
+async fn timer(duration: Duration) {
+    alarm(duration).wait_for().await;
 }
 
-/// Waits until something is ready, no longer than `limit`. The timeouts that `wasi:http` knows are not enough: a host need
-/// not have them, and none covers a TLS handshake that does not end.
-async fn within(limit: Duration, ready: AsyncPollable) -> Result<(), Failure> {
-    let timer = timer(limit);
-    let mut ready = pin!(ready.wait_for());
-    let mut over = pin!(timer.wait_for());
-    poll_fn(|cx| match ready.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(Ok(())),
-        Poll::Pending => over
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(failure::failure(ErrorCode::ConnectionReadTimeout))),
-    })
-    .await
+fn alarm(duration: Duration) -> AsyncPollable {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
 }
 
 /// The headers of a message; nothing, when one of them is none.

@@ -48,6 +48,7 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     first_byte_timeout_ms: None,
     between_bytes_timeout_ms: None,
     retry_budget_ms: None,
+    call_timeout_ms: None,
     max_request_bytes: None,
     max_answer_bytes: None,
     organization_id: None,

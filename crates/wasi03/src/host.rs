@@ -1,18 +1,14 @@
 //! `Host` over WASI 0.3.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use dynamics365::face::{Body, Failure, Host, Timeouts};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use wasip3::clocks::{monotonic_clock, system_clock};
-use wasip3::http::types::{ErrorCode, Fields};
+use wasip3::http::types::Fields;
 use wasip3::random::random;
 
-use crate::failure::failure;
 use crate::outgoing;
 use crate::stream::Incoming;
 
@@ -39,7 +35,7 @@ impl Host for WasiHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        wait(duration).await;
+        timer(duration).await;
     }
 
     fn random(&self) -> [u8; 16] {
@@ -52,23 +48,9 @@ impl Host for WasiHost {
     }
 }
 
-async fn wait(duration: Duration) {
+pub(crate) async fn timer(duration: Duration) {
     let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     monotonic_clock::wait_for(nanoseconds).await;
-}
-
-/// Waits for something, no longer than `limit`.
-pub(crate) async fn within<T>(limit: Duration, something: impl Future<Output = T>) -> Result<T, Failure> {
-    let mut something = pin!(something);
-    let mut over = pin!(wait(limit));
-    poll_fn(|cx| match something.as_mut().poll(cx) {
-        Poll::Ready(result) => Poll::Ready(Ok(result)),
-        Poll::Pending => over
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(failure(ErrorCode::ConnectionReadTimeout))),
-    })
-    .await
 }
 
 /// The headers of a message; `None` when one of them is not valid.

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use dynamics365::face::{Body, ReplyBody};
+use dynamics365::face::{Body, note};
 use http::{Request, StatusCode, Uri, response};
 use wasip3::http::types as wasi;
 use wasip3::http::types::{ErrorCode, Fields};
 
-use crate::host::headers;
+use crate::host::{WasiHost, headers};
 use crate::method;
 use crate::stream::{Incoming, Outgoing, no_body};
+use crate::wait::Wait;
 
 /// How long a caller may neither send nor take anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Wait = Wait::Caller(Duration::from_secs(60));
 
 /// A request as the gateway sees it; `None` when its line or headers are not valid. Hosts need not say where it came in.
 pub(crate) fn request(incoming: wasi::Request) -> Option<Request<Incoming>> {
@@ -37,8 +38,8 @@ pub(crate) fn request(incoming: wasi::Request) -> Option<Request<Incoming>> {
 
 /// The head of an answer. Its body is sent after that, as it comes; one that breaks off is not finished, so that the caller sees
 /// that it is broken.
-pub(crate) fn response<B: Body + 'static>(
-    reply: http::Response<ReplyBody<B>>,
+pub(crate) fn response(
+    reply: http::Response<impl Body + 'static>,
     asked: &wasi::Method,
 ) -> Result<wasi::Response, ErrorCode> {
     let (head, body) = reply.into_parts();
@@ -71,7 +72,7 @@ async fn send(mut body: impl Body, mut outgoing: Outgoing) {
                 }
             }
             Ok(None) => return outgoing.finish(),
-            Err(_) => return,
+            Err(failure) => return note(&WasiHost, format_args!("an answer broke off: {}", failure.detail)),
         }
     }
 }

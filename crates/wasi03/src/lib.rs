@@ -16,7 +16,7 @@
     clippy::unwrap_used
 )]
 
-// The same errors, in the same words, and the same methods as in WASI 0.2.
+// What is the same in WASI 0.2: the errors, what they mean, and how long to wait for what.
 #[path = "../../../src/wasi/failure.rs"]
 mod failure;
 mod host;
@@ -25,10 +25,12 @@ mod incoming;
 mod method;
 mod outgoing;
 mod stream;
+#[path = "../../../src/wasi/wait.rs"]
+mod wait;
 
 use std::rc::Rc;
 
-use dynamics365::face::{Cause, Failure, FromVariables};
+use dynamics365::face::{Cause, Failure, FromVariables, Timeouts};
 use wasip3::cli::environment;
 use wasip3::exports::http::handler::Guest;
 use wasip3::http::types::{self, ErrorCode, Request, Response};
@@ -39,7 +41,7 @@ use wasip3::spawn_local;
 // Named for its feature.
 use wit_bindgen as _;
 
-use host::WasiHost;
+use host::{WasiHost, timer};
 
 struct Component;
 

@@ -11,10 +11,11 @@ use http::{HeaderMap, Request, Response, StatusCode, header, request};
 use wasip3::http::client;
 use wasip3::http::types as wasi;
 
-use crate::failure::failure;
-use crate::host::{headers, within};
+use crate::failure::no_answer;
+use crate::host::headers;
 use crate::method;
 use crate::stream::{Incoming, Outgoing, Transmission, no_body};
+use crate::wait::Wait;
 
 /// As [`dynamics365::face::Host::send`].
 pub(crate) async fn send<B: Body>(
@@ -27,26 +28,31 @@ pub(crate) async fn send<B: Body>(
     let mut answered = pin!(client::send(outgoing));
     let mut answer = None;
     if let Some(mut source) = source {
-        let mut written = pin!(write(&mut source, &mut upload, timeouts.first_byte));
+        let mut written = pin!(write(&mut source, &mut upload, Wait::Upload(timeouts.first_byte)));
         answer = poll_fn(|cx| match answered.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Ok(Some(answer))),
             Poll::Pending => written.as_mut().poll(cx).map_ok(|()| None),
         })
         .await?;
     }
+    let wait = Wait::Answer {
+        connect: timeouts.connect,
+        first_byte: timeouts.first_byte,
+    };
     let answer = match answer {
         Some(answer) => answer,
-        None => within(timeouts.connect.saturating_add(timeouts.first_byte), answered).await?,
+        None => wait.until(answered).await?,
     };
-    response(answer.map_err(failure)?, transmission, upload, timeouts)
+    let answer = answer.map_err(|code| no_answer(code, timeouts))?;
+    response(answer, transmission, upload, timeouts)
 }
 
 /// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
 /// when a service refuses a body before having read it. That it stalls, or cannot be read, is, since then no answer will
 /// come.
-async fn write(source: &mut impl Body, upload: &mut Option<Outgoing>, limit: Duration) -> Result<(), Failure> {
+async fn write(source: &mut impl Body, upload: &mut Option<Outgoing>, wait: Wait) -> Result<(), Failure> {
     while let (Some(chunk), Some(upload)) = (source.chunk().await?, upload.as_mut()) {
-        let (chunk, written) = upload.write(chunk, limit).await;
+        let (chunk, written) = upload.write(chunk, wait).await;
         source.sent(chunk);
         match written {
             Ok(()) => {}
@@ -105,7 +111,7 @@ fn outgoing(
     Ok((outgoing, transmission, upload))
 }
 
-/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`within`), which are to
+/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`wait.rs`), which are to
 /// pass first: the one within a body, as Wasmtime 48 tells of its own without an error code; and the one to the first byte
 /// where an upload may take its time, as hosts count that in.
 fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
@@ -142,7 +148,7 @@ fn response(
     };
     let headers = headers(&answer.get_headers()).ok_or_else(|| unusable("a header that is not valid"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is not valid"))?;
-    let body = Incoming::of_response(answer, transmission, upload, timeouts.between_bytes);
+    let body = Incoming::of_response(answer, transmission, upload, Wait::More(timeouts.between_bytes));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

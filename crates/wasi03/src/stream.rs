@@ -2,7 +2,6 @@
 
 use std::future::IntoFuture;
 use std::pin::pin;
-use std::time::Duration;
 
 use dynamics365::face::{Body, Cause, Failure};
 use wasip3::http::types::{ErrorCode, Request, Response, Trailers};
@@ -10,7 +9,7 @@ use wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult
 use wasip3::{wit_future, wit_stream};
 
 use crate::failure::failure;
-use crate::host::within;
+use crate::wait::Wait;
 
 /// How much is read from a stream at once, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -25,8 +24,7 @@ type End = Result<Option<Trailers>, ErrorCode>;
 pub(crate) struct Incoming {
     /// `None` once it has ended.
     source: Option<(StreamReader<u8>, FutureReader<End>)>,
-    /// How long to wait for more.
-    limit: Duration,
+    wait: Wait,
     /// Says to the host that the body was taken, when dropped.
     _taken: FutureWriter<Result<(), ErrorCode>>,
     /// The request that this body answers. Wasmtime ends the answer, as if it were whole, when its request's transmission is
@@ -40,23 +38,23 @@ impl Incoming {
         response: Response,
         transmission: Transmission,
         upload: Option<Outgoing>,
-        limit: Duration,
+        wait: Wait,
     ) -> Self {
         let (taken, reader) = wit_future::new(|| Ok(()));
         Self {
             source: Some(Response::consume_body(response, reader)),
-            limit,
+            wait,
             _taken: taken,
             _request: Some((transmission, upload)),
         }
     }
 
     /// The body of a request to this component.
-    pub(crate) fn of_request(request: Request, limit: Duration) -> Self {
+    pub(crate) fn of_request(request: Request, wait: Wait) -> Self {
         let (taken, reader) = wit_future::new(|| Ok(()));
         Self {
             source: Some(Request::consume_body(request, reader)),
-            limit,
+            wait,
             _taken: taken,
             _request: None,
         }
@@ -66,7 +64,7 @@ impl Incoming {
 impl Body for Incoming {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         while let Some((stream, _)) = &mut self.source {
-            let (result, bytes) = within(self.limit, stream.read(Vec::with_capacity(CHUNK))).await?;
+            let (result, bytes) = self.wait.until(stream.read(Vec::with_capacity(CHUNK))).await?;
             // A read may bring nothing without being the last.
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
@@ -74,7 +72,7 @@ impl Body for Incoming {
             if result == StreamResult::Dropped
                 && let Some((_, end)) = self.source.take()
             {
-                within(self.limit, end.into_future()).await?.map_err(failure)?;
+                self.wait.until(end.into_future()).await?.map_err(failure)?;
             }
         }
         Ok(None)
@@ -95,11 +93,11 @@ impl Outgoing {
         (Self { stream, end }, reader, end_reader)
     }
 
-    /// Writes bytes, and returns their memory. `limit` is how long the other side may take none.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>, limit: Duration) -> (Vec<u8>, Result<(), Failure>) {
+    /// Writes bytes, and returns their memory. `wait` is for the other side, which may take none.
+    pub(crate) async fn write(&mut self, bytes: Vec<u8>, wait: Wait) -> (Vec<u8>, Result<(), Failure>) {
         let (mut result, mut rest) = {
             let mut writing = pin!(self.stream.write(bytes));
-            match within(limit, writing.as_mut()).await {
+            match wait.until(writing.as_mut()).await {
                 Ok(written) => written,
                 Err(failure) => return (writing.cancel().1.into_vec(), Err(failure)),
             }
@@ -110,7 +108,7 @@ impl Outgoing {
                 return (rest.into_vec(), Err(failure));
             }
             let mut writing = pin!(self.stream.write_buf(rest));
-            (result, rest) = match within(limit, writing.as_mut()).await {
+            (result, rest) = match wait.until(writing.as_mut()).await {
                 Ok(written) => written,
                 Err(failure) => return (writing.cancel().1.into_vec(), Err(failure)),
             };

@@ -22,11 +22,16 @@ macro_rules! on_each_face {
 mod access;
 mod allow;
 mod batch;
+mod compression;
+mod deadline;
+mod echo;
 mod failures;
 mod http_client;
 mod instances;
 mod leaving;
 mod links;
+mod methods;
+mod one_write;
 mod opened;
 mod relay;
 mod routes;

@@ -162,11 +162,11 @@ fn missing_settings_are_503_and_named_in_the_log_only() {
     }
 }
 
-on_each_face!(readyz_shows_a_certificate_that_ends_soon);
-fn readyz_shows_a_certificate_that_ends_soon() {
+on_each_face!(readyz_shows_a_certificate_that_expires_soon);
+fn readyz_shows_a_certificate_that_expires_soon() {
     let now = SystemTime::now();
     let day = Duration::from_secs(24 * 60 * 60);
-    for (days, words) in [(12, "ready, but the credential ends soon"), (40, "ready")] {
+    for (days, words) in [(12, "ready, but the credential expires soon"), (40, "ready")] {
         let identity = generate_valid("of this test", now - day, now + days * day + day / 2).unwrap();
         let tenant = Tenant::with(|config| {
             config.applications[0]
