@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the component and say where it is.
+    /// Build the components and say where they are.
     Build,
     /// Do the main job once: build the component, start the sandbox, and read and write rows with a certificate.
     Demo,
@@ -97,9 +97,8 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Build => {
-            component()?;
-            build::spin_variables(Output::Shown)?;
-            Ok(())
+            setup::install()?;
+            build::everything(Output::Shown)
         }
         Task::Demo => demo::run(&component()?),
         Task::Sandbox {
