@@ -50,11 +50,11 @@ pub(super) fn mask(input: &[u8]) {
     for size in [1, 2, 3, 7, 64] {
         assert_eq!(masked(&token, text.chunks(size)), whole, "in pieces of {size}");
     }
-    let is_ordinary = token
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"*%\\".contains(&byte));
-    if is_ordinary && !token.is_empty() {
-        assert!(!contains(&whole, token.as_bytes()), "the token is left");
+    let is_ordinary = token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*');
+    // Within an escape, which reads as something else, a token may begin by its letters.
+    let has_escapes = text.iter().any(|byte| b"%\\".contains(byte));
+    if is_ordinary && !token.is_empty() && !has_escapes {
+        assert!(!contains(&whole, &token), "the token is left");
     }
 }
 
