@@ -20,7 +20,7 @@ const MOST_PLAIN: usize = 8;
 const LEAST_PART: usize = 32;
 
 /// Masks one token in a text that comes in pieces.
-pub(crate) struct Mask {
+pub struct Mask {
     /// The token, decoded as the text is.
     token: Vec<u8>,
     /// For each length of a match, the next shorter one that the same bytes may be (Knuth, Morris and Pratt).
@@ -54,8 +54,8 @@ enum Spelled {
 }
 
 impl Mask {
-    /// Of an empty token, nothing is masked.
-    pub(crate) fn new(token: &str) -> Self {
+    /// For one token. Of an empty one, nothing is masked.
+    pub fn new(token: &str) -> Self {
         let mut text = token.as_bytes();
         let mut decoded = Vec::with_capacity(text.len());
         while let Some(first) = text.first() {
@@ -83,7 +83,7 @@ impl Mask {
     }
 
     /// Takes the next piece, and returns what can be told so far.
-    pub(crate) fn feed(&mut self, piece: Vec<u8>) -> Vec<u8> {
+    pub fn feed(&mut self, piece: Vec<u8>) -> Vec<u8> {
         if self.token.is_empty() {
             return piece;
         }
@@ -103,7 +103,7 @@ impl Mask {
     }
 
     /// What was held back, at the end.
-    pub(crate) fn finish(&mut self) -> Vec<u8> {
+    pub fn finish(&mut self) -> Vec<u8> {
         let mut text = std::mem::take(&mut self.held);
         let matched = std::mem::take(&mut self.matched);
         if self.is_most(matched.lengths.len()) {

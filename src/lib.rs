@@ -71,6 +71,7 @@ pub mod fuzzing {
     pub use crate::dataverse::files::upload::Upload;
     pub use crate::dataverse::options::{Caller, Condition, CustomLogic, Options};
     pub use crate::dataverse::request::{Draft, Request};
+    pub use crate::echo::Mask;
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
@@ -81,6 +82,8 @@ pub mod fuzzing {
     pub use crate::gateway::rewrite::{Rewrite, Stop};
     pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
     pub use crate::http::boundary::boundary_of;
+    pub use crate::http::content_coding::Coding;
+    pub use crate::http::inflate::{Broken, Inflate};
     pub use crate::http::origin::Origin;
     pub use crate::settings::{Settings, parse_tenant};
 

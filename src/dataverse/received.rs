@@ -3,6 +3,7 @@
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use serde_json::Value;
 
 use super::answer;
 use crate::echo::{Masked, mask_headers};
@@ -67,7 +68,7 @@ fn unusable(head: &Parts, coding: &Applied, now: u64) -> Reason {
 /// An error that says that the error cannot be read.
 fn instead<B>(head: &mut Parts, coding: &Applied) -> Decoded<B> {
     let message = format!("the error came {}", unreadable(coding));
-    let body = serde_json::json!({ "error": { "code": "", "message": message } }).to_string();
+    let body = format!(r#"{{"error":{{"code":"","message":{}}}}}"#, Value::String(message));
     forget_coding(&mut head.headers);
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     head.headers.insert(CONTENT_TYPE, json);

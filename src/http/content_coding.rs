@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 /// A coding that can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     /// `gzip` and its old name, `x-gzip`.
     Gzip,
     /// `deflate`, which is zlib's format.

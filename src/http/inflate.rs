@@ -7,7 +7,7 @@ use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 use super::content_coding::Coding;
 
 /// What comes out of one.
-pub(crate) struct Inflate {
+pub struct Inflate {
     data: Box<InflateState>,
     stage: Stage,
     crc: Crc,
@@ -17,7 +17,7 @@ pub(crate) struct Inflate {
 
 /// Why a body cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub enum Broken {
     /// It ends too early.
     Cut,
     /// It is not what it says, or its checksum is wrong.
@@ -77,7 +77,8 @@ const HAS_COMMENT: u8 = 16;
 const RESERVED: u8 = 0b1110_0000;
 
 impl Inflate {
-    pub(crate) fn new(coding: Coding) -> Self {
+    /// For one body.
+    pub fn new(coding: Coding) -> Self {
         Self {
             data: InflateState::new_boxed(DataFormat::Raw),
             stage: match coding {
@@ -91,7 +92,10 @@ impl Inflate {
 
     /// Takes bytes off `input`, and writes to `out` what they make. Returns how many were written: none, when all of `input` is
     /// taken and nothing is left to write.
-    pub(crate) fn take(&mut self, input: &mut &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn take(&mut self, input: &mut &[u8], out: &mut [u8]) -> Result<usize, Broken> {
         loop {
             if let Stage::Data { in_member } = self.stage {
                 let written = self.inflate(in_member, input, out)?;
@@ -117,7 +121,10 @@ impl Inflate {
     }
 
     /// Whether the text may end here. One without any byte is a body that is not there, such as that of a HEAD.
-    pub(crate) fn finish(&self) -> Result<(), Broken> {
+    ///
+    /// # Errors
+    /// That it ends too early.
+    pub fn finish(&self) -> Result<(), Broken> {
         match self.stage {
             Stage::Begin | Stage::Member { .. } | Stage::End => Ok(()),
             Stage::Head(_) | Stage::Data { .. } | Stage::Trailer { .. } => Err(Broken::Cut),
