@@ -7,7 +7,7 @@ use crate::host::{Body, Cause, Failure};
 
 /// Changes a body piece by piece, however it is split.
 pub trait Rewrite {
-    /// Takes the next piece, and appends what can be told so far.
+    /// Takes the next piece, and appends the output that is certain so far.
     fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>);
 
     /// Appends the rest at the end.

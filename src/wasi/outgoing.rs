@@ -1,4 +1,4 @@
-//! Sending a request.
+//! Sends requests.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -27,7 +27,7 @@ pub(super) async fn send<B: Body>(
     let (outgoing, body) = outgoing(&head, source.is_some())?;
     let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
     let future = outgoing_handler::handle(outgoing, Some(options)).map_err(|code| Failure {
-        // Refused at the door.
+        // Refused before anything was sent.
         sent: false,
         ..failure(code)
     })?;
