@@ -38,7 +38,8 @@ pub(super) struct Fault(Rc<Known>);
 #[derive(Default)]
 struct Known {
     fault: OnceCell<(StatusCode, String)>,
-    /// Whether the caller is waited for. It stays so where the call's time is over for whoever wanted more of the body.
+    /// Whether the gateway is waiting for the caller. It stays set if the call's time ends the wait from
+    /// outside.
     is_awaited: Cell<bool>,
 }
 

@@ -18,7 +18,7 @@ use super::wait::Wait;
 use super::{headers, method};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
-/// As [`crate::host::Host::send`].
+/// See [`crate::host::Host::send`].
 pub(super) async fn send<B: Body>(
     request: Request<Option<B>>,
     timeouts: &Timeouts,
@@ -31,7 +31,8 @@ pub(super) async fn send<B: Body>(
         sent: false,
         ..failure(code)
     })?;
-    // Held until the answer has been read: letting go of an unfinished upload ends the connection, and with it the answer.
+    // Kept until the response has been read: dropping an unfinished upload closes the connection, which cuts off
+    // the response.
     let mut upload = body.map(Sink::new);
     if let (Some(mut source), Some(upload)) = (source, &mut upload) {
         let ready = AsyncPollable::new(future.subscribe());

@@ -166,7 +166,8 @@ impl AccessorTask<State> for Job {
     }
 }
 
-/// The body of an answer, which keeps its place and its instance until it has been sent, or its caller has left.
+/// The body of a response. It keeps its request in flight, and its instance alive, until it has been sent or its
+/// caller has disconnected.
 struct Kept {
     body: Body,
     _kept: (Place, Option<mpsc::Sender<()>>),
