@@ -108,7 +108,7 @@ pub(super) fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
 /// Checks that the headers are not larger than a host accepts.
 ///
 /// # Errors
-/// A message if they are.
+/// If they are, with a message for the caller.
 pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
     let lengths = headers.iter().map(|(name, value)| (name.as_str().len(), value.len()));
     if header_size::counted(lengths) > header_size::MAX {

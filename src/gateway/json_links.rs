@@ -28,7 +28,7 @@ const LINKS: [&[u8]; 11] = [
     b"mediaReadLink",
 ];
 
-/// The longest of these names, with its prefix, is no longer than this.
+/// An upper bound for the length of these names, including the prefix.
 const LONGEST_NAME: usize = 24;
 
 /// Replaces the origin of links in a JSON text. Text that is not JSON passes unchanged, unless it contains what
@@ -36,8 +36,8 @@ const LONGEST_NAME: usize = 24;
 pub struct JsonLinks {
     origins: Origins,
     state: State,
-    /// The bytes of the current token in earlier pieces: of a name, already written, or of a link, still held
-    /// back.
+    /// The bytes of the current name or link from earlier pieces. Those of a name are already written; those of a
+    /// link are held back.
     begun: Vec<u8>,
     /// Whether bytes were lost, which only a bug in this file can cause.
     is_lost: bool,
@@ -45,7 +45,7 @@ pub struct JsonLinks {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// Not in or after the name of a link.
+    /// Outside the names and values of links.
     Elsewhere,
     /// From an at sign: in what may be the name of a link.
     Name,

@@ -71,7 +71,8 @@ fn of_request(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
     Ok(written(scheme, name, port))
 }
 
-/// Callers omit the default port of the scheme, even if a proxy or a setting includes it.
+/// Formats an origin as callers do: without the default port of the scheme, even if a proxy or a setting
+/// includes it.
 fn written(scheme: &str, name: &str, port: Option<u16>) -> String {
     let own_port = if scheme == "https" { 443 } else { 80 };
     let name = name.to_ascii_lowercase();
