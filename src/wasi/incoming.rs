@@ -98,7 +98,7 @@ pub(crate) async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam
     }
 }
 
-/// Waits for a future until `moment` has passed, counted from the first call.
+/// Waits for a future until `moment` has passed, counted from the first wait.
 async fn soon<T>(mut future: Pin<&mut impl Future<Output = T>>, moment: &OnceCell<AsyncPollable>) -> Option<T> {
     if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(outcome);

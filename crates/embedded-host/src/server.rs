@@ -146,7 +146,7 @@ impl Server {
         self.shared.in_flight.load(Ordering::SeqCst)
     }
 
-    /// The number of requests that instances have finished processing.
+    /// The number of requests that instances are no longer processing.
     pub fn finished(&self) -> usize {
         self.shared.finished.load(Ordering::SeqCst)
     }

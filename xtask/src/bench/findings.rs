@@ -11,17 +11,17 @@ use super::targets::{Credential, Kind, Life};
 /// The minimal relay in a reused instance.
 const FLOOR: Kind = Kind::Floor(Life::ManyRequests);
 
-/// The target for unchanged bodies: the median latency of a gateway with a cached token, relative to that of the
+/// The goal for unchanged bodies: the median latency of a gateway with a cached token, relative to that of the
 /// minimal relay.
 const GOAL: f64 = 1.15;
 
-/// The same target for JSON with links.
+/// The same goal for JSON with links.
 const GOAL_WITH_LINKS: f64 = 1.5;
 
-/// The target for 1 GiB with links: its speed relative to 1 GiB that passes unchanged.
+/// The goal for 1 GiB with links: its speed relative to 1 GiB that passes unchanged.
 const GOAL_OF_LINKS: f64 = 0.5;
 
-/// The target for 1 GiB: the most linear memory, in bytes.
+/// The goal for 1 GiB: the most linear memory, in bytes.
 const MEMORY: usize = 8 << 20;
 
 /// The findings.

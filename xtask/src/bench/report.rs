@@ -1,4 +1,4 @@
-//! The table, and the findings for the targets.
+//! The table, and the findings about the goals.
 
 use std::time::Duration;
 
