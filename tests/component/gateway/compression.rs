@@ -1,4 +1,5 @@
-//! Content codings through the gateway: what is asked of Dataverse, what its answers become, and what a caller may send.
+//! Content codings: which ones the gateway requests from Dataverse, how it passes on the responses, and what a
+//! caller may send.
 
 use std::io::Read;
 
@@ -21,7 +22,7 @@ fn coded(status: u16, content_type: &str, coding: &str, body: impl Into<Vec<u8>>
     answer(status, &headers, body)
 }
 
-/// A gateway whose Dataverse answers so.
+/// A gateway with these responses from Dataverse.
 fn gateway(reply: impl Fn() -> Answer + Send + Sync + 'static) -> embedded_host::Server {
     recorded_with(&[], reply).0
 }

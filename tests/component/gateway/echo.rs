@@ -1,4 +1,4 @@
-//! A token that Dataverse's answer repeats reaches no caller.
+//! Tokens that Dataverse repeats in a response do not reach the caller.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -165,7 +165,7 @@ fn nor_is_that_of_an_earlier_attempt_repeated() {
         ..ServerOptions::default()
     };
     let gateway = gateway_with("https://contoso.crm.dynamics.com", &variables, options);
-    // A token that is refused and was there before the request is replaced.
+    // A cached token that Dataverse refuses is replaced.
     assert_eq!(call(&gateway, "GET", "/readyz").send().status, 200);
     let reply = get(&gateway, CONTACTS);
     let expected = format!("{} {STARS}", "*".repeat(FIRST.len()));
