@@ -12,7 +12,7 @@ use http::{Request, Response};
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 
 /// This many bytes of a body, in either direction, extend the deadline by one second, up to the limit from
-/// now. A faster transfer may take as long as it needs; a slower one ends.
+/// now. A faster transfer may take as long as it needs; a slower one eventually times out.
 const PROGRESS: u64 = 16 << 10;
 
 /// The host of one call: every wait ends at the call's deadline.

@@ -39,7 +39,7 @@ pub struct RateLimit {
 }
 
 impl Answer {
-    /// The first header of that name, if it is text.
+    /// The first header with this name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -205,7 +205,7 @@ pub struct Control {
 
 impl Control {
     fn read(head: &Parts, body: &[u8], token: &str) -> Result<Self, String> {
-        // A part of a JSON file is not valid JSON.
+        // A part of a JSON file need not be valid JSON.
         let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
         if !is_whole || body.is_empty() {
             return Ok(Self::default());

@@ -62,7 +62,7 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Of a FetchXML query.
+    /// The pages of a FetchXML query.
     ///
     /// # Errors
     /// As `fetch-xml` in `wit/dataverse.wit`.
@@ -113,7 +113,7 @@ impl Pages {
         &self.connection
     }
 
-    /// The link to later changes, once the last page has been read.
+    /// The link to later changes, if the page that was read last contains it.
     pub(crate) fn delta_link(&self) -> Option<String> {
         self.delta_link.clone()
     }

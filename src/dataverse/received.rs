@@ -17,11 +17,11 @@ use crate::http::{length, media_type};
 /// The body of a prepared answer.
 pub(crate) type Received<B> = Masked<Decoded<Announced<B>>>;
 
-/// Makes an answer usable. `takes_gzip`: whoever gets it takes gzip where nobody has to look into it. `tokens` are all that the
-/// request was sent with; `now` is in seconds since 1970.
+/// Prepares an answer for use. `takes_gzip`: the recipient accepts gzip for bodies that need no inspection.
+/// `tokens` are those of all attempts. `now` is in seconds since 1970.
 ///
+/// # Errors
 /// If the answer has a coding that cannot be decoded.
-/// Why it cannot be used: it is in a coding that cannot be undone.
 pub(crate) fn receive<B>(
     answer: Response<B>,
     takes_gzip: bool,

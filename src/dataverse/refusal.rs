@@ -222,8 +222,8 @@ pub(super) fn beginning(body: &[u8], token: &str) -> String {
         begun.extend_from_slice(word.get(..enough).unwrap_or(word));
     }
     let text = redact(&String::from_utf8_lossy(&begun), &[token]);
-    // A token that is truncated at the end is not found. If shorter replacements move it forward, it could be
-    // shown.
+    // A token that is truncated at the end is not found. If earlier tokens are replaced by shorter text, the
+    // truncated one may move into the shown part.
     let whole = if begun.len() < enough {
         SHOWN
     } else {

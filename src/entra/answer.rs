@@ -15,14 +15,14 @@ use crate::http::{json, retry_after, stranger};
 /// Why there is no token.
 #[derive(Debug)]
 pub enum Refused {
-    /// Entra ID says why.
+    /// Entra ID's own error.
     Said(EntraAnswer),
-    /// Entra ID was throttling, or no answer can be used.
+    /// Entra ID is throttling, or the answer is unusable.
     Unsaid(Reason),
 }
 
-/// Reads the answer to a token request at `now`, in seconds since 1970. `proof` is the secret or the assertion that the
-/// request carried, so that an answer that repeats it does not give it away.
+/// Reads the answer to a token request. `now` is in seconds since 1970. `proof` is the secret or the
+/// assertion of the request, which is removed from the answer.
 ///
 /// # Errors
 /// Why there is no token.
@@ -59,7 +59,7 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
     }
     let said = refusal::read(status, &body, proof);
     let codes = said.as_ref().map_or(&[][..], |said| &said.codes);
-    // Throttled answers for client credentials are plain text, so only the status counts.
+    // Throttled answers for client credentials are plain text, so the status is sufficient.
     if status == StatusCode::TOO_MANY_REQUESTS || codes::has(codes, Consequence::Throttled) {
         return Err(Refused::Unsaid(Reason::Throttled(Box::new(Throttled {
             retry_after_seconds,

@@ -34,7 +34,7 @@ const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
 /// The timeout of each step of an early renewal. Meanwhile, the old token is still valid.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The maximum number of cached identities. Beyond it, the oldest is removed.
+/// The maximum number of cached identities. Beyond it, the oldest unused one is removed.
 const MAX_SLOTS: usize = 256;
 
 /// A token, wiped when dropped.

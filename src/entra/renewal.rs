@@ -2,8 +2,8 @@
 
 use crate::host::Host;
 
-/// A token is renewed five minutes before it expires, as in Microsoft's own libraries: it must outlive the
-/// request that it is sent with, and clocks differ.
+/// A short-lived token is renewed this long before it expires, as in Microsoft's own libraries: it must
+/// outlive the request that it is sent with, and clocks differ.
 const MARGIN: u64 = 300;
 /// Tokens with at least this lifetime are renewed after half of it.
 const LONG: u64 = 2 * 60 * 60;
