@@ -257,7 +257,7 @@ mod tests {
             block_on(body.chunk()).unwrap();
             assert_eq!(call.time_left(), LIMIT);
         }
-        // Too slow: a second is lost in each round.
+        // Too slow: each round loses one second.
         for left in (3..10).rev() {
             block_on(host.sleep(Duration::from_secs(3)));
             block_on(body.chunk()).unwrap();

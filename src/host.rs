@@ -161,7 +161,7 @@ impl Failure {
     }
 }
 
-/// A host for the unit tests: answers from a list, a clock that is set by hand.
+/// A host for the unit tests, with prepared answers and a simulated clock.
 #[cfg(test)]
 pub(crate) mod fake {
     use std::cell::{Cell, RefCell};
@@ -176,13 +176,13 @@ pub(crate) mod fake {
     type Answers = Box<dyn Fn(&Uri) -> Response<Vec<&'static str>>>;
 
     pub(crate) struct FakeHost {
-        /// The wall clock at the start; sleeping moves both clocks on.
+        /// The wall clock at the start. Sleeping advances both clocks.
         pub clock: Cell<u64>,
         pub slept: Cell<Duration>,
         answers: RefCell<VecDeque<Response<Vec<&'static str>>>>,
-        /// What comes when there are no more of them.
+        /// Creates the answers after the prepared ones.
         otherwise: Option<Answers>,
-        /// How many turns of others an answer takes.
+        /// How often an answer suspends before it arrives.
         pub turns: Cell<u32>,
         pub sent: RefCell<Vec<Request<Vec<u8>>>>,
         drawn: Cell<u8>,
@@ -190,8 +190,8 @@ pub(crate) mod fake {
     }
 
     impl FakeHost {
-        /// Answers these in turn: a status, a body in chunks. A chunk `"BROKEN"` is a connection that breaks before the
-        /// answer, `"REFUSED"` none at all.
+        /// Returns these answers in order: a status, and a body in chunks. A chunk `"BROKEN"` simulates a
+        /// connection that breaks before the answer, and `"REFUSED"` a refused connection.
         pub(crate) fn new(answers: impl IntoIterator<Item = (u16, &'static [&'static str])>) -> Self {
             let answer = |(status, chunks): (u16, &[&'static str])| {
                 let mut response = Response::new(chunks.to_vec());
@@ -213,7 +213,7 @@ pub(crate) mod fake {
             }
         }
 
-        /// Answers by where a request goes.
+        /// Answers by the URI of the request.
         pub(crate) fn answering(answer: impl Fn(&Uri) -> Response<Vec<&'static str>> + 'static) -> Self {
             Self {
                 otherwise: Some(Box::new(answer)),
@@ -221,7 +221,7 @@ pub(crate) mod fake {
             }
         }
 
-        /// Lets others come to their turn.
+        /// Lets other calls run.
         pub(crate) async fn pass_a_turn(&self) {
             yield_now().await;
         }
@@ -290,7 +290,7 @@ pub(crate) mod fake {
     }
 
     impl Body for VecDeque<&'static str> {
-        /// A chunk `"CUT"` is where the connection breaks.
+        /// A chunk `"CUT"` simulates a broken connection.
         async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
             match self.pop_front() {
                 Some("CUT") => Err(cut_off()),
@@ -299,7 +299,7 @@ pub(crate) mod fake {
         }
     }
 
-    /// Runs several calls at once, in turns. Says in which turn each ended.
+    /// Runs several calls concurrently, in rounds. Returns the round in which each call ended.
     pub(crate) fn at_once<T>(calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<(T, u32)> {
         let mut calls: Vec<_> = calls.into_iter().map(|call| (Box::pin(call), None)).collect();
         for turn in 0.. {
@@ -316,7 +316,7 @@ pub(crate) mod fake {
         calls.into_iter().filter_map(|(_, ended)| ended).collect()
     }
 
-    /// An answer takes its time: others come to their turn before.
+    /// Suspends once, so that other calls run.
     async fn yield_now() {
         let mut has_yielded = false;
         poll_fn(|cx| {
