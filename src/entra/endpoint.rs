@@ -1,5 +1,5 @@
-//! The token endpoint: the client credentials request (Microsoft's page "OAuth 2.0 client credentials flow"; RFC 6749,
-//! 4.4).
+//! The token endpoint: the client credentials request (Microsoft's page "OAuth 2.0 client credentials flow";
+//! RFC 6749, 4.4).
 
 use http::{Request, header};
 use serde_json::{Value, json};
