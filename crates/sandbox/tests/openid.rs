@@ -138,7 +138,7 @@ fn a_public_origin_is_the_audience_and_in_the_links() {
     let address = format!("http://{}", local.sandbox.address());
     let mut form = local.secret_form();
     form.retain(|(name, _)| *name != "scope");
-    form.push(("scope", "https://crm.example:8443/.default".to_owned().into()));
+    form.push(("scope", "https://crm.example:8443/.default".to_owned()));
     let body: String = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(form)
         .finish();

@@ -8,7 +8,9 @@ use embedded_host::Component;
 use xtask::build::{self, Output};
 
 /// The name of each face, and the function that builds it. Another line adds another face.
-const FACES: [(&str, fn(Output) -> Result<PathBuf>); 1] = [("WASI 0.2", build::component)];
+const FACES: [(&str, Build); 1] = [("WASI 0.2", build::component)];
+
+type Build = fn(Output) -> Result<PathBuf>;
 
 /// A face of the gateway.
 pub struct Face {
@@ -22,7 +24,7 @@ pub struct Face {
 
 /// Builds and compiles all faces.
 pub fn all() -> Result<Vec<Face>> {
-    let face = |(name, build): &(&'static str, fn(Output) -> Result<PathBuf>)| {
+    let face = |(name, build): &(&'static str, Build)| {
         let path = build(Output::Shown)?;
         let start = Instant::now();
         let component = Component::load(&path)?;

@@ -139,7 +139,8 @@ impl Report {
     }
 
     fn start_rows(&self) -> Vec<Vec<String>> {
-        let cells = |cell: &dyn Fn(usize, &FaceNumbers) -> Option<(Kind, String)>| -> Vec<_> {
+        type Cell<'c> = &'c dyn Fn(usize, &FaceNumbers) -> Option<(Kind, String)>;
+        let cells = |cell: Cell<'_>| -> Vec<_> {
             let faces = self.faces.iter().enumerate();
             faces.filter_map(|(index, face)| cell(index, face)).collect()
         };
