@@ -1,7 +1,7 @@
 //! Content codings through the gateway: what is asked of Dataverse, what its answers become, and what a caller may send.
 
 use super::relay::recorded_with;
-use super::{call, get};
+use super::{KEY, call, get};
 use crate::coded::{deflate, gzip, zlib};
 use crate::support::answer;
 
@@ -203,7 +203,9 @@ fn what_is_cut_or_damaged_does_not_end_as_if_it_were_whole() {
         [whole.as_slice(), b"x"].concat(),
     ] {
         let gateway = gateway(move || coded(200, "text/plain", "gzip", bytes.clone()));
-        assert!(!get(&gateway, CONTACTS).whole);
+        let call = client::Call::new(&gateway.origin(), "GET", CONTACTS).header("x-api-key", KEY);
+        // The host may hang up before it has sent the head.
+        assert!(!call.send().is_ok_and(|reply| reply.whole));
     }
 }
 
