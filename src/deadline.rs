@@ -1,4 +1,4 @@
-//! How long one call may take: all its waits, attempts and bodies together.
+//! The deadline of a call, for all its waits, attempts and bodies together.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -11,26 +11,26 @@ use http::{Request, Response};
 
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 
-/// So many bytes of a body, in either direction, put the deadline off by a second, though never further away than the limit. A
-/// transfer that is faster goes on as long as it has to; one that drips ends.
+/// This many bytes of a body, in either direction, extend the deadline by one second, up to the limit from
+/// now. A faster transfer may take as long as it needs; a slower one eventually times out.
 const PROGRESS: u64 = 16 << 10;
 
-/// A host as one call sees it: every wait ends when the call's time is over.
+/// The host of one call: every wait ends at the call's deadline.
 pub(crate) struct Timed<'h, H> {
     host: &'h H,
     deadline: Rc<Deadline>,
 }
 
-/// When a call's time is over. Times are by the clock that is never set.
+/// The deadline of a call, by the monotonic clock.
 struct Deadline {
     begin: Duration,
     end: Cell<Duration>,
-    /// How long the call may take without progress, and the setting that says so. `None`: as long as it likes.
+    /// The time that the call may take without progress, and the name of the setting. `None`: no limit.
     limit: Cell<Option<(Duration, &'static str)>>,
 }
 
 impl<'h, H: Host> Timed<'h, H> {
-    /// Of a call that begins now.
+    /// Begins a call now.
     pub(crate) fn begin(host: &'h H) -> Self {
         let deadline = Deadline {
             begin: host.elapsed(),
@@ -43,18 +43,18 @@ impl<'h, H: Host> Timed<'h, H> {
         }
     }
 
-    /// Limits the call, from its beginning on. `name` is the setting's.
+    /// Limits the call, counted from its beginning. `name` is the name of the setting.
     pub(crate) fn limit(&self, limit: Duration, name: &'static str) {
         self.deadline.limit.set(Some((limit, name)));
         self.deadline.end.set(self.deadline.begin.saturating_add(limit));
     }
 
-    /// Waits for something, no longer than the call may take.
+    /// Waits for a future, at most until the deadline.
     ///
     /// # Errors
-    /// Its own, or that the time is over. Nothing was sent when it was over before.
+    /// The future's own failure, or a timeout. After the deadline nothing is sent.
     pub(crate) async fn within<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        // One function for all futures of an outcome: they are many, and it is not small.
+        // One function for all futures with the same output: there are many, and the function is not small.
         self.wait(pin!(future)).await
     }
 
@@ -65,13 +65,13 @@ impl<'h, H: Host> Timed<'h, H> {
                 ..self.over()
             });
         }
-        // What is there already needs no timer.
+        // A future that is ready needs no timer.
         let mut outcome = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
         loop {
             if let Poll::Ready(outcome) = outcome {
                 return outcome;
             }
-            // Bytes may have flowed since the last look.
+            // Progress may have extended the deadline.
             let left = self.time_left();
             if left.is_zero() {
                 return Err(self.over());
@@ -85,7 +85,7 @@ impl<'h, H: Host> Timed<'h, H> {
         }
     }
 
-    /// That its time is over.
+    /// The failure of a call whose time is over.
     pub(crate) fn over(&self) -> Failure {
         let (limit, name) = self.deadline.limit.get().unwrap_or_default();
         let limit = limit.as_millis();
@@ -101,7 +101,7 @@ impl<'h, H: Host> Timed<'h, H> {
         }
     }
 
-    /// The same call.
+    /// Another handle of the same call.
     pub(crate) fn share(&self) -> Self {
         Self {
             host: self.host,
@@ -109,7 +109,7 @@ impl<'h, H: Host> Timed<'h, H> {
         }
     }
 
-    /// Counts a piece of a body as progress.
+    /// Counts a chunk of a body as progress.
     fn count(&self, chunk: Option<&[u8]>) {
         let (Some(chunk), Some((limit, _))) = (chunk, self.deadline.limit.get()) else {
             return;
@@ -162,7 +162,7 @@ impl<'h, H: Host> Host for Timed<'h, H> {
     }
 }
 
-/// The body of an answer that has to come within the call's time.
+/// The body of an answer, limited by the call's deadline.
 pub(crate) struct TimedBody<'h, H: Host> {
     body: H::Body,
     call: Timed<'h, H>,
@@ -257,7 +257,7 @@ mod tests {
             block_on(body.chunk()).unwrap();
             assert_eq!(call.time_left(), LIMIT);
         }
-        // Too slow: a second is lost in each round.
+        // Too slow: each round loses one second.
         for left in (3..10).rev() {
             block_on(host.sleep(Duration::from_secs(3)));
             block_on(body.chunk()).unwrap();

@@ -1,4 +1,4 @@
-//! The core's errors. `contract.rs` here is the only place that converts them to the contract's errors (`wit/types.wit`).
+//! The core's errors. Only `contract.rs` here converts them to the contract's errors (`wit/types.wit`).
 
 #[cfg(feature = "wasi02")]
 mod contract;

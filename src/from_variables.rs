@@ -1,4 +1,5 @@
-//! What an instance makes of its environment variables, and keeps: they do not change during its life.
+//! The state that an instance creates from its environment variables and keeps. They do not change during its
+//! lifetime.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -11,10 +12,10 @@ use crate::gateway::{self, Gateway};
 use crate::host::{Body, Host};
 use crate::settings::Settings;
 
-/// The connection that the variables describe, and the gateway before it. Each is made when it is first needed.
+/// The connection that the variables describe, and the gateway in front of it. Each is created on first use.
 pub struct FromVariables {
     read: fn() -> Vec<(String, String)>,
-    /// What was read and nobody has needed yet.
+    /// Variables that were read but not used yet.
     unused: RefCell<Option<Vec<(String, String)>>>,
     instance: Rc<Instance>,
     /// Faults are cached too, because finding them may include deriving a key from a password.
@@ -23,7 +24,7 @@ pub struct FromVariables {
 }
 
 impl FromVariables {
-    /// Of the variables that `read` returns.
+    /// Uses the variables that `read` returns.
     pub fn new(read: fn() -> Vec<(String, String)>) -> Self {
         Self {
             read,
@@ -34,7 +35,7 @@ impl FromVariables {
         }
     }
 
-    /// What connections of this instance share.
+    /// The state that the connections of this instance share.
     pub(crate) fn instance(&self) -> Rc<Instance> {
         Rc::clone(&self.instance)
     }
@@ -42,7 +43,7 @@ impl FromVariables {
     /// The connection.
     ///
     /// # Errors
-    /// What is wrong with the settings.
+    /// The faults of the settings.
     pub(crate) fn connection(&self) -> Result<Rc<Connection>, Error> {
         let read = || {
             let settings = Settings::from_variables(self.variables(|name| !is_gateways(name)))?;
@@ -56,14 +57,15 @@ impl FromVariables {
         self.gateway.get_or_init(read).clone()
     }
 
-    /// The environment is read once: some hosts ask a vault for it each time.
+    /// Reads the environment once: some hosts query a vault each time.
     fn variables(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         let mut unused = self.unused.borrow_mut();
         let unused = unused.get_or_insert_with(self.read);
         unused.extract_if(.., |(name, _)| wanted(name)).collect()
     }
 
-    /// Answers a request to the gateway; `None` is one whose line or headers cannot be read.
+    /// Answers a request to the gateway. `None` stands for a request with an unreadable request line or
+    /// headers.
     pub async fn answer<'h, H: Host, B: Body>(
         &self,
         host: &'h H,

@@ -1,5 +1,5 @@
-//! Microsoft Dynamics 365 / Dataverse for WebAssembly components: a token of Entra ID by the client credentials flow, and
-//! the Web API with it. The contract is in `wit/`; here it is wired to the rooms.
+//! Microsoft Dynamics 365 / Dataverse for WebAssembly components: tokens of Entra ID by the client
+//! credentials flow, and calls of the Web API. The contract is in `wit/`.
 
 #![cfg_attr(
     not(all(target_family = "wasm", feature = "wasi02")),
@@ -51,10 +51,10 @@ mod exports;
 #[cfg(all(target_family = "wasm", feature = "wasi02"))]
 mod wasi;
 
-/// How this component names itself to both services.
+/// The `User-Agent` for both services.
 pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSION"));
 
-/// The gateway, for the component of WASI 0.3 in `crates/wasi03`. Not an interface: it changes without notice.
+/// The gateway, for the WASI 0.3 component in `crates/wasi03`. Not a stable interface.
 #[doc(hidden)]
 pub mod face {
     pub use crate::from_variables::FromVariables;
@@ -62,7 +62,7 @@ pub mod face {
     pub use crate::log::note;
 }
 
-/// The parsers of outside input, for the fuzz targets in `fuzz/`. Not an interface: it changes without notice.
+/// The parsers of untrusted input, for the fuzz targets in `fuzz/`. Not a stable interface.
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::credential::{AssertionAlgorithm, Certificate, Credential, FederatedAssertion};
@@ -71,6 +71,7 @@ pub mod fuzzing {
     pub use crate::dataverse::files::upload::Upload;
     pub use crate::dataverse::options::{Caller, Condition, CustomLogic, Options};
     pub use crate::dataverse::request::{Draft, Request};
+    pub use crate::echo::Mask;
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
@@ -81,6 +82,8 @@ pub mod fuzzing {
     pub use crate::gateway::rewrite::{Rewrite, Stop};
     pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
     pub use crate::http::boundary::boundary_of;
+    pub use crate::http::content_coding::Coding;
+    pub use crate::http::inflate::{Broken, Inflate};
     pub use crate::http::origin::Origin;
     pub use crate::settings::{Settings, parse_tenant};
 
@@ -109,7 +112,7 @@ pub mod fuzzing {
         pub use crate::entra::answer::{Refused, read};
     }
 
-    /// Where requests go.
+    /// Request URLs.
     pub mod url {
         pub use crate::dataverse::url::{MAX_URL, ROOT, link, target};
     }

@@ -48,7 +48,8 @@ pub(crate) struct Outgoing<'a> {
     pub method: &'a Method,
     /// A URI in the environment's origin.
     pub uri: &'a Uri,
-    /// All headers but `Authorization`. One that accepts gzip is answered with gzip where nobody has to look into it.
+    /// All headers except `Authorization`. If they accept gzip, bodies that need no inspection may remain
+    /// compressed.
     pub headers: &'a HeaderMap,
 }
 
@@ -171,7 +172,7 @@ impl Connection {
         let mut times = Times::default();
         let mut is_renewed = false;
         let takes_gzip = content_coding::accepts_gzip(outgoing.headers);
-        // Of all attempts: a late answer may repeat what an earlier one carried.
+        // The tokens of all attempts: a late answer may repeat the token of an earlier attempt.
         let mut tokens: Vec<Rc<Token>> = Vec::new();
         let attempt = async || {
             let start = host.elapsed();
@@ -194,7 +195,8 @@ impl Connection {
                     if refuses_token(&answer) {
                         let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
                         if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
-                            // Refused before anything was done, so that even a write may be sent again.
+                            // The request was refused before anything was carried out, so even a write may be
+                            // sent again.
                             return Attempt::Mended;
                         }
                     } else {

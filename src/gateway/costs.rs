@@ -16,9 +16,10 @@ use super::opened::Opened;
 use super::query;
 use super::rewrite::{Rewrite, Stop};
 use crate::dataverse::url::{self, MAX_URL_IN_BATCH};
+use crate::echo::Mask;
 use crate::http::boundary::boundary_of;
 use crate::http::origin::Origin;
-use crate::http::{challenge, dot_segments, prefer};
+use crate::http::{challenge, content_coding, dot_segments, prefer};
 
 const GROWTH: usize = 8;
 const MOST: u32 = 24;
@@ -147,6 +148,50 @@ fn a_multipart_text_costs_what_its_length_costs() {
             let content_type = format!("multipart/mixed{text}");
             black_box(boundary_of(&content_type));
             let _ = black_box(clear_boundary(&content_type));
+        });
+    }
+}
+
+#[test]
+fn masking_costs_what_the_length_costs() {
+    let jwt = format!("eyJ0eXAiOiJKV1Qi{}.{}", "aJ".repeat(200), "bQ".repeat(200));
+    let alike = format!("{}b", "aJ".repeat(500));
+    for unit in [
+        "eyJ0eXAi",
+        "eyJ0eXAiOiJKV1Qi",
+        "J",
+        "aJ",
+        "a",
+        "%61",
+        "%",
+        "\\u0061",
+        "\\",
+        "\"x\":\"y\",",
+    ] {
+        for token in [&jwt, &alike, &format!(".{jwt}")] {
+            assert_linear("masking", unit, 32 << 10, |text| {
+                let mut mask = Mask::new(token);
+                for piece in text.as_bytes().chunks(4096) {
+                    black_box(mask.feed(piece.to_vec()));
+                }
+                black_box(mask.finish());
+            });
+        }
+    }
+    let cut = &jwt[..jwt.len() - 1];
+    assert_linear("masking of what is cut off", cut, 32 << 10, |text| {
+        black_box(Mask::new(&jwt).feed(text.as_bytes().to_vec()));
+    });
+    for unit in ["gzip, ", "gzip;q=0.", "*;q=0,", ";", ",", "identity"] {
+        assert_linear("content codings", unit, 8 << 10, |text| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_str(text).unwrap();
+            headers.insert("accept-encoding", value.clone());
+            headers.insert("content-encoding", value);
+            black_box((
+                content_coding::narrowed(&headers),
+                content_coding::Applied::of(&headers),
+            ));
         });
     }
 }

@@ -1,15 +1,15 @@
-//! Links in JSON: the values of OData's control information lead from one origin to another, while the body flows. Users'
-//! own data is never touched, whatever it looks like.
+//! Replaces the origin in the links of a JSON text while it is streamed. Links are the values of OData control
+//! information. User data is never changed, even if it looks like a link.
 //!
-//! A link's name ends in `@odata.nextLink"` or the like, and a colon follows. In JSON, an at sign stands within a string only,
-//! and a quotation mark without a backslash before it ends that string (RFC 8259, 7). So these bytes are the end of a name
-//! wherever they stand, and what is before them need not be understood: the text is searched for at signs, and only what
-//! follows one is looked at.
+//! The name of a link ends in `@odata.nextLink"` or similar, followed by a colon. In JSON, an at sign occurs
+//! only in a string, and a quotation mark without a backslash before it ends that string (RFC 8259, 7). So these
+//! bytes always are the end of a name, and the bytes before them need not be parsed: the code searches for at
+//! signs, and examines only what follows one.
 
 use super::links::Origins;
 use super::rewrite::Rewrite;
 
-/// What the names of control information begin with. That of a property is written behind the property's own name,
+/// The prefix of control information. That of a property follows the name of the property, as in
 /// `primarycontactid@odata.navigationLink`.
 const PREFIX: &[u8] = b"@odata.";
 
@@ -28,30 +28,30 @@ const LINKS: [&[u8]; 11] = [
     b"mediaReadLink",
 ];
 
-/// None of these names is longer, with what it begins with.
+/// An upper bound for the length of these names, including the prefix.
 const LONGEST_NAME: usize = 24;
 
-/// Replaces the origin of links in a JSON text. What is not JSON passes unchanged, unless it has what looks like a link's name
-/// with its value.
+/// Replaces the origin of links in a JSON text. Text that is not JSON passes unchanged, unless it contains what
+/// looks like the name of a link with its value.
 pub struct JsonLinks {
     origins: Origins,
     state: State,
-    /// What earlier pieces had of that which is being read: of a name, whose bytes have gone on, or of a link, whose bytes are
-    /// held back.
+    /// The bytes of the current name or link from earlier pieces. Those of a name are already written; those of a
+    /// link are held back.
     begun: Vec<u8>,
-    /// Whether bytes were lost, which only a fault in this file can do.
+    /// Whether bytes were lost, which only a bug in this file can cause.
     is_lost: bool,
 }
 
 #[derive(Clone, Copy)]
 enum State {
-    /// Where no link's name has begun.
+    /// Outside the names and values of links.
     Elsewhere,
-    /// From an at sign on: in what may be the name of a link.
+    /// From an at sign: in what may be the name of a link.
     Name,
-    /// Behind the name of a link, before the colon.
+    /// After the name of a link, before the colon.
     BeforeColon,
-    /// Behind that colon.
+    /// After that colon.
     BeforeValue,
     /// In an array of links, between two of them.
     Array,
@@ -64,18 +64,18 @@ enum State {
 #[derive(Clone, Copy)]
 struct Link {
     in_array: bool,
-    /// So many bytes of the origin.
+    /// The number of matching bytes of the origin.
     matched: usize,
     /// Right after a backslash.
     escaped: bool,
 }
 
-/// Where the bytes of a link lead.
+/// Whether a link starts with the origin.
 #[derive(PartialEq, Eq)]
 enum Leads {
     ToOrigin,
     Elsewhere,
-    /// The next piece tells.
+    /// Depends on the next piece.
     Unknown,
 }
 
@@ -90,7 +90,7 @@ impl JsonLinks {
         }
     }
 
-    /// Copies a part of a piece. One that is not there would be missing from the body: it must not go on then.
+    /// Copies a part of a piece. If the range is not valid, bytes are missing, and the body must be stopped.
     fn copy(&mut self, part: Option<&[u8]>, out: &mut Vec<u8>) {
         match part {
             Some(part) => out.extend_from_slice(part),
@@ -98,7 +98,7 @@ impl JsonLinks {
         }
     }
 
-    /// Takes bytes that pass as they are, up to where the state changes; returns how many there were.
+    /// Takes bytes that pass unchanged, until the state changes; returns their number.
     fn pass(&mut self, rest: &[u8]) -> usize {
         match self.state {
             State::Elsewhere => match memchr::memchr(b'@', rest) {
@@ -125,7 +125,7 @@ impl JsonLinks {
         }
     }
 
-    /// Reads what may be a link's name, with the quotation mark that ends it.
+    /// Reads what may be the name of a link, with its closing quotation mark.
     fn name(&mut self, rest: &[u8]) -> usize {
         let begun = self.begun.len();
         let is_of_name = |(index, byte): &(usize, &u8)| {
@@ -153,7 +153,8 @@ impl JsonLinks {
         length.saturating_add(usize::from(is_link))
     }
 
-    /// Takes white space and one more byte, if that leads to another state; if it does not, it belongs to what comes next.
+    /// Takes white space, and the next byte if it leads to another state. Otherwise that byte is left for the
+    /// next call.
     fn after_space(&mut self, rest: &[u8], state: impl Fn(u8) -> Option<State>) -> usize {
         let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let space = rest.iter().take_while(is_space).count();
@@ -165,7 +166,7 @@ impl JsonLinks {
         space.saturating_add(usize::from(next.is_some()))
     }
 
-    /// Takes a string in an array up to and with its closing quotation mark.
+    /// Takes the rest of a string in an array, including its closing quotation mark.
     fn array_text(&mut self, rest: &[u8], escaped: bool) -> usize {
         let mut at = usize::from(escaped);
         while let Some(found) = rest.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
@@ -175,7 +176,7 @@ impl JsonLinks {
                 self.state = State::Array;
                 return at;
             }
-            // What a backslash stands before does not end the string, and may be in the next piece.
+            // The character after a backslash does not end the string, and may be in the next piece.
             at = at.saturating_add(1);
         }
         self.state = State::ArrayText {
@@ -184,7 +185,7 @@ impl JsonLinks {
         rest.len()
     }
 
-    /// Compares a link with the origin; returns how many bytes tell where it leads.
+    /// Compares a link with the origin; returns how many bytes this took, and the result.
     fn link(&mut self, mut link: Link, rest: &[u8]) -> (usize, Leads) {
         let origin = self.origins.from.as_bytes();
         for (index, byte) in rest.iter().enumerate() {
@@ -193,7 +194,7 @@ impl JsonLinks {
                 self.state = link.rest();
                 return (index, if is_whole { Leads::ToOrigin } else { Leads::Elsewhere });
             };
-            // A slash may be written with a backslash before it.
+            // A slash may be escaped with a backslash.
             if *byte == b'\\' && !link.escaped && *expected == b'/' {
                 link.escaped = true;
             } else if expected.eq_ignore_ascii_case(byte) {
@@ -218,7 +219,7 @@ impl Link {
         }
     }
 
-    /// What follows once it is known where it leads.
+    /// The state once the comparison is done.
     fn rest(self) -> State {
         if self.in_array {
             State::ArrayText { escaped: self.escaped }
@@ -228,14 +229,14 @@ impl Link {
     }
 }
 
-/// Whether a name, from the at sign on, is one whose value is a link.
+/// Whether a name, from its at sign, is that of a link.
 fn is_link(name: &[u8]) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|kind| LINKS.contains(&kind))
 }
 
 impl Rewrite for JsonLinks {
     fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        // What passes is copied in stretches as long as can be: mostly, a piece is one.
+        // Unchanged bytes are copied in the longest possible stretches: usually, a piece is a single one.
         let mut copied = 0;
         let mut at = 0;
         while let Some(rest) = piece.get(at..).filter(|rest| !rest.is_empty()) {
@@ -288,7 +289,7 @@ mod tests {
         }
     }
 
-    /// The text rewritten in pieces of so many bytes.
+    /// Rewrites the text in pieces of `size` bytes.
     fn rewritten(json: &str, size: usize) -> String {
         let mut links = JsonLinks::new(origins());
         let mut out = Vec::new();

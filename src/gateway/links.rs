@@ -1,18 +1,18 @@
-//! Links: what leads to one origin is to lead to another.
+//! Replaces the origin of links.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// From one origin to another.
+/// The origin to replace, and its replacement.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    /// What links have.
+    /// The origin in the given links.
     pub from: String,
-    /// What they are to have.
+    /// The origin in the resulting links.
     pub to: String,
 }
 
 impl Origins {
-    /// A URL with its origin replaced, where it has the one to replace.
+    /// The URL with its origin replaced, or `None` if it has another origin.
     pub fn replace(&self, url: &str) -> Option<String> {
         let rest = url.get(self.from.len()..)?;
         let begins = url.get(..self.from.len())?.eq_ignore_ascii_case(&self.from);
@@ -20,8 +20,9 @@ impl Origins {
     }
 }
 
-/// Replaces the origin of the link in `$id`, by which `DELETE …/$ref` names the row to part with (OData Protocol 4.0,
-/// 11.4.6.2), and of no other option: what else a query says is the caller's own. Nothing, where there is none.
+/// Replaces the origin of the link in `$id`, with which `DELETE …/$ref` names the row to disassociate (OData
+/// Protocol 4.0, 11.4.6.2). All other options are the caller's own and stay unchanged. `None` if nothing
+/// changes.
 pub(crate) fn replace_in_query(origins: &Origins, target: &str) -> Option<String> {
     let (path, query) = target.split_once('?')?;
     let mut is_changed = false;

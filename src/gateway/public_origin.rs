@@ -1,19 +1,21 @@
-//! Where callers see the gateway. Links in answers lead there, so each of them grows by what is read here.
+//! The origin at which callers reach the gateway. Every link in a response contains it, so its length is
+//! limited.
 
 use std::net::Ipv6Addr;
 
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 
-/// The longest host name (RFC 1035, 2.3.4, without the final dot's length).
+/// The longest host name (RFC 1035, 2.3.4, without the final dot).
 const LONGEST_HOST: usize = 253;
 
-/// Where callers see the gateway, as far as a setting tells.
+/// The configured origin at which callers reach the gateway, if any.
 #[derive(Debug, Default)]
 pub(super) struct PublicOrigin(Option<String>);
 
 impl PublicOrigin {
-    /// Reads `GATEWAY_PUBLIC_URL`, such as `https://crm.example.com`. Where it is not set, requests tell.
+    /// Parses `GATEWAY_PUBLIC_URL`, such as `https://crm.example.com`. If it is not set, requests determine the
+    /// origin.
     ///
     /// # Errors
     /// What is wrong with it, for the operator.
@@ -33,8 +35,8 @@ impl PublicOrigin {
         origin.map(|origin| Self(Some(origin))).ok_or_else(expected)
     }
 
-    /// The gateway's origin as callers reach it: as the setting says, or else the first proxy before the gateway, or else the
-    /// request itself.
+    /// The gateway's origin as callers see it: from the setting, or else from the first proxy before the
+    /// gateway, or else from the request itself.
     ///
     /// # Errors
     /// What is wrong with the request, for the caller.
@@ -69,7 +71,8 @@ fn of_request(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
     Ok(written(scheme, name, port))
 }
 
-/// Callers leave the scheme's own port out, even where a proxy or a setting names it.
+/// Formats an origin as callers do: without the default port of the scheme, even if a proxy or a setting
+/// includes it.
 fn written(scheme: &str, name: &str, port: Option<u16>) -> String {
     let own_port = if scheme == "https" { 443 } else { 80 };
     let name = name.to_ascii_lowercase();
@@ -79,7 +82,8 @@ fn written(scheme: &str, name: &str, port: Option<u16>) -> String {
     }
 }
 
-/// A name or an address, and a port. Underscores are let pass: container networks have them in names.
+/// Splits a name or an address from a port. Underscores are allowed, because names in container networks may
+/// contain them.
 fn split(host: &str) -> Option<(&str, Option<u16>)> {
     let end_of_name = match host.strip_prefix('[') {
         Some(literal) => {

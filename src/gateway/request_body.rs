@@ -1,8 +1,9 @@
-//! The body of a caller's request: what of it can be relayed whole, and until when it has to come.
+//! The body of a caller's request: whether it can be relayed completely, and its deadline.
 //!
-//! How a body is delimited (RFC 9112, 6.3: <https://www.rfc-editor.org/rfc/rfc9112#section-6.3>) is decided by the host, which
-//! shows the component a `Content-Length`, if it is valid, and never `Transfer-Encoding` (docs/facts/hosts.md, 5.6). So whether a request
-//! without a length has a body is known only once its first bytes, or its end, have come.
+//! How a body is delimited (RFC 9112, 6.3: <https://www.rfc-editor.org/rfc/rfc9112#section-6.3>) is up to the
+//! host. It shows the component a valid `Content-Length`, but never `Transfer-Encoding` (docs/facts/hosts.md,
+//! 5.6). So whether a request without a length has a body is known only when its first bytes, or its end, have
+//! arrived.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -15,34 +16,35 @@ use crate::deadline::Timed;
 use crate::host::{Body, Cause, Failure, Host};
 use crate::http::length;
 
-/// The largest body of a `GET` or `HEAD`, in bytes. One that is longer may go on in chunks, which hosts leave out of such a
-/// request without a word.
+/// The largest body of a `GET` or `HEAD`, in bytes. A longer one might be relayed in chunks, which hosts
+/// silently omit from such a request.
 const MAX_OF_READ: u64 = 1 << 20;
 
-/// A body that ends within the call's time, as long as it was announced to be.
+/// A body that must end within the call's time, and have its announced length.
 pub(super) struct CallersBody<'h, H, B> {
     body: B,
     call: Timed<'h, H>,
-    /// What has come and was not asked for yet.
+    /// Bytes that have arrived but have not been read yet.
     begun: Option<Vec<u8>>,
-    /// What is to come, where a length was announced.
+    /// The remaining bytes, if a length was announced.
     left: Option<u64>,
     fault: Fault,
 }
 
-/// What was wrong with a body, once it is known.
+/// The error in a body, once known.
 #[derive(Clone, Default)]
 pub(super) struct Fault(Rc<Known>);
 
 #[derive(Default)]
 struct Known {
     fault: OnceCell<(StatusCode, String)>,
-    /// Whether the caller is waited for. It stays so where the call's time is over for whoever wanted more of the body.
+    /// Whether the gateway is waiting for the caller. It stays set if the call's time ends the wait from
+    /// outside.
     is_awaited: Cell<bool>,
 }
 
 impl Fault {
-    /// The refusal that a caller gets: its own body's fault says more than what followed from it.
+    /// The refusal for the caller: an error in its own body says more than the errors that result from it.
     pub(super) fn instead_of<H: Host>(&self, call: &Timed<'_, H>, refusal: Refusal) -> Refusal {
         if let Some((status, reason)) = self.0.fault.get() {
             return refusal.because(*status, reason);
@@ -55,7 +57,7 @@ impl Fault {
 
     fn note(&self, status: StatusCode, reason: String) -> Failure {
         let failure = Failure::new(Cause::CutOff, reason.clone());
-        // The first fault stands.
+        // Only the first error is kept.
         let _ = self.0.fault.set((status, reason));
         failure
     }
@@ -65,8 +67,8 @@ fn late(failure: &Failure) -> String {
     format!("the request's body did not come in time: {}", failure.detail)
 }
 
-/// Takes a request, if its body can be relayed whole. In its headers, `Transfer-Encoding` then says whether there is a body
-/// without a length.
+/// Takes a request if its body can be relayed completely. `Transfer-Encoding` in its headers then indicates a
+/// body without a length.
 ///
 /// # Errors
 /// 400, 408, 411 or 413.

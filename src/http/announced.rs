@@ -1,16 +1,16 @@
-//! Bodies that have to be as long as their message says. Hosts notice most that are not, but not all: Wasmtime 49 can end the answer
-//! to a component of WASI 0.3 early as if it were whole (docs/facts/wasi03.md, 3).
+//! Checks that a body has the announced length. Hosts detect most deviations, but not all: Wasmtime 49 may
+//! end the answer to a WASI 0.3 component early without an error (docs/facts/wasi03.md, 3).
 
 use crate::host::{Body, Cause, Failure};
 
-/// A body, and how many more bytes of it were announced.
+/// A body, and the number of announced bytes that are still missing.
 pub(crate) struct Announced<B> {
     source: B,
     left: Option<u64>,
 }
 
 impl<B> Announced<B> {
-    /// `length` is `None` where nothing was announced.
+    /// `length` is `None` if no length was announced.
     pub(crate) fn new(source: B, length: Option<u64>) -> Self {
         Self { source, left: length }
     }

@@ -21,7 +21,7 @@ pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the body may be a text, which somebody reads: anything that is not known to be something else.
+/// Whether the body may be readable text: every type that is not known to be something else.
 pub(crate) fn may_be_text(headers: &HeaderMap) -> bool {
     const OTHERS: [&str; 4] = ["audio", "font", "image", "video"];
     const OTHER_APPLICATIONS: [&str; 5] = ["octet-stream", "pdf", "zip", "gzip", "msword"];

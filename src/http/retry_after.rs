@@ -1,5 +1,5 @@
-//! `Retry-After` (RFC 9110, 10.2.3: <https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>): seconds, as both services document,
-//! or a date.
+//! `Retry-After` (RFC 9110, 10.2.3: <https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>): seconds, as
+//! both services document, or a date.
 
 use http::{HeaderMap, header};
 

@@ -1,16 +1,15 @@
-//! What the errors of `wasi:http` mean to a caller. WASI 0.3 has the same ones as another Rust type, so `crates/wasi03` compiles
-//! this file too: the module around it says which.
+//! Converts errors of `wasi:http` to failures. WASI 0.3 has the same errors as different Rust types, so
+//! `crates/wasi03` compiles this file too; the parent module chooses the types.
 
 use super::wait::FIRST_BYTE;
 use super::{Cause, ErrorCode, Failure, Timeouts};
 
-/// How a host is made to trust a certificate.
+/// How to make a host trust a certificate.
 const TRUST: &str = "a proxy that inspects TLS, or a test server, has a certificate of an authority that the host has to trust: on \
                      Spin by [[client_tls]] in the runtime configuration, with an embedder by its TLS connector; the commands of \
                      Wasmtime trust the public authorities only";
 
-/// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
-/// count as not sent.
+/// Converts an error. The request counts as not sent only for errors that can occur only before sending.
 pub(super) fn failure(code: ErrorCode) -> Failure {
     let (cause, sent, what) = match &code {
         ErrorCode::HttpRequestDenied => (
@@ -39,14 +38,14 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
             false,
             "the host this component runs in does not trust the service's TLS certificate",
         ),
-        // Hosts report it of the handshake only, where a certificate that is not trusted is the usual cause.
+        // Hosts report this only for the handshake, and it usually means an untrusted certificate.
         ErrorCode::TlsProtocolError => (
             Cause::NoConnection,
             false,
             "the TLS handshake failed, so that nothing was sent. Perhaps the host this component runs in does not trust the \
              service's certificate",
         ),
-        // It may also come after the handshake.
+        // This may also occur after the handshake.
         ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "the service ended TLS with an alert"),
         ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection in time"),
         ErrorCode::ConnectionReadTimeout => (Cause::TimedOut, true, "nothing more came in time"),
@@ -63,7 +62,7 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
         ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             (Cause::TimedOut, true, "the request took too long")
         }
-        // What Spin puts in the place of a capability that a dependency was not given.
+        // Spin reports this for a dependency that was not granted a capability.
         ErrorCode::InternalError(Some(text)) if text.contains("is not permitted") => (
             Cause::DeniedByHost,
             false,
@@ -83,7 +82,7 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
     }
 }
 
-/// The same of a request to which no answer began within these timeouts, which the host observes too.
+/// Converts the error of a request that received no response. The host observes these timeouts too.
 pub(super) fn no_answer(code: ErrorCode, timeouts: &Timeouts) -> Failure {
     let detail = match code {
         ErrorCode::ConnectionTimeout => format!(
@@ -102,7 +101,8 @@ pub(super) fn no_answer(code: ErrorCode, timeouts: &Timeouts) -> Failure {
     }
 }
 
-/// The host's code, and of a text that the host adds the beginning of its first line: the rest may be the host's own stack.
+/// The host's error code, with the start of the first line of any text: further lines may contain the host's
+/// stack.
 fn shown(code: &ErrorCode) -> String {
     const LONGEST: usize = 200;
     let text = format!("{code:?}");

@@ -1,4 +1,4 @@
-//! Serving a request to this component.
+//! Converts incoming requests and sends their responses.
 
 use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
@@ -21,15 +21,15 @@ use crate::host::{Body, Cause, Failure};
 use crate::http::length;
 use crate::log;
 
-/// How long a caller may neither send nor take anything.
+/// How long a caller may idle, neither sending nor reading.
 const PATIENCE: Wait = Wait::Caller(Duration::from_secs(60));
 
-/// A body of so many bytes may hold back its head,
+/// The largest body, in bytes, that is buffered before its head is sent.
 const MAX_HELD_BACK: usize = 64 << 10;
-/// so long in all: a body that comes slowly is sent as it comes.
+/// The longest time, in all, that a head waits for its body. Slower bodies are streamed.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// A request as the gateway sees it. Nothing, when it is none.
+/// Converts a request for the gateway; `None` if it is not valid.
 pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBody>> {
     let headers = headers(&incoming.headers())?;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
@@ -54,9 +54,10 @@ pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBod
     Some(request)
 }
 
-/// Whether Spin says that the caller came by TLS, which it ends itself without telling the scheme (docs/facts/hosts.md, 3). It appends its
-/// header to what the caller sent, so the last one is Spin's. On a host that adds none, a caller may write it; then it sees its
-/// own links with another scheme, as by `X-Forwarded-Proto`.
+/// Whether Spin reports that the caller used TLS. Spin terminates TLS itself and does not pass on the scheme
+/// (docs/facts/hosts.md, 3). It appends its header to those of the caller, so the last one is Spin's. On a host
+/// that adds no such header, a caller may set it, and then gets its own links with another scheme, as with
+/// `X-Forwarded-Proto`.
 fn is_https_on_spin(headers: &HeaderMap, authority: &str) -> bool {
     let url = headers.get_all("spin-full-url").iter().next_back();
     let rest = url.and_then(|url| url.to_str().ok()?.strip_prefix("https://"));
@@ -64,7 +65,8 @@ fn is_https_on_spin(headers: &HeaderMap, authority: &str) -> bool {
         .is_some_and(|path| path.starts_with('/'))
 }
 
-/// Answers, and sends the body as it comes. One that breaks off is not finished, so that the caller sees that it is broken.
+/// Sends a response and streams its body. A body that fails midway is left unfinished, so that the caller can
+/// tell that it is incomplete.
 pub(crate) async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam) {
     let (head, mut body) = response.into_parts();
     let mut answer = Answer::new(head, out);
@@ -96,7 +98,7 @@ pub(crate) async fn answer<B: Body>(response: Response<B>, out: ResponseOutparam
     }
 }
 
-/// Waits for a future, but only until `moment` has passed since this was waited for first.
+/// Waits for a future until `moment` has passed, counted from the first wait.
 async fn soon<T>(mut future: Pin<&mut impl Future<Output = T>>, moment: &OnceCell<AsyncPollable>) -> Option<T> {
     if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(outcome);
@@ -109,8 +111,9 @@ async fn soon<T>(mut future: Pin<&mut impl Future<Output = T>>, moment: &OnceCel
     .await
 }
 
-/// An answer on its way out. Its head waits for a small body, so that both go in one write and the length is told: in several
-/// small writes, an answer takes 40 ms longer on some hosts (docs/facts/hosts.md, 3).
+/// An outgoing response. Its head waits for a small body, so that both are sent in one write with a
+/// `Content-Length`: in several small writes, a response takes 40 ms longer on some hosts (docs/facts/hosts.md,
+/// 3).
 enum Answer {
     HeldBack {
         head: Parts,
@@ -118,7 +121,7 @@ enum Answer {
         begun: Vec<u8>,
     },
     Flowing(Sink),
-    /// The host did not take the head.
+    /// The host refused the head.
     Failed,
 }
 
@@ -135,7 +138,7 @@ impl Answer {
         matches!(self, Self::HeldBack { .. })
     }
 
-    /// Sends the head, and what there is of the body. `is_whole`: that is all of it.
+    /// Sends the head and the buffered start of the body. `is_whole`: this is the entire body.
     async fn begin(&mut self, is_whole: bool) -> Result<(), Failure> {
         if !self.is_held_back() {
             return Ok(());
@@ -148,7 +151,7 @@ impl Answer {
         }
         let fields = Fields::new();
         for (name, value) in &head.headers {
-            // A host that keeps a header to itself sees to it.
+            // Some hosts refuse headers that they set themselves.
             let _ = fields.append(name.as_str(), value.as_bytes());
         }
         let outgoing = OutgoingResponse::new(fields);
@@ -160,7 +163,7 @@ impl Answer {
             return Err(Failure::not_sent(Cause::CutOff, "the host does not take the answer"));
         };
         let mut sink = Sink::new(to_caller);
-        // Hosts hold little of a body back before its head.
+        // Before the head is sent, hosts buffer only a small part of a body.
         let later = sink.write_at_once(&begun);
         ResponseOutparam::set(out, Ok(outgoing));
         sink.write(later?, PATIENCE).await?;

@@ -1,5 +1,5 @@
-//! Methods of `wasi:http`. WASI 0.3 has the same ones as another Rust type, so `crates/wasi03` compiles this file too: the module
-//! around it says which.
+//! Converts HTTP methods. WASI 0.3 has the same methods as different Rust types, so `crates/wasi03` compiles
+//! this file too; the parent module chooses the types.
 
 use http::Method;
 
@@ -18,7 +18,7 @@ pub(super) fn outgoing(method: &Method) -> wasi::Method {
     }
 }
 
-/// `None`: a name that is not valid.
+/// `None` if the name is not valid.
 pub(super) fn incoming(method: &wasi::Method) -> Option<Method> {
     Some(match method {
         wasi::Method::Get => Method::GET,

@@ -19,7 +19,7 @@ use wstd::io::AsyncPollable;
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 use stream::WasiBody;
 
-/// The host that WASI describes.
+/// The host, through the WASI interfaces.
 pub(crate) struct WasiHost;
 
 impl Host for WasiHost {
@@ -64,7 +64,7 @@ fn alarm(duration: Duration) -> AsyncPollable {
     AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
 }
 
-/// The headers of a message; nothing, when one of them is none.
+/// The headers of a message; `None` if one of them is not valid.
 fn headers(fields: &Fields) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {

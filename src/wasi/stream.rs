@@ -1,5 +1,5 @@
-//! Bodies on their way in and out. Fields are dropped in the order they are written in, so children stand before their
-//! parents: dropping a parent first traps.
+//! Incoming and outgoing bodies. Fields are dropped in order of declaration, so children are declared before
+//! their parents: dropping a parent first traps.
 
 use wasip2::http::types as wasi;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
@@ -9,10 +9,10 @@ use super::failure::failure;
 use super::wait::Wait;
 use crate::host::{Body, Cause, Failure};
 
-/// How much is read from, or written to, a stream at once, in bytes.
+/// The most bytes to read from, or write to, a stream at once.
 const CHUNK: u64 = 64 << 10;
 
-/// A body on its way in.
+/// An incoming body.
 pub(crate) struct WasiBody {
     stream: Option<InputStream>,
     body: Option<wasi::IncomingBody>,
@@ -31,7 +31,7 @@ enum Parent {
 }
 
 impl WasiBody {
-    /// The body of an answer, and the upload to let go of only after it.
+    /// The body of a response. It keeps the upload, which must not be dropped earlier.
     pub(super) fn of_response(response: wasi::IncomingResponse, upload: Option<Sink>, wait: Wait) -> Option<Self> {
         let body = response.consume().ok()?;
         let parent = Parent::Response {
@@ -86,14 +86,14 @@ impl Body for WasiBody {
     }
 }
 
-/// A body on its way out. Dropped before it is finished, it tells the other side that it was cut off.
+/// An outgoing body. If it is dropped before `finish`, the receiver sees it as cut off.
 pub(crate) struct Sink {
     stream: Option<OutputStream>,
     body: Option<wasi::OutgoingBody>,
 }
 
 impl Sink {
-    /// Of a body whose stream was not asked for yet.
+    /// Takes the stream of a body, which must not have been taken before.
     pub(super) fn new(body: wasi::OutgoingBody) -> Self {
         Self {
             stream: body.write().ok(),
@@ -113,11 +113,11 @@ impl Sink {
         Ok(later)
     }
 
-    /// Writes bytes. `wait` is for the other side, which may take none.
+    /// Writes bytes. `wait` limits how long the receiver may stall.
     pub(super) async fn write(&mut self, mut bytes: &[u8], wait: Wait) -> Result<(), Failure> {
         let stream = self.stream()?;
         while !bytes.is_empty() {
-            // More than the permit would trap.
+            // Exceeding the permit would trap.
             let permit = permit(stream, wait).await?.min(CHUNK);
             let length = usize::try_from(permit).unwrap_or(usize::MAX).min(bytes.len());
             let (now, later) = bytes.split_at(length);
@@ -127,7 +127,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends the body, whole.
+    /// Ends the body as complete.
     pub(super) async fn finish(&mut self, wait: Wait) -> Result<(), Failure> {
         let stream = self.stream()?;
         stream.flush().map_err(|error| broken(&error))?;
@@ -144,7 +144,7 @@ impl Sink {
     }
 }
 
-/// Waits until the stream takes bytes, and says how many.
+/// Waits until the stream accepts bytes, and returns how many.
 async fn permit(stream: &OutputStream, wait: Wait) -> Result<u64, Failure> {
     loop {
         match stream.check_write().map_err(|error| broken(&error))? {
@@ -154,12 +154,12 @@ async fn permit(stream: &OutputStream, wait: Wait) -> Result<u64, Failure> {
     }
 }
 
-/// A stream that broke. Its end (`closed`) is one of these only for a writer.
+/// Converts a stream error. `Closed` is an error only for a writer.
 fn broken(error: &StreamError) -> Failure {
     match error {
         StreamError::Closed => cut_off("the connection was closed"),
         StreamError::LastOperationFailed(error) => wasi::http_error_code(error).map_or_else(
-            // What else it says may be the host's stack, which is nobody's business.
+            // Its other text may contain the host's stack, which must not be exposed.
             || cut_off("the connection broke"),
             failure,
         ),

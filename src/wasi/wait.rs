@@ -1,5 +1,5 @@
-//! Waiting, no longer than the settings say. The timeouts that `wasi:http` knows are not enough: a host need not have them, and
-//! none covers a TLS handshake that does not end. `crates/wasi03` compiles this file too.
+//! Timeouts from the settings. Those of `wasi:http` are not sufficient: a host need not support them, and none
+//! covers a TLS handshake that hangs. `crates/wasi03` compiles this file too.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -8,21 +8,22 @@ use std::time::Duration;
 
 use super::{Cause, Failure, timer};
 
-/// What is waited for, and how long.
+/// What to wait for, and for how long.
 #[derive(Clone, Copy)]
 pub(super) enum Wait {
-    /// For an answer to begin. The host does not tell whether there is a connection yet, so both limits together count.
+    /// For a response to begin. The host does not report when the connection is established, so the limits are
+    /// added.
     Answer { connect: Duration, first_byte: Duration },
-    /// For the service to take more of a request.
+    /// For the service to accept more of a request.
     Upload(Duration),
-    /// For more of an answer.
+    /// For more of a response.
     More(Duration),
-    /// For this component's caller to send more, or to take more.
+    /// For this component's caller to send or read more.
     Caller(Duration),
 }
 
 impl Wait {
-    /// Waits for something.
+    /// Waits for a future, up to the limit.
     pub(super) async fn until<T>(self, something: impl Future<Output = T>) -> Result<T, Failure> {
         let mut something = pin!(something);
         let mut over = pin!(timer(self.limit()));

@@ -1,9 +1,10 @@
-//! Serves a component over HTTP, as `wasmtime serve -Scli` would. An instance answers as many requests as it is told to: of WASI 0.2
-//! one after another, of WASI 0.3 all at once.
+//! Serves a component over HTTP, as `wasmtime serve -Scli` does. An instance handles as many requests as
+//! configured: with WASI 0.2 one after another, with WASI 0.3 concurrently.
 //!
-//! **Callers that leave.** The host says nothing of it, and the component works on: its call goes on after the caller's
-//! connection is closed, as in `wasmtime serve`. It finds out when it reads more of the caller's body, or writes more of its
-//! answer, and fails. Until then it holds its place, which [`Server::in_flight`] counts.
+//! **Callers that disconnect.** As in `wasmtime serve`, the host does not notify the component, and its call
+//! continues after the caller's connection is closed. The component notices only when it reads more of the
+//! caller's body or writes more of its response, and fails. Until then, the request counts as in flight
+//! ([`Server::in_flight`]).
 
 mod concurrent;
 mod sequential;
@@ -29,18 +30,18 @@ use wasmtime_wasi_http::{Error, WasiHttpCtx};
 
 use crate::{Clock, Component, MAX_OUTPUT, Network, State};
 
-/// How a server runs.
+/// The settings of a server.
 pub struct ServerOptions {
-    /// Where to listen; port 0 picks a free one.
+    /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// What its instances' outgoing requests reach.
+    /// The network for outgoing requests of its instances.
     pub network: Network,
-    /// How many requests an instance answers before it is thrown away. With WASI 0.2 Spin has one, and so has `wasmtime serve`,
-    /// unless `--max-instance-reuse-count` says more; with WASI 0.3 both have 128.
+    /// The number of requests that an instance handles before it is discarded. With WASI 0.2, this is 1 on Spin
+    /// and in `wasmtime serve`, unless `--max-instance-reuse-count` is set; with WASI 0.3, it is 128 in both.
     pub requests_per_instance: usize,
-    /// What its instances go by.
+    /// The clock of its instances.
     pub clock: Clock,
-    /// How much linear memory an instance may have, in bytes. One that wants more traps.
+    /// The most linear memory of an instance, in bytes. An instance that needs more traps.
     pub max_memory: usize,
 }
 
@@ -65,10 +66,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to serve.
+    /// Starts the server.
     ///
     /// # Errors
-    /// When the address is taken, or the component exports no HTTP handler.
+    /// If the address is in use, or the component exports no HTTP handler.
     pub fn start(component: &Component, variables: &[(&str, &str)], options: ServerOptions) -> Result<Self> {
         let mut linker = Linker::new(component.compiled.engine());
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -135,22 +136,22 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// All that the instances have printed so far.
+    /// The output of the instances so far.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&self.shared.output.contents()).into_owned()
     }
 
-    /// How many requests instances work on now, those of callers that have left among them.
+    /// The number of requests that instances are processing, including those of callers that have disconnected.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::SeqCst)
     }
 
-    /// How many requests no instance works on any more.
+    /// The number of requests that instances are no longer processing.
     pub fn finished(&self) -> usize {
         self.shared.finished.load(Ordering::SeqCst)
     }
 
-    /// What each trap said, with which an instance ended.
+    /// The message of each trap that ended an instance.
     pub fn traps(&self) -> Vec<String> {
         self.shared
             .traps
@@ -158,7 +159,7 @@ impl Server {
             .map_or_else(|_| Vec::new(), |traps| traps.clone())
     }
 
-    /// The most linear memory that any instance has had, in bytes.
+    /// The peak linear memory of any instance, in bytes.
     pub fn peak_memory(&self) -> usize {
         self.shared.peak_memory.load(Ordering::Relaxed)
     }
@@ -190,7 +191,7 @@ struct Shared {
     peak_memory: Arc<AtomicUsize>,
 }
 
-/// A request that an instance works on.
+/// A request that an instance is processing.
 struct Place(Arc<Shared>);
 
 impl Place {
@@ -207,7 +208,7 @@ impl Drop for Place {
     }
 }
 
-/// How a component takes requests.
+/// How a component handles requests.
 enum Face {
     /// WASI 0.2.
     Sequential(sequential::Instances),
@@ -227,7 +228,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
     let mut http = hyper::server::conn::http1::Builder::new();
-    // A caller that leaves in the middle is no fault of this side.
+    // A caller that disconnects midway is not an error of the server.
     let _ = http
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), service)
@@ -243,7 +244,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
 }
 
 impl Shared {
-    /// The host of a new instance.
+    /// The store of a new instance.
     fn store(&self) -> Store<State> {
         let wasi = WasiCtx::builder()
             .envs(&self.variables)
@@ -274,7 +275,7 @@ impl Shared {
     }
 }
 
-/// Watches how much linear memory instances get.
+/// Records and limits the linear memory of instances.
 pub struct PeakMemory {
     peak: Arc<AtomicUsize>,
     limit: usize,
@@ -299,7 +300,7 @@ impl ResourceLimiter for PeakMemory {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         self.peak.fetch_max(desired, Ordering::Relaxed);
         if desired > self.limit {
-            // An error traps, where `false` would let the component go on without.
+            // An error traps; with `false`, the component would continue without the memory.
             return Err(wasmtime::format_err!(
                 "{desired} bytes of memory, of at most {}",
                 self.limit

@@ -12,7 +12,7 @@ use wasip3::random::random;
 use crate::outgoing;
 use crate::stream::Incoming;
 
-/// The host that WASI describes.
+/// The host, through the WASI interfaces.
 pub(crate) struct WasiHost;
 
 impl Host for WasiHost {

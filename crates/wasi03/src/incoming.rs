@@ -1,4 +1,4 @@
-//! Serving a request to this component.
+//! Converts incoming requests and their responses.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use crate::method;
 use crate::stream::{Incoming, Outgoing, no_body};
 use crate::wait::Wait;
 
-/// How long a caller may neither send nor take anything.
+/// How long a caller may idle, neither sending nor reading.
 const PATIENCE: Wait = Wait::Caller(Duration::from_secs(60));
 
-/// A request as the gateway sees it; `None` when its line or headers are not valid. Hosts need not say where it came in.
+/// Converts a request for the gateway; `None` if its request line or headers are not valid. The authority is
+/// optional: not every host passes it.
 pub(crate) fn request(incoming: wasi::Request) -> Option<Request<Incoming>> {
     let headers = headers(&incoming.get_headers())?;
     let path = incoming.get_path_with_query().unwrap_or_else(|| "/".to_owned());
@@ -36,8 +37,8 @@ pub(crate) fn request(incoming: wasi::Request) -> Option<Request<Incoming>> {
     Some(request)
 }
 
-/// The head of an answer. Its body is sent after that, as it comes; one that breaks off is not finished, so that the caller sees
-/// that it is broken.
+/// Converts a response and streams its body in the background. A body that fails midway is left unfinished, so
+/// that the caller can tell that it is incomplete.
 pub(crate) fn response(
     reply: http::Response<impl Body + 'static>,
     asked: &wasi::Method,
@@ -57,7 +58,7 @@ pub(crate) fn response(
     Ok(response)
 }
 
-/// Whether an answer has no body, whatever length it tells (RFC 9110, 6.4.1).
+/// Whether a response has no body, whatever its `content-length` says (RFC 9110, 6.4.1).
 fn has_no_body(asked: &wasi::Method, status: StatusCode) -> bool {
     matches!(asked, wasi::Method::Head) || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
@@ -87,7 +88,7 @@ fn with_status(response: wasi::Response, head: &response::Parts) -> Result<wasi:
 fn fields(head: &response::Parts) -> Fields {
     let fields = Fields::new();
     for (name, value) in &head.headers {
-        // A host that keeps a header to itself sees to it.
+        // Some hosts refuse headers that they set themselves.
         let _ = fields.append(name.as_str(), value.as_bytes());
     }
     fields

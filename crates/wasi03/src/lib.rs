@@ -1,7 +1,7 @@
-//! The gateway as a component of WASI 0.3: one instance serves many requests at once, with one token. Exports
-//! `wasi:http/handler` and nothing else. What answers is the core; here it gets its host.
+//! The gateway as a WASI 0.3 component: one instance serves many requests concurrently, with one token. It
+//! exports only `wasi:http/handler`. The core answers requests; this crate gives it access to the host.
 //!
-//! `crates/wasi03-rc` builds this source with the bindings of a release candidate.
+//! `crates/wasi03-rc` builds the same source with the bindings of a release candidate.
 
 #![cfg(target_family = "wasm")]
 #![deny(
@@ -16,7 +16,7 @@
     clippy::unwrap_used
 )]
 
-// What is the same in WASI 0.2: the errors, what they mean, and how long to wait for what.
+// Shared with WASI 0.2: error mapping, methods and timeouts.
 #[path = "../../../src/wasi/failure.rs"]
 mod failure;
 mod host;
@@ -38,7 +38,7 @@ use wasip3::http::types::{self, ErrorCode, Request, Response};
 use wasip3::spawn as spawn_local;
 #[cfg(not(feature = "rc"))]
 use wasip3::spawn_local;
-// Named for its feature.
+// A dependency only because of its feature.
 use wit_bindgen as _;
 
 use host::{WasiHost, timer};

@@ -1,4 +1,4 @@
-//! Sending a request.
+//! Sends requests.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::method;
 use crate::stream::{Incoming, Outgoing, Transmission, no_body};
 use crate::wait::Wait;
 
-/// As [`dynamics365::face::Host::send`].
+/// See [`dynamics365::face::Host::send`].
 pub(crate) async fn send<B: Body>(
     request: Request<Option<B>>,
     timeouts: &Timeouts,
@@ -47,9 +47,9 @@ pub(crate) async fn send<B: Body>(
     response(answer, transmission, upload, timeouts)
 }
 
-/// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
-/// when a service refuses a body before having read it. That it stalls, or cannot be read, is, since then no answer will
-/// come.
+/// Sends a body. A write error is not reported: the response, or its own error, says more, as when a service
+/// rejects a body before reading all of it. A timeout, or a body that cannot be read, is reported, because then
+/// no response will come.
 async fn write(source: &mut impl Body, upload: &mut Option<Outgoing>, wait: Wait) -> Result<(), Failure> {
     while let (Some(chunk), Some(upload)) = (source.chunk().await?, upload.as_mut()) {
         let (chunk, written) = upload.write(chunk, wait).await;
@@ -66,7 +66,7 @@ async fn write(source: &mut impl Body, upload: &mut Option<Outgoing>, wait: Wait
     Ok(())
 }
 
-/// A request, how its transmission went, and its body to be written.
+/// Builds a request. Also returns the result of its transmission and the writer for its body.
 fn outgoing(
     head: &request::Parts,
     has_body: bool,
@@ -79,12 +79,12 @@ fn outgoing(
     let fields = wasi::Fields::new();
     for (name, value) in &head.headers {
         let appended = fields.append(name.as_str(), value.as_bytes());
-        // Some hosts keep the length to themselves, and see to it.
+        // Some hosts set the length themselves and refuse it here.
         if appended.is_err() && name != header::CONTENT_LENGTH {
             return Err(refused(&format!("header {name}")));
         }
     }
-    // A stream makes hosts send a body, even on a GET.
+    // Given a stream, hosts send a body even with a GET.
     let (upload, contents, end) = if has_body {
         let (upload, contents, end) = Outgoing::new();
         (Some(upload), Some(contents), end)
@@ -111,9 +111,9 @@ fn outgoing(
     Ok((outgoing, transmission, upload))
 }
 
-/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`wait.rs`), which are to
-/// pass first: the one within a body, as Wasmtime 48 tells of its own without an error code; and the one to the first byte
-/// where an upload may take its time, as hosts count that in.
+/// Hosts refuse a timeout that they do not support and use their own. Two of these timeouts are longer than ours
+/// (`wait.rs`), so that ours expire first: the one between bytes, because Wasmtime 48 reports its own without an
+/// error code, and, for long uploads, the one to the first byte, because hosts count the upload in it.
 fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
     const GRACE: Duration = Duration::from_secs(2);
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -126,7 +126,7 @@ fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOption
     options
 }
 
-/// Whether a body is of unknown length, or too long to be gone at once.
+/// Whether a body has an unknown length, or is too long to be sent immediately.
 fn may_be_long(headers: &HeaderMap) -> bool {
     const SHORT: u64 = 64 << 10;
     let length = headers

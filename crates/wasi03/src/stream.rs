@@ -1,4 +1,4 @@
-//! Bodies on their way in and out.
+//! Incoming and outgoing bodies.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -11,29 +11,29 @@ use wasip3::{wit_future, wit_stream};
 use crate::failure::failure;
 use crate::wait::Wait;
 
-/// How much is read from a stream at once, in bytes.
+/// Size of the read buffer, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// How a message went: sent, or why not.
+/// The result of sending a message.
 pub(crate) type Transmission = FutureReader<Result<(), ErrorCode>>;
 
-/// How a body ended, with the trailers that came after it.
+/// The end of a body: its trailers, or an error.
 type End = Result<Option<Trailers>, ErrorCode>;
 
-/// A body on its way in.
+/// An incoming body.
 pub(crate) struct Incoming {
     /// `None` once it has ended.
     source: Option<(StreamReader<u8>, FutureReader<End>)>,
     wait: Wait,
-    /// Says to the host that the body was taken, when dropped.
+    /// Dropping it tells the host that the body was consumed.
     _taken: FutureWriter<Result<(), ErrorCode>>,
-    /// The request that this body answers. Wasmtime ends the answer, as if it were whole, when its request's transmission is
-    /// dropped, and so does dropping an unfinished upload.
+    /// The request that this body answers. When its transmission or its unfinished upload is dropped, Wasmtime
+    /// ends the response as if it were complete.
     _request: Option<(Transmission, Option<Outgoing>)>,
 }
 
 impl Incoming {
-    /// The body of an answer, with what has to be kept until it has been read.
+    /// The body of a response. It keeps what must not be dropped before it is read.
     pub(crate) fn of_response(
         response: Response,
         transmission: Transmission,
@@ -65,7 +65,7 @@ impl Body for Incoming {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         while let Some((stream, _)) = &mut self.source {
             let (result, bytes) = self.wait.until(stream.read(Vec::with_capacity(CHUNK))).await?;
-            // A read may bring nothing without being the last.
+            // A read may return nothing before the end.
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
             }
@@ -79,21 +79,21 @@ impl Body for Incoming {
     }
 }
 
-/// A body on its way out. Dropped before it is finished, it tells the other side that it was cut off.
+/// An outgoing body. If it is dropped before `finish`, the receiver sees it as cut off.
 pub(crate) struct Outgoing {
     stream: StreamWriter<u8>,
     end: FutureWriter<End>,
 }
 
 impl Outgoing {
-    /// A body, and what a message is made of for it.
+    /// A new body, and the stream and end to build its message with.
     pub(crate) fn new() -> (Self, StreamReader<u8>, FutureReader<End>) {
         let (stream, reader) = wit_stream::new();
         let (end, end_reader) = unfinished();
         (Self { stream, end }, reader, end_reader)
     }
 
-    /// Writes bytes, and returns their memory. `wait` is for the other side, which may take none.
+    /// Writes bytes and returns their buffer. `wait` limits how long the receiver may stall.
     pub(crate) async fn write(&mut self, bytes: Vec<u8>, wait: Wait) -> (Vec<u8>, Result<(), Failure>) {
         let (mut result, mut rest) = {
             let mut writing = pin!(self.stream.write(bytes));
@@ -116,7 +116,7 @@ impl Outgoing {
         (rest.into_vec(), Ok(()))
     }
 
-    /// Ends the body, whole.
+    /// Ends the body as complete.
     pub(crate) fn finish(self) {
         let Self { stream, end } = self;
         drop(stream);
@@ -135,7 +135,7 @@ fn unfinished() -> (FutureWriter<End>, FutureReader<End>) {
     wit_future::new(|| Err(ErrorCode::InternalError(None)))
 }
 
-/// Says that a body is whole. Nobody waits for it to be heard: a host that knows the length may never ask.
+/// Marks a body as complete in the background: a host that knows the length may never read this.
 fn whole(end: FutureWriter<End>) {
     crate::spawn_local(async move {
         let _ = end.write(Ok(None)).await;

@@ -6,6 +6,7 @@
 //! made a target panic belongs into the folder, too.
 
 mod batch;
+mod coded;
 mod credential;
 mod dataverse;
 mod entra;
@@ -32,6 +33,8 @@ macro_rules! targets {
 
 targets! {
     batch::batch_answer,
+    coded::inflate,
+    coded::mask,
     credential::credential,
     credential::federated,
     dataverse::dataverse_answer,

@@ -355,7 +355,7 @@ fn an_environment_that_refuses_every_token_costs_few_of_them() {
     host.turns.set(3);
     for _ in 0..50 {
         let calls = (0..16).map(|index| {
-            // They do not run in lockstep.
+            // The calls do not run in lockstep.
             let (connection, host) = (&connection, &host);
             async move {
                 for _ in 0..index % 5 {

@@ -1,4 +1,4 @@
-//! Who may call.
+//! Access to the gateway.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

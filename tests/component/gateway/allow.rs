@@ -1,4 +1,4 @@
-//! `GATEWAY_ALLOW`: the spellings that could lead around it are in the unit tests; here is that it stands in the way.
+//! `GATEWAY_ALLOW`. Unit tests cover the spellings that could bypass it; these tests check that it is enforced.
 
 use super::relay::recorded_with;
 use super::{call, get, post, sandboxed};
@@ -94,7 +94,7 @@ on_each_face!(what_can_be_read_as_a_navigation_is_refused);
 fn what_can_be_read_as_a_navigation_is_refused() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [
-        // The service that takes a double quote for a delimiter within brackets follows the navigation.
+        // A service that accepts a double quote as a delimiter within brackets would follow the navigation.
         "$filter=lastname%20in%20(%22'%22)%20and%20parentcustomerid_account/name%20eq%20'x'%20and%20lastname%20in%20(%22'%22)",
         "$filter=lastname%20in%20[%22'%22]%20and%20a/b%20eq%20'x'%20and%20lastname%20in%20[%22'%22]",
         "$filter=lastname%20eq%20'%22'%20and%20a/b%20eq%20'%22'",
@@ -111,11 +111,11 @@ fn what_can_be_read_as_a_navigation_is_refused() {
         "$filter=Microsoft.Dynamics.CRM.On(PropertyName='a.b',PropertyValue=1)",
         "$filter=Microsoft.Dynamics.CRM.On(PropertyName=concat('a','b'),PropertyValue=1)",
         "$filter=contact_customer_accounts/any(o:o/lastname%20eq%20'x')",
-        // Decoded before it is split, another option follows.
+        // Decoded before it is split, the query contains another option.
         "$filter=lastname%20eq%20'a%26$expand=parentcustomerid_account'",
         "$skiptoken=x%26$expand=parentcustomerid_account",
         "$filter=lastname%20eq%20'a%26fetchXml=x'",
-        // OData 4.01 nests options without a dollar sign.
+        // OData 4.01 allows nested options without a dollar sign.
         "$select=parentcustomerid_account(select=name)",
         "$select=parentcustomerid_account(expand=x)",
         "$top=1;expand=x",

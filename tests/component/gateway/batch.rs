@@ -1,4 +1,4 @@
-//! `$batch`: what holds for a request holds for each of its parts.
+//! `$batch`: the rules for a request apply to each of its parts.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::support::{Server, answer};
 
 const BATCH: &str = "/api/data/v9.2/$batch";
 
-/// A batch of a read, and of a change set with two writes, with these lines in the head of each.
+/// A batch with a read and a change set of two writes, with these lines in the head of each.
 fn batch(lines: &str) -> String {
     let lines = lines.replace('\n', "\r\n");
     [
@@ -123,7 +123,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
     let plain = batch("Accept: application/json");
     let smuggled = format!("Authorization: Bearer {KEY}");
     for body in [
-        // Microsoft's own reader takes a carriage return alone for the end of a line.
+        // Microsoft's own reader accepts a single carriage return as the end of a line.
         plain.replace("Accept: application/json", &format!("Accept: a\r{smuggled}")),
         plain.replace(
             "\"x\"}",
@@ -208,7 +208,7 @@ fn a_boundary_is_short_and_a_batch_costs_what_its_length_costs() {
     assert_eq!(reply.status, 400, "{}", reply.text());
     assert!(requests.lock().unwrap().is_empty(), "nothing went out");
 
-    // As an answer it passes as it is.
+    // In a response, the same body passes unchanged.
     let server = Server::start(move |_, stream| {
         use std::io::Write;
         let near_misses = format!("--{}x\r\n", "b".repeat(30_000)).repeat(35);

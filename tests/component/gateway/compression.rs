@@ -1,7 +1,12 @@
-//! Content codings through the gateway: what is asked of Dataverse, what its answers become, and what a caller may send.
+//! Content codings: which ones the gateway requests from Dataverse, how it passes on the responses, and what a
+//! caller may send.
+
+use std::io::Read;
+
+use embedded_host::client::Reply;
 
 use super::relay::recorded_with;
-use super::{KEY, call, get};
+use super::{call, get};
 use crate::coded::{deflate, gzip, zlib};
 use crate::support::answer;
 
@@ -17,7 +22,7 @@ fn coded(status: u16, content_type: &str, coding: &str, body: impl Into<Vec<u8>>
     answer(status, &headers, body)
 }
 
-/// A gateway whose Dataverse answers so.
+/// A gateway with these responses from Dataverse.
 fn gateway(reply: impl Fn() -> Answer + Send + Sync + 'static) -> embedded_host::Server {
     recorded_with(&[], reply).0
 }
@@ -203,9 +208,10 @@ fn what_is_cut_or_damaged_does_not_end_as_if_it_were_whole() {
         [whole.as_slice(), b"x"].concat(),
     ] {
         let gateway = gateway(move || coded(200, "text/plain", "gzip", bytes.clone()));
-        let call = client::Call::new(&gateway.origin(), "GET", CONTACTS).header("x-api-key", KEY);
-        // The host may hang up before it has sent the head.
-        assert!(!call.send().is_ok_and(|reply| reply.whole));
+        let mut received = Vec::new();
+        let mut stream = call(&gateway, "GET", CONTACTS).begin();
+        let _ = stream.read_to_end(&mut received);
+        assert!(Reply::parse(&received).is_none_or(|reply| !reply.whole));
     }
 }
 
@@ -250,10 +256,10 @@ fn head_tells_no_length_that_get_would_not_have() {
 on_each_face!(a_bomb_needs_no_memory);
 fn a_bomb_needs_no_memory() {
     const MEMORY: usize = 8 << 20;
-    let bomb = gzip(&vec![b' '; 100 << 20]);
+    let bomb = gzip(&vec![b' '; 20 << 20]);
     let gateway = gateway(move || coded(200, JSON, "gzip", bomb.clone()));
     let reply = get(&gateway, CONTACTS);
-    assert_eq!((reply.body.len(), reply.whole), (100 << 20, true));
+    assert_eq!((reply.body.len(), reply.whole), (20 << 20, true));
     assert!(gateway.peak_memory() < MEMORY, "{}", gateway.peak_memory());
 }
 

@@ -1,4 +1,4 @@
-//! How long a call takes as a whole: callers and environments that drip hold no place beyond it.
+//! The time limit of a call: callers and environments that send very slowly cannot exceed it.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::support::{Server, read_body};
 
 const PATH: &str = "/api/data/v9.2/contacts";
 const LIMIT: Duration = Duration::from_millis(800);
-/// Below it, no other limit ends a call in these tests.
+/// No other limit of these tests ends a call this early.
 const SOON: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 fn limited(server: &Server) -> Gateway {
     let gateway = gateway(&server.origin(), &[("DATAVERSE_CALL_TIMEOUT_MS", "800")]);
-    // The first instance takes its time.
+    // The first instance takes longer.
     assert_eq!(get(&gateway, "/healthz").status, 200);
     gateway
 }

@@ -1,14 +1,14 @@
-//! A token that Dataverse's answer repeats reaches no caller.
+//! Tokens that Dataverse repeats in a response do not reach the caller.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use embedded_host::{Network, Reply};
+use embedded_host::{Network, Reply, ServerOptions};
 
 use super::relay::recorded_with;
-use super::{call, contoso, gateway, get};
+use super::{call, gateway, gateway_with, get};
 use crate::coded::gzip;
 use crate::support::{Server, TOKEN, answer, json_answer};
 
@@ -158,8 +158,14 @@ fn nor_is_that_of_an_earlier_attempt_repeated() {
             echo.as_str(),
         ))
     });
-    let gateway = contoso(&[], network);
-    // The token that is refused was there before: a new one would not be asked for again.
+    let variables = [("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
+    let options = ServerOptions {
+        requests_per_instance: 2,
+        network,
+        ..ServerOptions::default()
+    };
+    let gateway = gateway_with("https://contoso.crm.dynamics.com", &variables, options);
+    // A cached token that Dataverse refuses is replaced.
     assert_eq!(call(&gateway, "GET", "/readyz").send().status, 200);
     let reply = get(&gateway, CONTACTS);
     let expected = format!("{} {STARS}", "*".repeat(FIRST.len()));

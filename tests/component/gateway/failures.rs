@@ -1,4 +1,4 @@
-//! Throttling, failure and hostility.
+//! Throttling, failures and hostile input.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
@@ -57,7 +57,7 @@ fn a_read_whose_answer_has_not_begun_is_sent_again() {
     assert_eq!(get(&gateway, CONTACTS).status, 200);
     assert_eq!(tenant.counts().1, 2);
 
-    // As often as every other request, and no more.
+    // Such reads are retried as often as any other request, and no more.
     tenant.sandbox.misbehave(broken().times(3));
     assert_eq!(get(&gateway, CONTACTS).status, 200);
     assert_eq!(tenant.counts().1, 6);
@@ -226,7 +226,7 @@ on_each_face!(headers_cannot_be_smuggled_into_the_upstream_request);
 fn headers_cannot_be_smuggled_into_the_upstream_request() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
-    // A bare line feed, a folded line and a second length are what proxies and servers disagree on.
+    // Proxies and servers interpret a bare line feed, a folded line and a second length differently.
     for head in [
         "prefer: a\nx-evil: 1\r\n",
         "prefer: a\r\n x-evil: 1\r\n",
@@ -301,7 +301,7 @@ fn an_upstream_that_dies_in_the_middle_breaks_the_answer() {
 
 on_each_face!(an_answer_that_is_shorter_than_announced_breaks);
 fn an_answer_that_is_shorter_than_announced_breaks() {
-    // JSON is sent on without its length, so nobody else could tell.
+    // JSON is relayed without its length, so only the gateway can detect this.
     for (announced, whole) in [("10", true), ("11", false)] {
         let network = Network::answered(move |request| {
             Reply::Answer(if request.uri().path().contains("/oauth2/") {
@@ -313,7 +313,7 @@ fn an_answer_that_is_shorter_than_announced_breaks() {
         });
         let gateway = contoso(&[], network);
         let call = client::Call::new(&gateway.origin(), "GET", CONTACTS).header("x-api-key", KEY);
-        // The host may hang up before it has sent the head.
+        // The host may disconnect before it has sent the head.
         let reply = call.send();
         assert_eq!(
             reply.as_ref().is_ok_and(|reply| reply.whole),
@@ -381,7 +381,7 @@ fn an_early_refusal_of_a_large_upload_reaches_the_caller() {
         .header("content-length", "100000000");
     let mut stream = upload.begin();
     let mut writer = stream.try_clone().unwrap();
-    // As clients do: they send on until they see the answer.
+    // Like a typical client, keeps sending until the response arrives.
     let sending = std::thread::spawn(move || {
         for _ in 0..100 {
             if writer.write_all(&[7; 1_000_000]).is_err() {
@@ -440,7 +440,8 @@ fn no_secret_is_in_any_answer_or_in_the_log() {
     }
 }
 
-/// Answers requests in turn, those for a token from the first list, and counts the others.
+/// Passes the number of each request, counted from 0, to one of two functions: for token requests, and for all
+/// others.
 fn in_turn(
     token: impl Fn(usize) -> http::Response<Vec<u8>> + Send + Sync + 'static,
     dataverse: impl Fn(usize) -> Reply + Send + Sync + 'static,
@@ -513,7 +514,7 @@ fn what_entra_id_refuses_is_told_with_all_its_ids() {
         "{log}"
     );
     assert!(!log.contains(SECRET), "{log}");
-    // Who has no key learns no more than before.
+    // Callers without a key get no additional information.
     let stranger = super::http_client::Call::new(&gateway.origin(), "GET", "/readyz").send();
     assert!(!stranger.text().contains("AADSTS"), "{}", stranger.text());
 }

@@ -1,4 +1,4 @@
-//! Requests that share an instance, and what becomes of them when it traps.
+//! Requests that share an instance, and their outcome if it traps.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn a_trap_ends_the_requests_of_its_instance_and_no_other() {
     let (asked, released) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (asking, release) = (Arc::clone(&asked), Arc::clone(&released));
     let server = Server::start(move |head, stream| {
-        // Held whole by the gateway, and larger than its memory.
+        // The gateway buffers this response, which is larger than its memory.
         let mut length = 2;
         if head.contains("WhoAmI") {
             length = 32 << 20;

@@ -1,4 +1,4 @@
-//! Links lead back to the gateway, and from it to the environment.
+//! Links in responses point to the gateway, and those in requests to the environment.
 
 use std::io::Write;
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use crate::support::{Server, Tenant};
 
 const ROOT: &str = "/api/data/v9.2";
 
-/// The path of a link, which must lead to the gateway.
+/// The path of a link, which must point to the gateway.
 fn path_of<'a>(link: &'a str, gateway: &embedded_host::Server) -> &'a str {
     link.strip_prefix(&gateway.origin())
         .unwrap_or_else(|| panic!("{link} does not lead back"))

@@ -1,5 +1,5 @@
-//! Which bodies of which methods reach the environment, whatever says where they end; over raw sockets, as a client library would
-//! not send them.
+//! Which bodies of which methods reach the environment, with every kind of delimiter. The tests use raw sockets,
+//! because a client library would not send such requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,10 +14,10 @@ use crate::support::Server;
 const PATH: &str = "/api/data/v9.2/contacts";
 const TEXT: &str = "hello, world";
 
-/// What came to an environment: the method, and the body as it was delimited.
+/// The requests that an environment received: the method, and the body as delimited.
 type Came = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
-/// An environment that answers 204, and keeps what it was sent.
+/// An environment that responds with 204 and records its requests.
 fn environment() -> (Server, Came) {
     let came = Came::default();
     let kept = Arc::clone(&came);
@@ -55,7 +55,7 @@ fn read_chunks(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-/// Sends a head with these lines, and bytes after it.
+/// Sends a head with these lines, followed by `bytes`.
 fn send(gateway: &Gateway, line: &str, headers: &str, bytes: &str) -> Reply {
     let mut stream = TcpStream::connect(gateway.origin().trim_start_matches("http://")).unwrap();
     let head = format!("{line} HTTP/1.1\r\nhost: gw\r\nx-api-key: {KEY}\r\nconnection: close\r\n{headers}\r\n");
@@ -132,7 +132,7 @@ fn a_length_beside_chunks_shortens_nothing() {
         for method in ["POST", "PATCH", "DELETE"] {
             let headers = format!("content-type: application/octet-stream\r\n{headers}");
             let reply = send(&gateway, &format!("{method} {PATH}"), &headers, &chunked(TEXT));
-            // The host decides in favour of the chunks, and takes the length away (RFC 9112, 6.3).
+            // The host prefers the chunks, and removes the length (RFC 9112, 6.3).
             assert_eq!(reply.status, 204, "{method} {headers}: {reply:?}");
             assert_eq!(
                 came.lock().unwrap().pop(),
@@ -196,7 +196,7 @@ fn half_a_body_arrives_nowhere() {
         stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
-        // The host may have hung up by then.
+        // The host may already have disconnected.
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
             "{headers}: {answer}"

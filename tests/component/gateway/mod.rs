@@ -1,6 +1,7 @@
-//! The gateway, served by the embedded host as `wasmtime serve` would. Each test runs on each face, under its name.
+//! The gateway, served by the embedded host as `wasmtime serve` does. Each test runs once per face, under the
+//! name of that face.
 
-/// Makes a function a test on each face.
+/// Generates a test of a function for each face.
 macro_rules! on_each_face {
     ($test:ident) => {
         mod $test {
@@ -46,13 +47,13 @@ use xtask::build::{self, Output};
 use crate::support::{COMPONENT, Tenant};
 use http_client::{Call, Reply};
 
-/// The component of WASI 0.3.
+/// The WASI 0.3 component.
 pub static WASI03: LazyLock<Component> = LazyLock::new(|| {
     let path = build::wasi03(Output::Silent).unwrap_or_else(|error| panic!("{error:#}"));
     Component::load(&path).unwrap_or_else(|error| panic!("{error:#}"))
 });
 
-/// Which component serves.
+/// The component under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
     Wasi02,
@@ -64,19 +65,19 @@ thread_local! {
 }
 
 impl Face {
-    /// Runs a test whose gateways have this face.
+    /// Runs a test with gateways of this face.
     pub fn run(self, test: fn()) {
         FACE.set(self);
         test();
     }
 
-    /// Of the test that runs in this thread.
+    /// The face of the test that runs in this thread.
     pub fn of_this_test() -> Self {
         FACE.get()
     }
 }
 
-/// The component that this test is about.
+/// The component of this test.
 pub fn component() -> &'static Component {
     match Face::of_this_test() {
         Face::Wasi02 => &COMPONENT,
@@ -86,7 +87,7 @@ pub fn component() -> &'static Component {
 
 pub const KEY: &str = "the-key-of-these-tests";
 
-/// A gateway with `KEY` in front of an environment on loopback, and further variables.
+/// A gateway with `KEY` and further variables, for an environment on loopback.
 pub fn gateway(origin: &str, variables: &[(&str, &str)]) -> Server {
     gateway_with(origin, variables, ServerOptions::default())
 }
@@ -107,7 +108,7 @@ pub fn gateway_with(origin: &str, variables: &[(&str, &str)], options: ServerOpt
     Server::start(component(), &all, options).unwrap()
 }
 
-/// A gateway in front of a sandbox.
+/// A gateway for a sandbox.
 pub fn sandboxed(tenant: &Tenant, variables: &[(&str, &str)]) -> Server {
     sandboxed_with(tenant, variables, 1)
 }
@@ -126,7 +127,7 @@ pub fn sandboxed_with(tenant: &Tenant, variables: &[(&str, &str)], requests_per_
     gateway_with(&tenant.sandbox.origin(), &all, options)
 }
 
-/// A gateway whose every outgoing request is answered as told, as contoso's.
+/// A gateway for contoso, with prepared responses to all outgoing requests.
 pub fn contoso(variables: &[(&str, &str)], network: Network) -> Server {
     let mut all = vec![("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
     all.extend_from_slice(variables);

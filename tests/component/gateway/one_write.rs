@@ -1,5 +1,5 @@
-//! Small answers leave in one write with their length, and slow ones as they come. The first is for WASI 0.2 only: with 0.3 the
-//! host has the head before the component can write a body, and Spin tells the scheme by itself.
+//! Small responses are sent in one write, with their length; slow ones are streamed. One write is for WASI 0.2 only: with 0.3
+//! the host has the head before the component can write a body, and Spin itself reports the scheme.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::support::{Server, Tenant};
 
 const CONTACTS: &str = "/api/data/v9.2/contacts";
 
-/// What the first read of an answer gets, again and again on one connection.
+/// The result of the first read of each response, for several requests on one connection.
 fn first_reads(origin: &str, path: &str, times: usize) -> Vec<String> {
     let mut stream = TcpStream::connect(origin.trim_start_matches("http://")).unwrap();
     let mut buffer = vec![0; 1 << 20];
@@ -23,7 +23,7 @@ fn first_reads(origin: &str, path: &str, times: usize) -> Vec<String> {
         stream.write_all(head.as_bytes()).unwrap();
         let read = stream.read(&mut buffer).unwrap();
         let first = String::from_utf8_lossy(&buffer[..read]).into_owned();
-        // What there is still of this answer belongs to no other.
+        // Drains this response, so that the next read belongs to the next one.
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         while let Ok(1..) = stream.read(&mut buffer) {}
         stream.set_read_timeout(None).unwrap();
@@ -116,7 +116,7 @@ fn links_have_the_scheme_that_spin_tells_last() {
     for (urls, scheme) in [
         (vec![format!("https://{address}{CONTACTS}")], "https"),
         (vec![format!("http://{address}{CONTACTS}")], "http"),
-        // A caller's own comes before Spin's.
+        // The caller's own header precedes Spin's.
         (
             vec![format!("https://{address}/"), format!("http://{address}/")],
             "http",

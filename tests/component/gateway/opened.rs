@@ -1,4 +1,5 @@
-//! Headers and query options that act for somebody else or go around an environment's logic: closed, until they are named.
+//! Headers and query options that impersonate a user or bypass an environment's logic are refused unless the
+//! operator names them.
 
 use super::relay::recorded_with;
 use super::{call, get};

@@ -1,4 +1,4 @@
-//! Requests and answers as they pass.
+//! Relayed requests and responses.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,13 @@ use super::http_client::{Call, Reply as Answer};
 use super::{Face, KEY, call, contoso, gateway, get, sandboxed, sandboxed_with};
 use crate::support::{Requests, Server, TOKEN, Tenant, answer, json_answer, token_answer};
 
-/// A gateway to contoso, whose Dataverse answers `reply`; what it was sent is kept, the token requests left out.
+/// A gateway for contoso, with these responses from Dataverse. The requests to it are recorded, except token
+/// requests.
 fn recorded(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static) -> (embedded_host::Server, Requests) {
     recorded_with(&[], reply)
 }
 
-/// The same with further variables.
+/// The same, with further variables.
 pub fn recorded_with(
     variables: &[(&str, &str)],
     reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static,
@@ -233,7 +234,7 @@ fn a_request_without_a_host_is_told_what_to_set() {
         Answer::read(&mut stream)
     };
     if Face::of_this_test() == Face::Wasi02 {
-        // The host cannot ask a component of WASI 0.2 about it.
+        // The host cannot pass such a request to a WASI 0.2 component.
         assert_eq!(without_host("/healthz").status, 400);
         return;
     }
@@ -323,7 +324,7 @@ fn a_file_goes_up_in_chunks() {
         .unwrap()
         .strip_prefix(&gateway.origin())
         .unwrap();
-    // A size that is an exact multiple of the chunk's is where chunked uploads go wrong.
+    // Chunked uploads are prone to errors if the size is an exact multiple of the chunk size.
     let file: Vec<u8> = (0..=255).cycle().take(2 * size).collect();
     for (index, chunk) in file.chunks(size).enumerate() {
         let from = index * size;
@@ -340,7 +341,7 @@ fn a_file_goes_up_in_chunks() {
 }
 
 const LARGE: u64 = 200 << 20;
-/// What an instance may need, whatever passes through it.
+/// The most memory of an instance, however much it relays.
 const MEMORY: usize = 8 << 20;
 
 on_each_face!(a_large_answer_needs_no_memory);

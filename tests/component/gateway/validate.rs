@@ -8,7 +8,7 @@ use super::http_client::{Call, Reply};
 use super::{call, contoso, get, post, sandboxed};
 use crate::support::{Tenant, json_answer, token_answer};
 
-/// The lines that ended so.
+/// The checks with this outcome.
 fn ended<'a>(report: &'a Value, outcome: &str) -> Vec<&'a str> {
     let lines = report["lines"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["outcome"] == outcome);
@@ -53,7 +53,7 @@ fn the_report_is_json() {
     );
     assert_eq!(found["gatewayAllow"], "contacts:GET");
 
-    // What was observed is what the next run may expect.
+    // The next run may expect what this one observed.
     let body = json!({"expectations": found["observed"]}).to_string();
     assert_eq!(report(&post(&gateway, "/validate", &body))["verdict"], "passed");
     assert!(tenant.sandbox.snapshot() == before && tenant.sandbox.committed_writes().is_empty());
@@ -79,9 +79,9 @@ fn what_is_expected_follows_from_the_allow_list() {
         }
         assert_eq!(found["observed"].as_array().unwrap().len(), 8);
     }
-    // Without a body too.
+    // The same without a body.
     assert_eq!(report(&call(&gateway, "POST", "/validate").send())["verdict"], "failed");
-    // Of the listed tables, a caller may expect something else; where it expects nothing, the list counts.
+    // A caller may set its own expectations; without any, the allow list determines them.
     let own = r#"{"expectations":[{"entitySet":"leads","verb":"write","allowed":false}]}"#;
     let own = report(&post(&gateway, "/validate", own));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The faces of the gateway that are measured, and the component that they are measured against.
+//! The measured faces of the gateway, and the minimal relay.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,20 +7,20 @@ use anyhow::Result;
 use embedded_host::Component;
 use xtask::build::{self, Output};
 
-/// What a face is called, and how it is built. One more line is one more face.
+/// The name of each face, and the function that builds it. Another line adds another face.
 const FACES: [(&str, fn(Output) -> Result<PathBuf>); 1] = [("WASI 0.2", build::component)];
 
 /// A face of the gateway.
 pub struct Face {
     pub name: &'static str,
     pub component: Component,
-    /// Of the file, in bytes.
+    /// Size of the file, in bytes.
     pub size: u64,
     /// How long Wasmtime took to compile it.
     pub compiling: Duration,
 }
 
-/// Builds and compiles all of them.
+/// Builds and compiles all faces.
 pub fn all() -> Result<Vec<Face>> {
     let face = |(name, build): &(&'static str, fn(Output) -> Result<PathBuf>)| {
         let path = build(Output::Shown)?;
@@ -36,7 +36,7 @@ pub fn all() -> Result<Vec<Face>> {
     FACES.iter().map(face).collect()
 }
 
-/// The component that only relays: what the host itself costs.
+/// The minimal relay: the overhead of the host alone.
 pub fn floor() -> Result<Component> {
     Component::load(&build::bench_floor(Output::Shown)?)
 }

@@ -1,4 +1,4 @@
-//! Sentences computed from the numbers.
+//! Sentences derived from the measurements.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use super::proxy::Reach;
 use super::report::{FaceNumbers, LIMIT, Report, fresh, mebibytes, megabytes, millis, reused};
 use super::targets::{Credential, Kind, Life};
 
-/// The component that only relays, in an instance that lives on.
+/// The minimal relay in a reused instance.
 const FLOOR: Kind = Kind::Floor(Life::ManyRequests);
 
-/// The goal for what passes as it is: half of the answers of a gateway with a token at hand take no longer than so many times
-/// those of the component that only relays.
+/// The goal for unchanged bodies: the median latency of a gateway with a cached token, relative to that of the
+/// minimal relay.
 const GOAL: f64 = 1.15;
 
-/// The same for JSON with links.
+/// The same goal for JSON with links.
 const GOAL_WITH_LINKS: f64 = 1.5;
 
-/// The goal: 1 GiB with links flows at so many times the speed of 1 GiB that passes as it is.
+/// The goal for 1 GiB with links: its speed relative to 1 GiB that passes unchanged.
 const GOAL_OF_LINKS: f64 = 0.5;
 
-/// The goal: 1 GiB at no more than so many bytes of linear memory.
+/// The goal for 1 GiB: the most linear memory, in bytes.
 const MEMORY: usize = 8 << 20;
 
-/// What the numbers say.
+/// The findings.
 pub fn sentences(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
     for (index, face) in report.faces.iter().enumerate() {
@@ -41,7 +41,8 @@ pub fn sentences(report: &Report) -> Vec<String> {
     all
 }
 
-/// The goals against the floor, on one connection: with more, the client, the upstream and the host compete for the processors.
+/// Compares with the minimal relay, on one connection: with more, the client, the upstream and the host compete
+/// for the processors.
 fn against_floor(report: &Report, index: usize, face: &FaceNumbers) -> String {
     let outcome = |measured: &Measured| {
         let goal = if measured.content.has_links() {
@@ -86,7 +87,7 @@ fn range(ratios: impl Iterator<Item = f64> + Clone) -> String {
     format!("{least:.2}x to {most:.2}x")
 }
 
-/// Where the time of one small answer goes.
+/// Breaks down the latency of one small response.
 fn parts(report: &Report, index: usize, face: &FaceNumbers) -> Option<String> {
     let measured = report.loads.first()?;
     let secret = Kind::Gateway(index, Life::OneRequest, Credential::Secret);

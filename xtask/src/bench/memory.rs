@@ -1,4 +1,4 @@
-//! 1 GiB: how fast it flows, and how much memory the component takes for it.
+//! Throughput and memory of 1 GiB.
 
 use std::time::{Duration, Instant};
 
@@ -14,26 +14,27 @@ use super::served::connect;
 use super::targets::{self, Credential, Life};
 use super::upstream::{Content, Flow, ROOT, Upstream};
 
-/// All ways are measured so often, one after the other, and the best of each counts: what else the machine does only slows.
+/// The number of rounds. The best time of each path counts, because other activity of the machine only slows it
+/// down.
 const ROUNDS: usize = 3;
 
-/// What 1 GiB took one way.
+/// The times of 1 GiB with one content and method.
 pub struct Bulk {
     pub content: &'static str,
     pub method: Method,
     /// Without any proxy.
     pub direct: Duration,
     pub native: Duration,
-    /// Through the component that only relays, which takes no uploads.
+    /// Through the minimal relay, which does not support uploads.
     pub floor: Option<Duration>,
     /// Through each face.
     pub gateways: Vec<Through>,
 }
 
-/// What it took through a gateway.
+/// The result of one gateway.
 pub struct Through {
     pub time: Duration,
-    /// The most linear memory that the component had, in bytes.
+    /// Peak linear memory of the component, in bytes.
     pub peak_memory: usize,
 }
 
@@ -47,14 +48,14 @@ impl Bulk {
     }
 }
 
-/// Measures all ways.
+/// Measures all combinations.
 pub fn measure(faces: &[Face], floor: &Component, upstream: &Upstream, identity: &Identity) -> Result<Vec<Bulk>> {
     let native = proxy::start(upstream.origin(), Reach::Pooled)?;
     let relay = targets::hosted(floor, Life::OneRequest, &[("DATAVERSE_URL", upstream.origin())])?;
     let [json, bytes] = Content::LARGE.map(|content| content.name);
     let mut all = Vec::new();
     for (content, method) in [(json, Method::GET), (bytes, Method::GET), (bytes, Method::PUT)] {
-        // A gateway remembers its highest peak, so each way has its own.
+        // The recorded peak never decreases, so each combination has its own gateway.
         let gateway = |face: &Face| {
             let (life, credential) = (Life::OneRequest, Credential::Certificate);
             targets::gateway(&face.component, upstream, identity, life, credential)

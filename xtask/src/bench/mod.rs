@@ -1,9 +1,10 @@
-//! How fast the gateway is, against two limits: a native reverse proxy that adds a constant token, and a component on the same host
-//! that only relays. Everything runs in this process and talks over loopback, so on few cores the two sides, the upstream and the
-//! load share them alike.
+//! Measures the speed of the gateway against two baselines: a native reverse proxy that adds a constant token,
+//! and a minimal relay as a component on the same host. Everything runs in this process and communicates over
+//! loopback, so on few cores, the measured servers, the upstream and the load compete for the processors.
 //!
-//! The dev profile is fast enough for it: the root `Cargo.toml` optimizes this crate, the embedded host and all dependencies.
-//! Built with `opt-level = 3` throughout and without debug assertions, the times on one connection were much the same.
+//! The dev profile is fast enough: the root `Cargo.toml` optimizes this crate, the embedded host and all
+//! dependencies. With `opt-level = 3` throughout and without debug assertions, the latencies on one connection
+//! were about the same.
 
 mod faces;
 mod findings;
@@ -31,26 +32,26 @@ use report::{FaceNumbers, Report};
 use targets::{Kind, Target};
 use upstream::{Content, Upstream};
 
-/// The load is measured in rounds over all targets, so that what else the machine does meets each of them.
+/// The load is measured in rounds over all targets, so that other activity of the machine affects all of them.
 const ROUNDS: usize = 6;
 
-/// How many connections send one request after another.
+/// The numbers of connections, each of which sends one request after another.
 const CONNECTIONS: [usize; 2] = [1, 8];
 
-/// What can be measured.
+/// The parts of the bench.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// How long requests take.
+    /// Latency of requests.
     Requests,
-    /// How many tokens a thousand requests take.
+    /// The number of tokens that 1000 requests need.
     Tokens,
-    /// How fast 1 GiB flows, with links and without.
+    /// Throughput of 1 GiB, with and without links.
     Bulk,
-    /// Starting and signing.
+    /// Start-up and signing.
     Start,
 }
 
-/// Measures these parts, or all where none is named, and prints.
+/// Measures these parts, or all if none is named, and prints the results.
 pub fn run(parts: &[Part]) -> Result<()> {
     let begun = Instant::now();
     let wants = |part| parts.is_empty() || parts.contains(&part);
@@ -103,14 +104,15 @@ fn start(report: &mut Report, faces: &[Face], upstream: &Upstream, identity: &Id
     for (face, numbers) in faces.iter().zip(&mut report.faces) {
         numbers.startup = Some(startup::measure(&face.component, upstream, identity)?);
     }
-    // Only this one has functions, of which one asks for a token and nothing else. The code that signs is the same in all.
+    // Only this face exports functions, one of which only obtains a token. The signing code is the same in all
+    // faces.
     if let Some(face) = faces.first() {
         report.signing = Some(signing::measure(&face.component, identity)?);
     }
     Ok(())
 }
 
-/// What one target did under one load.
+/// The results of all targets under one load.
 struct Measured {
     content: Content,
     connections: usize,

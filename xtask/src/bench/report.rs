@@ -1,4 +1,4 @@
-//! The table, and what it says about the goals.
+//! The table, and the findings about the goals.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::targets::{Credential, Kind, Life};
 use super::tokens::{AT_ONCE, Tokens};
 use super::{Measured, findings};
 
-/// The native proxy that bounds all.
+/// The native proxy, the upper limit.
 pub const LIMIT: Kind = Kind::Native(Reach::Pooled);
 
-/// All that was measured. What was not asked for is empty.
+/// All results. Parts that were not requested are empty.
 pub struct Report {
     pub faces: Vec<FaceNumbers>,
     /// The columns.
@@ -24,27 +24,27 @@ pub struct Report {
     pub signing: Option<Signing>,
 }
 
-/// What was measured of one face alone.
+/// The results of one face alone.
 pub struct FaceNumbers {
     pub name: &'static str,
-    /// Of the component, in bytes.
+    /// Size of the component, in bytes.
     pub size: u64,
     pub compiling: Duration,
     pub startup: Option<Startup>,
 }
 
-/// The gateway with a certificate, as hosts run it unless told otherwise.
+/// The gateway with a certificate, in fresh instances, as hosts run it by default.
 pub fn fresh(face: usize) -> Kind {
     Kind::Gateway(face, Life::OneRequest, Credential::Certificate)
 }
 
-/// The gateway with a token at hand.
+/// The gateway with a cached token.
 pub fn reused(face: usize) -> Kind {
     Kind::Gateway(face, Life::ManyRequests, Credential::Certificate)
 }
 
 impl Report {
-    /// Prints the table, and below it what it says.
+    /// Prints the table and the findings.
     pub fn print(&self) {
         for line in lines(&self.table()) {
             println!("{line}");
@@ -55,7 +55,7 @@ impl Report {
         }
     }
 
-    /// Half of a target's answers under a load took no longer than this.
+    /// Median latency of a target under a load.
     pub fn p50(&self, measured: &Measured, target: Kind) -> Duration {
         let column = self.targets.iter().position(|kind| *kind == target);
         let samples = column.and_then(|column| measured.samples.get(column));
@@ -167,7 +167,7 @@ impl Report {
         rows
     }
 
-    /// A row with a few cells.
+    /// A row with cells in some columns.
     fn row(&self, name: &str, unit: &str, cells: &[(Kind, String)]) -> Vec<String> {
         let mut row = vec![name.to_owned(), unit.to_owned()];
         row.extend(self.targets.iter().map(|target| {
@@ -178,7 +178,7 @@ impl Report {
     }
 }
 
-/// The rows with their cells under each other: two columns of text, and numbers.
+/// Aligns the rows: two columns of text, then numbers.
 fn lines(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let widths: Vec<_> = (0..columns)
@@ -201,12 +201,12 @@ fn lines(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// So many milliseconds.
+/// A time in milliseconds.
 pub fn millis(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64() * 1000.0)
 }
 
-/// So many megabytes in a second, of 1 GiB.
+/// The throughput in MB/s if 1 GiB takes this time.
 pub fn megabytes(time: Duration) -> f64 {
     f64::from(1 << 30) / 1e6 / time.as_secs_f64()
 }
@@ -215,7 +215,7 @@ fn speed(time: Duration) -> String {
     format!("{:.0}", megabytes(time))
 }
 
-/// So many MiB.
+/// A size in MiB.
 pub fn mebibytes(bytes: usize) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

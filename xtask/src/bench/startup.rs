@@ -1,4 +1,4 @@
-//! From a compiled component to an answer.
+//! From a compiled component to its first response.
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,18 @@ use super::upstream::Upstream;
 
 const TIMES: usize = 100;
 
-/// Half of the answers of `/healthz` took no longer than this.
+/// Median latencies of `/healthz`.
 #[derive(Default)]
 pub struct Startup {
-    /// A new server, the linking included, a new connection and a new instance.
+    /// With a new server, including linking, a new connection and a new instance.
     pub server: Duration,
-    /// A new instance, in a server that runs, on a connection that is open.
+    /// With a new instance, in a running server, on an open connection.
     pub instance: Duration,
-    /// An instance that has answered before.
+    /// With a reused instance.
     pub reused: Duration,
 }
 
-/// Measures.
+/// Measures start-up.
 pub fn measure(component: &Component, upstream: &Upstream, identity: &Identity) -> Result<Startup> {
     let start = |life| targets::gateway(component, upstream, identity, life, Credential::Certificate);
     let mut servers = Vec::new();

@@ -1,4 +1,4 @@
-//! What is measured: two native proxies, a component that only relays, and each face of the gateway.
+//! The targets: two native proxies, the minimal relay, and each face of the gateway.
 
 use anyhow::{Result, ensure};
 use embedded_host::{Component, Server, ServerOptions};
@@ -16,33 +16,33 @@ use super::upstream::{Content, Flow, Upstream};
 /// The gateway's key.
 pub const KEY: &str = "bench-0123456789-0123456789-0123456789";
 
-/// What the gateway proves itself with.
+/// The gateway's credential.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
     Secret,
     Certificate,
 }
 
-/// How long an instance of a component lives.
+/// The lifetime of a component's instance.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// As on Spin, and under `wasmtime serve` unless told otherwise: each request gets its own token.
+    /// The default on Spin and with `wasmtime serve`: each request obtains its own token.
     OneRequest,
-    /// As under `wasmtime serve --max-instance-reuse-count`.
+    /// As with `wasmtime serve --max-instance-reuse-count`.
     ManyRequests,
 }
 
-/// What relays.
+/// The kind of a target.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Native(Reach),
-    /// The component that only relays.
+    /// The minimal relay.
     Floor(Life),
-    /// The gateway, with the place of its face in the list.
+    /// The gateway, with the index of its face.
     Gateway(usize, Life, Credential),
 }
 
-/// Something that relays.
+/// A running target.
 pub struct Target {
     pub kind: Kind,
     server: Running,
@@ -60,7 +60,7 @@ pub struct Hosted {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub fn all(faces: &[Face]) -> Vec<Self> {
         let mut all = vec![Self::Native(Reach::Pooled), Self::Native(Reach::New)];
         all.extend([Life::ManyRequests, Life::OneRequest].map(Self::Floor));
@@ -74,7 +74,7 @@ impl Kind {
         all
     }
 
-    /// What stands above its column.
+    /// The lines of its column header.
     pub fn column(self, faces: &[&'static str]) -> [&'static str; 3] {
         match self {
             Self::Native(Reach::Pooled) => ["native,", "connections", "pooled"],
@@ -94,7 +94,7 @@ impl Kind {
     }
 }
 
-/// Starts all of them.
+/// Starts all targets.
 pub fn all(faces: &[Face], floor: &Component, upstream: &Upstream, identity: &Identity) -> Result<Vec<Target>> {
     let start = |kind| {
         let server = match kind {
@@ -148,7 +148,7 @@ pub fn hosted(component: &Component, life: Life, variables: &[(&str, &str)]) -> 
 }
 
 impl Target {
-    /// Where it listens.
+    /// Its origin.
     pub fn origin(&self) -> &str {
         match &self.server {
             Running::Native(served) => served.origin(),
@@ -156,7 +156,7 @@ impl Target {
         }
     }
 
-    /// What it has printed.
+    /// Its output.
     pub fn output(&self) -> String {
         match &self.server {
             Running::Native(_) => String::new(),
@@ -164,7 +164,7 @@ impl Target {
         }
     }
 
-    /// The path under which it has a content.
+    /// The path of a content on this target.
     pub fn path(&self, content: &Content) -> String {
         match (self.kind, content.route) {
             (Kind::Gateway(..), Some(route)) => route.to_owned(),
@@ -172,7 +172,7 @@ impl Target {
         }
     }
 
-    /// Makes sure that it does what it is measured doing: the gateway changes the links, the others change nothing.
+    /// Checks that the target works as intended: the gateway replaces links, the others change nothing.
     pub fn check(&self, upstream: &Upstream) -> Result<()> {
         for content in Content::SMALL {
             let path = self.path(&content);

@@ -1,4 +1,4 @@
-//! How many tokens a thousand requests take.
+//! Counts the tokens that 1000 requests need.
 
 use anyhow::Result;
 use sandbox::certificate::Identity;
@@ -11,18 +11,18 @@ use super::upstream::{Content, Upstream};
 
 const REQUESTS: usize = 1000;
 
-/// How many requests are on their way at once.
+/// The numbers of concurrent requests.
 pub const AT_ONCE: [usize; 3] = [1, 8, 32];
 
-/// The tokens of one face.
+/// The token counts of one face.
 pub struct Tokens {
     pub face: usize,
     pub life: Life,
-    /// For each of [`AT_ONCE`].
+    /// One count for each of [`AT_ONCE`].
     pub counts: [usize; 3],
 }
 
-/// Counts.
+/// Counts the tokens.
 pub fn measure(faces: &[Face], upstream: &Upstream, identity: &Identity) -> Result<Vec<Tokens>> {
     let mut all = Vec::new();
     for (index, face) in faces.iter().enumerate() {
@@ -45,7 +45,7 @@ pub fn measure(faces: &[Face], upstream: &Upstream, identity: &Identity) -> Resu
 }
 
 fn send(origin: &str, at_once: usize) -> Result<()> {
-    // Only an answer that takes its time keeps all of them on their way.
+    // Only with slow responses do all requests remain concurrent.
     let path = Content::SLOW.path();
     load::runtime()?.block_on(async {
         let tasks: Vec<_> = (0..at_once)

@@ -1,4 +1,5 @@
-//! Entra ID and Dataverse as far as a bench needs them: answers that are ready, so that making them bounds nothing.
+//! Entra ID and Dataverse as far as the bench needs them. Responses are prepared in advance, so that generating
+//! them does not limit the throughput.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,41 +15,41 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use super::served::Served;
 
-/// Where the contents are.
+/// The path of the contents.
 pub const ROOT: &str = "/api/data/v9.2/";
 
-/// Rows in one piece of a very long answer.
+/// The number of rows in one piece of a very long response.
 const ROWS: usize = 256;
 
-/// Something to ask for.
+/// A content of the upstream.
 #[derive(Clone, Copy)]
 pub struct Content {
-    /// The last part of its path.
+    /// The last segment of its path.
     pub name: &'static str,
-    /// Under what path the gateway has it, if not under the same.
+    /// Its path at the gateway, if different.
     pub route: Option<&'static str>,
     bytes: usize,
     form: Form,
-    /// How long the upstream thinks about it.
+    /// The delay of the upstream's response.
     delay: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// JSON with links, which the gateway has to look for and to change.
+    /// JSON with links, which the gateway has to find and replace.
     Json,
     Bytes,
-    /// Who calls.
+    /// The caller's identity.
     Identity,
 }
 
 impl Content {
-    /// Dataverse is not next door, and has a database to ask.
+    /// Models the network and the database of a real Dataverse.
     pub const SLOW: Self = Self {
         delay: Duration::from_millis(20),
         ..Self::new("json_1kB_after_20ms", 1000, Form::Json)
     };
-    /// What is asked for again and again.
+    /// Contents that are requested repeatedly.
     pub const SMALL: [Self; 6] = [
         Self::new("json_1kB", 1000, Form::Json),
         Self::SLOW,
@@ -60,7 +61,7 @@ impl Content {
             ..Self::new("WhoAmI", 0, Form::Identity)
         },
     ];
-    /// What is asked for once.
+    /// Contents for single transfers.
     pub const LARGE: [Self; 2] = [
         Self::new("json_1GiB", 1 << 30, Form::Json),
         Self::new("bytes_1GiB", 1 << 30, Form::Bytes),
@@ -76,7 +77,7 @@ impl Content {
         }
     }
 
-    /// Whether the gateway looks for links in it.
+    /// Whether it contains links, which the gateway replaces.
     pub fn has_links(&self) -> bool {
         self.form == Form::Json
     }
@@ -86,7 +87,7 @@ impl Content {
         format!("{ROOT}{}", self.name)
     }
 
-    /// The body. A small one is one piece; a large one repeats a piece, and is about as long as it is to be.
+    /// The body. A small one is a single piece; a large one repeats a piece, and its length is approximate.
     fn flow(&self, origin: &str) -> Flow {
         if self.form == Form::Identity {
             return Flow::of(identity());
@@ -130,14 +131,14 @@ impl Content {
     }
 }
 
-/// A row as Dataverse writes them, with a comma.
+/// A row as in Dataverse, with a trailing comma.
 fn row(number: usize) -> String {
     format!(
         r#"{{"@odata.etag":"W/\"{number}\"","contactid":"00000000-0000-4000-8000-{number:012}","fullname":"Grace Hopper","emailaddress1":"grace{number}@example.com","telephone1":"+1 555 0100","_parentcustomerid_value":null,"statecode":0,"createdon":"2026-01-01T00:00:00Z"}},"#
     )
 }
 
-/// What Dataverse says of who calls.
+/// The response of `WhoAmI`.
 fn identity() -> String {
     let member = |name: &str, last: u8| format!(r#""{name}":"20000000-0000-4000-8000-{last:012}""#);
     let members = [
@@ -155,9 +156,9 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts it.
+    /// Starts the upstream.
     pub fn start() -> Result<Self> {
-        // The origin stands in the answers, and is known once it listens.
+        // The responses contain the origin, which is known only once the server listens.
         let contents = Arc::new(Contents::default());
         let answers = Arc::clone(&contents);
         let served = Served::start(move |request| answer(request, Arc::clone(&answers)))?;
@@ -174,23 +175,23 @@ impl Upstream {
         self.served.origin()
     }
 
-    /// How many tokens it has granted.
+    /// The number of tokens granted so far.
     pub fn tokens(&self) -> usize {
         self.contents.tokens.load(Ordering::Relaxed)
     }
 
-    /// What a small content is.
+    /// The text of a small content.
     pub fn text(&self, content: &Content) -> String {
         String::from_utf8_lossy(&content.flow(self.origin()).head).into_owned()
     }
 }
 
-/// What can be asked for.
+/// The contents of a running upstream.
 #[derive(Default)]
 struct Contents {
-    /// With bodies that are ready.
+    /// With prepared bodies.
     ready: OnceLock<Vec<(Content, Flow)>>,
-    /// How many tokens have been granted.
+    /// The number of tokens granted so far.
     tokens: AtomicUsize,
 }
 
@@ -231,12 +232,12 @@ async fn answer(request: Request<Incoming>, contents: Arc<Contents>) -> Result<R
         .body(flow.clone())?)
 }
 
-/// A token, about as long as those of Entra ID.
+/// A token of about the length of those from Entra ID.
 pub fn token() -> String {
     "t".repeat(1500)
 }
 
-/// Entra ID's answer that grants it for so many seconds.
+/// Entra ID's response that grants a token for this time.
 pub fn grant(seconds: u32) -> String {
     format!(
         r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"{}"}}"#,
@@ -244,7 +245,7 @@ pub fn grant(seconds: u32) -> String {
     )
 }
 
-/// A body: a beginning, a piece many times, and an end.
+/// A body: a start, a repeated piece, and an end.
 #[derive(Clone, Default)]
 pub struct Flow {
     head: Bytes,
@@ -254,7 +255,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// One that is all there.
+    /// A body in one piece.
     fn of(text: String) -> Self {
         Self {
             head: Bytes::from(text),
@@ -262,7 +263,7 @@ impl Flow {
         }
     }
 
-    /// 1 GiB to send.
+    /// A body of 1 GiB to upload.
     pub fn upload() -> Self {
         let [_, bytes] = Content::LARGE;
         bytes.flow("")

@@ -1,4 +1,4 @@
-//! WASI 0.3: an instance has all of its requests at once.
+//! WASI 0.3: an instance handles its requests concurrently.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -24,13 +24,13 @@ pub struct Instances {
     current: Mutex<Option<Current>>,
 }
 
-/// The instance that gets the next request.
+/// The instance for the next request.
 struct Current {
     jobs: mpsc::UnboundedSender<Job>,
     requests: usize,
 }
 
-/// A request, and who waits for its answer.
+/// A request, with the channel for its response.
 struct Job {
     request: Request<Incoming>,
     reply: oneshot::Sender<Result<Response<Body>>>,
@@ -65,7 +65,7 @@ impl Instances {
         answer.await.map_err(|_| anyhow!("the instance trapped"))?
     }
 
-    /// Gives a job to the current instance, or to a new one.
+    /// Passes a job to the current instance, or to a new one.
     fn give(&self, shared: &Arc<Shared>, job: Job) -> Result<()> {
         let mut current = self.current.lock().map_err(|_| anyhow!("poisoned"))?;
         let job = match current.as_mut() {
@@ -73,7 +73,7 @@ impl Instances {
                 instance.requests += 1;
                 match instance.jobs.send(job) {
                     Ok(()) => return Ok(()),
-                    // It has trapped.
+                    // The instance has trapped.
                     Err(returned) => returned.0,
                 }
             }
@@ -97,7 +97,7 @@ impl Instances {
     }
 }
 
-/// The host tells the scheme, and the authority that HTTP/1.1 has in a header.
+/// Adds the scheme, and the authority from the `Host` header of HTTP/1.1, as hosts do.
 fn absolute(mut request: Request<Incoming>) -> Result<Request<Incoming>> {
     if let Some(host) = request.headers().get(header::HOST) {
         let mut parts = request.uri().clone().into_parts();
@@ -112,7 +112,7 @@ fn absolute(mut request: Request<Incoming>) -> Result<Request<Incoming>> {
     Ok(request)
 }
 
-/// Works until there are no more requests, and the last answer has been sent.
+/// Runs until there are no more requests and the last response has been sent.
 async fn run(
     store: &mut Store<State>,
     service: Arc<Service>,
@@ -133,7 +133,7 @@ async fn run(
         .await?
 }
 
-/// How the transmission of a request's body went.
+/// The result of transmitting a request's body.
 type Io = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl AccessorTask<State> for Job {
@@ -165,13 +165,14 @@ impl AccessorTask<State> for Job {
             }
             Err(code) => Err(anyhow!("the component answered {code:?}")),
         };
-        // A caller that has left does not wait for it.
+        // A caller that has disconnected does not receive it.
         let _ = reply.send(answer);
         Ok(())
     }
 }
 
-/// The body of an answer, which keeps its place and its instance until it has been sent, or its caller has left.
+/// The body of a response. It keeps its request in flight, and its instance alive, until it has been sent or its
+/// caller has disconnected.
 struct Kept {
     body: Body,
     _kept: (Place, Option<mpsc::Sender<()>>),

@@ -1,4 +1,4 @@
-//! WASI 0.2: an instance has one request at a time.
+//! WASI 0.2: an instance handles one request at a time.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ pub struct Instances {
     idle: Mutex<Vec<Warm>>,
 }
 
-/// An instance that can answer another request.
+/// An instance that can handle another request.
 struct Warm {
     store: Store<State>,
     proxy: Proxy,
@@ -45,14 +45,15 @@ impl Instances {
         let mut warm = self.instance(shared).await?;
         let (sender, receiver) = oneshot::channel();
         let request = warm.store.data_mut().http().new_incoming_request(Scheme::Http, request);
-        // One without a host, say: no component can be asked about it.
+        // For example a request without a host, which cannot be passed to a component.
         let Ok(request) = request else {
             let mut refusal = Response::new(Full::default().map_err(Error::from).boxed_unsync());
             *refusal.status_mut() = StatusCode::BAD_REQUEST;
             return Ok(refusal);
         };
         let out = warm.store.data_mut().http().new_response_outparam(sender)?;
-        // It goes on after the head of its answer is there, while the body flows, and after the caller has left.
+        // The task continues after the head of the response is sent, while the body is streamed, and after the
+        // caller has disconnected.
         let shared = Arc::clone(shared);
         let task = tokio::spawn(async move {
             let _place = place;

@@ -1,4 +1,4 @@
-//! Relays `GET` requests and nothing else, as simply as a component can: no identity, no look into a body.
+//! A minimal relay for `GET` requests: without identity, and without processing of bodies.
 
 #![cfg(target_family = "wasm")]
 
