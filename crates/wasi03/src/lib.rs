@@ -31,7 +31,8 @@ mod wait;
 use std::rc::Rc;
 
 use dynamics365::face::{Cause, Failure, FromVariables, Timeouts};
-use wasip3::cli::environment;
+// The environment of WASI 0.2, which hosts offer too: in its place Spin's variables are put (`crates/spin-variables`).
+use wasip2::cli::environment;
 use wasip3::exports::http::handler::Guest;
 use wasip3::http::types::{self, ErrorCode, Request, Response};
 #[cfg(feature = "rc")]

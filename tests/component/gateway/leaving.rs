@@ -80,7 +80,7 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
         leaving.join().unwrap()
     });
     assert!(
-        (Duration::from_secs(1)..Duration::from_secs(20)).contains(&took),
+        (Duration::from_millis(500)..Duration::from_secs(20)).contains(&took),
         "{took:?}"
     );
     soon("hung up on", || ended.load(Ordering::SeqCst));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use anyhow::{Result, anyhow};
+use http::uri::{PathAndQuery, Scheme};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::{Request, Response, Uri, header};
@@ -100,8 +101,12 @@ impl Instances {
 fn absolute(mut request: Request<Incoming>) -> Result<Request<Incoming>> {
     if let Some(host) = request.headers().get(header::HOST) {
         let mut parts = request.uri().clone().into_parts();
-        parts.scheme = Some(http::uri::Scheme::HTTP);
+        parts.scheme = Some(Scheme::HTTP);
         parts.authority = Some(host.to_str()?.parse()?);
+        // CONNECT has none.
+        parts
+            .path_and_query
+            .get_or_insert_with(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = Uri::from_parts(parts)?;
     }
     Ok(request)
