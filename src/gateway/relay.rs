@@ -102,20 +102,18 @@ pub(super) async fn relay<H: Host, B: Body>(
         headers: &headers,
     };
     let read = async |answer: Response<Received<H::Body>>, _: &str| check_accepted(answer, host.now());
-    let Sent { value, times, .. } = match upload {
-        Upload::None => connection.send::<_, B, _>(host, &outgoing, Payload::None, read).await,
+    let held;
+    let payload = match upload {
+        Upload::None => Payload::None,
         Upload::Held(bytes) => {
-            connection
-                .send::<_, B, _>(host, &outgoing, Payload::Held(&bytes), read)
-                .await
+            held = bytes;
+            Payload::Held(&held)
         }
-        Upload::Flowing(body) => {
-            connection
-                .send(host, &outgoing, Payload::Flowing(Some(body)), read)
-                .await
-        }
-    }
-    .map_err(|error| refused(batch.as_ref(), true).unwrap_or_else(|| Refusal::from_error(host, error)))?;
+        Upload::Flowing(body) => Payload::Flowing(Some(body)),
+    };
+    let sent = connection.send(host, &outgoing, payload, read).await;
+    let Sent { value, times, .. } =
+        sent.map_err(|error| refused(batch.as_ref(), true).unwrap_or_else(|| Refusal::from_error(host, error)))?;
     reply(value, &outwards, &head.method, times)
 }
 
