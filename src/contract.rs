@@ -1,7 +1,7 @@
-//! The contract in `wit/` as Rust: the types that every room speaks, and the traits that `component.rs` implements.
+//! The Rust bindings of the contract in `wit/`: its types, and the traits that `exports/` implements.
 //!
-//! `types::Settings` comes with a `Debug` that prints its secrets, as every generated record does: `settings.rs` takes
-//! it apart at once, and nothing else may hold one.
+//! `types::Settings` has a generated `Debug` that prints its secrets. Therefore `exports/records.rs` converts
+//! it at once, and it must never be logged.
 
 #![allow(
     missing_docs,

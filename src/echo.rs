@@ -1,11 +1,12 @@
-//! Masking a token that an answer repeats, while the answer flows: every byte of it becomes an asterisk, so that lengths stay
-//! true.
+//! Masks tokens that an answer repeats while the answer is streamed. Every byte of a token becomes an
+//! asterisk, so lengths do not change.
 //!
-//! It is found as it is, percent-encoded (`%2E`, `%2e`) and as JSON escapes it (`\u002e`, `\/`), in any mixture, but for the letters
-//! and digits that it begins with: no encoder touches those (RFC 3986, 2.3; RFC 8259, 7). So few places of a text have to be looked
-//! at closely. A token that is cut off is masked where most of it is there. Whoever encrypts it, or encodes it otherwise (base64), is
-//! not found: this keeps a service, or a proxy before it, from repeating a request by mistake. It cannot keep one from giving the
-//! token away.
+//! A token is found unchanged, percent-encoded (`%2E`, `%2e`), escaped for JSON (`\u002e`, `\/`), or in any
+//! mixture of these. Its leading letters and digits must be unchanged: no encoder changes those (RFC 3986,
+//! 2.3; RFC 8259, 7). So only few positions of a text need a close comparison. A truncated token is masked if
+//! at least half of it is present. A token that is encrypted or encoded otherwise (base64) is not found: the
+//! mask protects against a service or a proxy that repeats a request by mistake, not against one that leaks
+//! the token on purpose.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -13,48 +14,49 @@ use crate::host::{Body, Failure};
 
 const MASK: u8 = b'*';
 
-/// So many letters and digits at the beginning have to be there as they are.
+/// The maximum number of leading letters and digits that must be unchanged.
 const MOST_PLAIN: usize = 8;
 
-/// A token is masked though it is cut off, when half of it is there, and so many characters.
+/// The minimum length of a truncated token that is masked. It must also be at least half of the token.
 const LEAST_PART: usize = 32;
 
-/// Masks one token in a text that comes in pieces.
+/// Masks one token in a text that arrives in pieces.
 pub struct Mask {
-    /// The token, decoded as the text is.
+    /// The token, decoded in the same way as the text.
     token: Vec<u8>,
-    /// For each length of a match, the next shorter one that the same bytes may be (Knuth, Morris and Pratt).
+    /// For each length of a match, the next shorter match that the same bytes allow (Knuth, Morris and
+    /// Pratt).
     shorter: Vec<usize>,
-    /// So many of its first characters have to be there as they are.
+    /// The number of leading characters that must be unchanged.
     plain: usize,
-    /// Which of these to look for, as the rarest in other texts.
+    /// The index of the leading character that is the rarest in other texts. The search looks for it.
     rarest: usize,
     /// The end of the text, which may be the beginning of a token.
     held: Vec<u8>,
     matched: Matched,
 }
 
-/// How much of a token there is.
+/// The part of a token that has matched.
 #[derive(Default)]
 struct Matched {
-    /// How many bytes of the text each of its characters takes.
+    /// The length in the text of each matched character, in bytes.
     lengths: std::collections::VecDeque<u8>,
-    /// The sum of these.
+    /// The sum of the lengths.
     bytes: usize,
 }
 
-/// What a text begins with.
+/// The first character of a text.
 enum Spelled {
     Char {
         value: u8,
         length: u8,
     },
-    /// It takes more of the text to tell.
+    /// More of the text is needed to decide.
     Unclear,
 }
 
 impl Mask {
-    /// For one token. Of an empty one, nothing is masked.
+    /// An empty token masks nothing.
     pub fn new(token: &str) -> Self {
         let mut text = token.as_bytes();
         let mut decoded = Vec::with_capacity(text.len());
@@ -82,13 +84,13 @@ impl Mask {
         }
     }
 
-    /// Takes the next piece, and returns what can be told so far.
+    /// Takes the next piece, and returns the text that is decided so far.
     pub fn feed(&mut self, piece: Vec<u8>) -> Vec<u8> {
         if self.token.is_empty() {
             return piece;
         }
         let mut text = std::mem::take(&mut self.held);
-        // Where the match that is not complete ends, which all of it may be.
+        // The end of the incomplete match, which may be all of the held text.
         let mut at = self.matched.bytes;
         if text.is_empty() {
             text = piece;
@@ -96,13 +98,13 @@ impl Mask {
             text.extend_from_slice(&piece);
         }
         self.scan(&mut text, &mut at);
-        // What is matched, and what it takes more to tell, waits.
+        // The incomplete match and the undecided rest are held back.
         let told = at.saturating_sub(self.matched.bytes).min(text.len());
         self.held = text.split_off(told);
         text
     }
 
-    /// What was held back, at the end.
+    /// Returns the held text at the end.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut text = std::mem::take(&mut self.held);
         let matched = std::mem::take(&mut self.matched);
@@ -112,7 +114,7 @@ impl Mask {
         text
     }
 
-    /// Goes on to where more of the text is needed. `at` is behind what is matched so far.
+    /// Scans until more of the text is needed. `at` is the position after the current match.
     fn scan(&mut self, text: &mut [u8], at: &mut usize) {
         loop {
             let count = self.matched.lengths.len();
@@ -148,7 +150,8 @@ impl Mask {
         }
     }
 
-    /// Where the plain beginning of the token is, or may be if the text goes on, from `from` on.
+    /// The first position, starting at `from`, where the unchanged beginning of the token is, or may be if
+    /// the text continues.
     fn candidate(&self, text: &[u8], from: usize) -> usize {
         let (Some(plain), Some(rare)) = (self.token.get(..self.plain), self.token.get(self.rarest)) else {
             return text.len();
@@ -167,13 +170,13 @@ impl Mask {
             }
             from = start.saturating_add(1);
         }
-        // The rare one may be in the next piece.
+        // The rare character may be in the next piece.
         let last = text.len().saturating_sub(self.rarest).max(from);
         let ends = (last..text.len()).find(|at| text.get(*at..).is_some_and(|end| plain.starts_with(end)));
         ends.unwrap_or(text.len())
     }
 
-    /// Goes on to the next shorter match that what is there may be.
+    /// Falls back to the next shorter match that the matched bytes allow.
     fn shorten(&mut self) {
         loop {
             let count = self.matched.lengths.len();
@@ -186,12 +189,12 @@ impl Mask {
         }
     }
 
-    /// Whether so many characters are so much of the token that it is masked though the rest is missing.
+    /// Whether this many characters are enough to mask a truncated token.
     fn is_most(&self, count: usize) -> bool {
         count >= LEAST_PART && count >= self.token.len().div_ceil(2)
     }
 
-    /// Masks a text that is all there.
+    /// Masks a complete text.
     fn whole(&mut self, text: Vec<u8>) -> Vec<u8> {
         let mut masked = self.feed(text);
         masked.append(&mut self.finish());
@@ -205,7 +208,7 @@ impl Matched {
         self.bytes = self.bytes.saturating_add(usize::from(length));
     }
 
-    /// Leaves out all but the last ones.
+    /// Keeps only the last `count` characters.
     fn keep(&mut self, count: usize) {
         while self.lengths.len() > count {
             let length = self.lengths.pop_front().unwrap_or_default();
@@ -232,7 +235,7 @@ fn shorter(token: &[u8]) -> Vec<usize> {
     shorter
 }
 
-/// Letters that are rare in names, numbers and ids, above those that are not.
+/// Ranks letters that are rare in names, numbers and ids above common ones.
 fn rarity(letter: u8) -> u8 {
     match letter {
         b'J' | b'Q' | b'X' | b'Z' => 4,
@@ -276,7 +279,7 @@ fn fill(part: Option<&mut [u8]>) {
     }
 }
 
-/// Masks tokens in the values of headers.
+/// Masks tokens in header values.
 pub(crate) fn mask_headers<'a>(headers: &mut HeaderMap, tokens: impl IntoIterator<Item = &'a str>) {
     for token in tokens {
         let mut mask = Mask::new(token);
@@ -291,7 +294,7 @@ pub(crate) fn mask_headers<'a>(headers: &mut HeaderMap, tokens: impl IntoIterato
     }
 }
 
-/// A body in which tokens are masked.
+/// A body with masked tokens.
 pub(crate) struct Masked<B> {
     source: B,
     masks: Vec<Mask>,

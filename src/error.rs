@@ -1,17 +1,21 @@
-//! What can go wrong, as the core tells it, and the only place where that becomes an error of the contract (`wit/types.wit`).
+//! The core's errors. Only `contract.rs` here converts them to the contract's errors (`wit/types.wit`).
 
-use crate::contract::types;
+#[cfg(feature = "wasi02")]
+mod contract;
+
 use crate::faults::Faults;
-use crate::host::{Cause, Failure};
+use crate::host::Failure;
+#[cfg(feature = "wasi02")]
+pub(crate) use contract::dataverse_error;
 
 /// Why a call has no result.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// The settings have to change.
+    /// The settings are not valid.
     InvalidSettings(Faults),
-    /// The request has to change.
+    /// The request is not valid.
     InvalidRequest(Faults),
-    /// A service was asked in vain.
+    /// A request to a service failed.
     Failed(Box<Failed>),
 }
 
@@ -20,49 +24,49 @@ pub enum Error {
 pub enum Service {
     /// Issues the tokens.
     EntraId,
-    /// Has the data.
+    /// Stores the data.
     Dataverse,
 }
 
-/// The request that an error tells of.
+/// The request that an error belongs to.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The service that was asked.
+    /// The service that the request was sent to.
     pub service: Service,
     /// Its origin.
     pub origin: String,
-    /// Whether the request changes data if the service carries it out.
+    /// Whether the request changes data.
     pub writes: bool,
-    /// The id that the request carried.
+    /// The client request id.
     pub client_request_id: String,
 }
 
 /// A request that failed, after all attempts.
 #[derive(Clone, Debug)]
 pub struct Failed {
-    /// What was asked.
+    /// The request.
     pub asked: Asked,
-    /// How often it was sent.
+    /// The number of attempts.
     pub attempts: u32,
     /// Why the last attempt failed.
     pub reason: Reason,
-    /// What else there is to say of the attempts.
+    /// A note on the attempts.
     pub note: Option<Note>,
 }
 
-/// What else there is to say of several attempts.
+/// A note on several attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// An attempt before the last may have been carried out.
     EarlierMayHaveActed,
-    /// The last attempt was not followed by another, for which there was no token.
+    /// No further attempt was made, because no token was available.
     NoTokenForAnother,
 }
 
 /// Why one attempt failed.
 #[derive(Clone, Debug)]
 pub enum Reason {
-    /// No whole or no usable answer.
+    /// No complete or usable answer.
     NoAnswer(Failure),
     /// Too many requests.
     Throttled(Box<Throttled>),
@@ -72,31 +76,31 @@ pub enum Reason {
     EntraId(Box<EntraRefusal>),
 }
 
-/// What a service says that wants fewer requests.
+/// A service's answer that throttles requests.
 #[derive(Clone, Debug, Default)]
 pub struct Throttled {
-    /// How long to wait.
+    /// The wait that the service requests.
     pub retry_after_seconds: Option<u32>,
-    /// Dataverse's code in hexadecimal, or nothing.
+    /// Dataverse's code in hexadecimal, or empty.
     pub code: String,
-    /// What happened.
+    /// The message.
     pub message: String,
     /// What to do about it.
     pub advice: Option<String>,
-    /// What the service's logs know the request by.
+    /// The id of the request in the service's logs.
     pub request_id: Option<String>,
 }
 
-/// What Dataverse says of a request that it refuses.
+/// Dataverse's error for a refused request.
 #[derive(Clone, Debug, Default)]
 pub struct DataverseRefusal {
     /// The answer's status.
     pub status: u16,
-    /// In hexadecimal, or as it came where it is no such number. May be empty.
+    /// In hexadecimal, or unchanged if it is not such a number. May be empty.
     pub code: String,
-    /// The code as the signed number that .NET shows.
+    /// The code as a signed number, as .NET shows it.
     pub code_number: Option<i32>,
-    /// What happened, or what came instead of an explanation.
+    /// The message, or the text that was received instead.
     pub message: String,
     /// The annotation `InnerError.Message`, or the message of an older `innererror`.
     pub inner_message: Option<String>,
@@ -106,26 +110,26 @@ pub struct DataverseRefusal {
     pub trace_text: Option<String>,
     /// What to do about it.
     pub advice: Option<String>,
-    /// How long to wait.
+    /// The wait that the service requests.
     pub retry_after_seconds: Option<u32>,
-    /// What Dataverse's logs know the request by.
+    /// The id of the request in Dataverse's logs.
     pub request_id: Option<String>,
-    /// All ids that the answer carries.
+    /// All request ids in the answer.
     pub service_request_ids: Vec<String>,
 }
 
-/// A refusal of Entra ID, and of what.
+/// Entra ID's refusal of a credential.
 #[derive(Clone, Debug)]
 pub struct EntraRefusal {
-    /// What Entra ID says.
+    /// Entra ID's answer.
     pub answer: EntraAnswer,
-    /// The name of the credential that it refused.
+    /// The name of the refused credential.
     pub credential: String,
     /// What to do about it.
     pub advice: Option<String>,
 }
 
-/// What Entra ID says of a token request that it refuses.
+/// Entra ID's error for a refused token request.
 #[derive(Clone, Debug, Default)]
 pub struct EntraAnswer {
     /// The answer's status.
@@ -150,12 +154,11 @@ pub struct EntraAnswer {
     pub error_uri: Option<String>,
 }
 
-/// What is said of an answer that an earlier attempt may have caused.
-const UNSURE: &str = "an earlier attempt of this call may have been carried out, and this answer may tell of its effect: read \
-                      the row before sending it again";
+/// The advice if an earlier attempt may have caused the answer.
+const UNSURE: &str = "an earlier attempt of this call may have been carried out and may have caused this answer: read the row before sending the request again";
 
 impl Service {
-    /// For people.
+    /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::EntraId => "Entra ID",
@@ -165,7 +168,7 @@ impl Service {
 }
 
 impl Reason {
-    /// Whether a request that changes data may have been carried out although it failed so.
+    /// Whether a request that changes data may have been carried out despite this failure.
     pub fn may_have_acted(&self) -> bool {
         match self {
             Self::NoAnswer(failure) => failure.sent,
@@ -174,7 +177,7 @@ impl Reason {
         }
     }
 
-    /// The seconds that the service asks to wait.
+    /// The wait in seconds that the service requests.
     pub fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::NoAnswer(failure) => failure.retry_after_seconds,
@@ -184,7 +187,7 @@ impl Reason {
         }
     }
 
-    /// What the service's logs know the request by.
+    /// The id of the request in the service's logs.
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::NoAnswer(failure) => failure.request_id.as_deref(),
@@ -196,12 +199,12 @@ impl Reason {
 }
 
 impl DataverseRefusal {
-    /// At 408 and 5xx Dataverse failed, rather than refused.
+    /// With 408 and 5xx, Dataverse failed rather than refused.
     pub fn may_have_acted(&self) -> bool {
         (500..600).contains(&self.status) || self.status == 408
     }
 
-    /// On one line.
+    /// The refusal on one line.
     pub fn summary(&self) -> String {
         let code = if self.code.is_empty() { "" } else { " " };
         format!(
@@ -212,7 +215,7 @@ impl DataverseRefusal {
 }
 
 impl EntraAnswer {
-    /// On one line: the first line of the description, without the ids that Entra ID puts behind it.
+    /// One line: the first line of the description, without the ids that Entra ID appends.
     pub fn summary(&self) -> String {
         let line = self.description.split(char::is_control).next().unwrap_or_default();
         let line = line.split(" Trace ID").next().unwrap_or_default().trim_end();
@@ -221,7 +224,7 @@ impl EntraAnswer {
 }
 
 impl Failed {
-    /// Of a request whose only attempt failed.
+    /// The failure of a request with one attempt.
     #[cfg(test)]
     pub fn once(asked: Asked, reason: Reason) -> Self {
         Self {
@@ -252,22 +255,22 @@ impl Failed {
         }
     }
 
-    /// What happened where no answer can be used: which address, and why.
+    /// The details of an outage: the address and the cause.
     pub fn detail(&self, failure: &Failure) -> String {
         let setting = match self.asked.service {
             Service::EntraId => "the authority",
             Service::Dataverse => "the environment",
         };
         let note = match self.note {
-            Some(Note::NoTokenForAnother) => "; for another attempt there was no token",
-            // The last attempt says so already where it may have been carried out itself.
+            Some(Note::NoTokenForAnother) => "; no token was available for another attempt",
+            // If the last attempt itself may have been carried out, its failure already says so.
             Some(Note::EarlierMayHaveActed) if !failure.sent => "; an earlier attempt may have been carried out",
             _ => "",
         };
         format!("{}, {setting}: {}{note}", self.asked.origin, failure.detail)
     }
 
-    /// On one line, for the log: codes, and what a service says of them.
+    /// One line for the log, with codes and the service's message.
     pub fn summary(&self) -> String {
         match &self.reason {
             Reason::NoAnswer(failure) => self.detail(failure),
@@ -279,7 +282,7 @@ impl Failed {
 }
 
 impl Error {
-    /// On one line, for the log.
+    /// One line for the log.
     pub fn summary(&self) -> String {
         match self {
             Self::InvalidSettings(faults) | Self::InvalidRequest(faults) => faults.on_one_line(),
@@ -291,161 +294,5 @@ impl Error {
 impl From<Failed> for Error {
     fn from(failed: Failed) -> Self {
         Self::Failed(Box::new(failed))
-    }
-}
-
-impl From<Error> for types::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::InvalidSettings(faults) => Self::InvalidSettings(listed(faults)),
-            Error::InvalidRequest(faults) => Self::InvalidRequest(listed(faults)),
-            Error::Failed(failed) => failed_call(*failed),
-        }
-    }
-}
-
-fn listed(faults: Faults) -> Vec<types::Fault> {
-    let faults = faults.into_iter();
-    faults
-        .map(|fault| types::Fault {
-            field: fault.field,
-            reason: fault.reason,
-        })
-        .collect()
-}
-
-fn failed_call(failed: Failed) -> types::Error {
-    let may_have_taken_effect = failed.may_have_taken_effect();
-    let advice = failed.advice();
-    match &failed.reason {
-        Reason::NoAnswer(failure) => types::Error::Unavailable(types::Outage {
-            service: service(failed.asked.service),
-            cause: cause(failure.cause),
-            detail: failed.detail(failure),
-            status: failure.status,
-            may_have_taken_effect,
-            attempts: failed.attempts,
-            retry_after_seconds: failure.retry_after_seconds,
-            request_id: failure.request_id.clone(),
-            client_request_id: failed.asked.client_request_id.clone(),
-        }),
-        Reason::Throttled(throttled) => {
-            let throttled = Throttled::clone(throttled);
-            types::Error::Throttled(types::Throttling {
-                service: service(failed.asked.service),
-                retry_after_seconds: throttled.retry_after_seconds,
-                may_have_taken_effect,
-                attempts: failed.attempts,
-                code: throttled.code,
-                message: throttled.message,
-                advice,
-                request_id: throttled.request_id,
-                client_request_id: failed.asked.client_request_id,
-            })
-        }
-        Reason::Dataverse(refusal) => types::Error::Dataverse(dataverse_error(
-            DataverseRefusal {
-                advice,
-                ..DataverseRefusal::clone(refusal)
-            },
-            may_have_taken_effect,
-            failed.attempts,
-            failed.asked.client_request_id,
-        )),
-        Reason::EntraId(refusal) => {
-            let EntraRefusal { answer, credential, .. } = EntraRefusal::clone(refusal);
-            types::Error::EntraId(types::EntraError {
-                status: answer.status,
-                error: answer.error,
-                error_codes: answer.codes,
-                description: answer.description,
-                suberror: answer.suberror,
-                claims: answer.claims,
-                timestamp: answer.timestamp,
-                trace_id: answer.trace_id,
-                correlation_id: answer.correlation_id,
-                error_uri: answer.error_uri,
-                advice,
-                credential,
-                client_request_id: failed.asked.client_request_id,
-            })
-        }
-    }
-}
-
-/// A refusal of Dataverse as the contract has it, of a request of its own or of one within a batch.
-pub(crate) fn dataverse_error(
-    refusal: DataverseRefusal,
-    may_have_taken_effect: bool,
-    attempts: u32,
-    client_request_id: String,
-) -> types::DataverseError {
-    types::DataverseError {
-        status: refusal.status,
-        may_have_taken_effect,
-        attempts,
-        code: refusal.code,
-        code_number: refusal.code_number,
-        message: refusal.message,
-        inner_message: refusal.inner_message,
-        help_link: refusal.help_link,
-        trace_text: refusal.trace_text,
-        advice: refusal.advice,
-        retry_after_seconds: refusal.retry_after_seconds,
-        request_id: refusal.request_id,
-        service_request_ids: refusal.service_request_ids,
-        client_request_id,
-    }
-}
-
-fn service(service: Service) -> types::Service {
-    match service {
-        Service::EntraId => types::Service::EntraId,
-        Service::Dataverse => types::Service::Dataverse,
-    }
-}
-
-fn cause(cause: Cause) -> types::OutageCause {
-    match cause {
-        Cause::DeniedByHost => types::OutageCause::DeniedByHost,
-        Cause::NoConnection => types::OutageCause::NoConnection,
-        Cause::TimedOut => types::OutageCause::TimedOut,
-        Cause::CutOff => types::OutageCause::CutOff,
-        Cause::AnswerTooLarge => types::OutageCause::AnswerTooLarge,
-        Cause::UnusableAnswer => types::OutageCause::UnusableAnswer,
-        Cause::ServiceUnavailable => types::OutageCause::ServiceUnavailable,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_write_that_was_sent_may_have_taken_effect() {
-        for (writes, sent, may) in [
-            (true, true, true),
-            (true, false, false),
-            (false, true, false),
-            (false, false, false),
-        ] {
-            let asked = Asked {
-                service: Service::Dataverse,
-                origin: "https://contoso.example".to_owned(),
-                writes,
-                client_request_id: "id".to_owned(),
-            };
-            let failure = Failure {
-                sent,
-                ..Failure::new(Cause::CutOff, "it broke")
-            };
-            match types::Error::from(Error::from(Failed::once(asked, Reason::NoAnswer(failure)))) {
-                types::Error::Unavailable(outage) => {
-                    assert_eq!(outage.may_have_taken_effect, may);
-                    assert_eq!(outage.detail, "https://contoso.example, the environment: it broke");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
     }
 }

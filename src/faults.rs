@@ -1,13 +1,13 @@
-//! What is wrong with what a caller gave, field by field, so that all of it is told at once.
+//! Faults of a caller's input, collected per field so that all are reported together.
 
 use crate::error::Error;
 
-/// What is wrong with one field.
+/// A fault of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The field, or the variable.
+    /// The field or variable.
     pub field: String,
-    /// What is wrong with it, as the rest of a sentence that begins with the field.
+    /// The reason, as the rest of a sentence that begins with the field.
     pub reason: String,
 }
 
@@ -16,14 +16,14 @@ pub struct Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// One fault.
+    /// A collection with one fault.
     pub fn one(field: &str, reason: impl Into<String>) -> Self {
         let mut faults = Self::default();
         faults.add(field, reason);
         faults
     }
 
-    /// Notes that `field` is wrong. `reason` must not quote a secret.
+    /// Adds a fault of `field`. `reason` must not quote a secret.
     pub fn add(&mut self, field: &str, reason: impl Into<String>) {
         self.0.push(Fault {
             field: field.to_owned(),
@@ -31,19 +31,19 @@ impl Faults {
         });
     }
 
-    /// Notes what is wrong within `place`.
+    /// Adds the faults of a nested value at `place`.
     pub fn nest(&mut self, place: &str, inner: Self) {
         for fault in inner.0 {
             self.add(&format!("{place}.{}", fault.field), fault.reason);
         }
     }
 
-    /// The value in a result, or nothing and its reason noted under `field`.
+    /// The value of a result, or `None` after adding its error as a fault of `field`.
     pub fn keep<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|reason| self.add(field, reason)).ok()
     }
 
-    /// The same faults, those of the field `from` told of the field `to`.
+    /// The same faults, with the field `from` renamed to `to`.
     pub fn rename(mut self, from: &str, to: &str) -> Self {
         for fault in self.0.iter_mut().filter(|fault| fault.field == from) {
             to.clone_into(&mut fault.field);
@@ -51,27 +51,27 @@ impl Faults {
         self
     }
 
-    /// What is wrong.
+    /// The faults.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no faults.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As the error that asks for other settings.
+    /// Converts the faults to `invalid-settings`.
     pub fn into_settings_error(self) -> Error {
         Error::InvalidSettings(self)
     }
 
-    /// As the error that asks for another request.
+    /// Converts the faults to `invalid-request`.
     pub fn into_request_error(self) -> Error {
         Error::InvalidRequest(self)
     }
 
-    /// On one line.
+    /// The faults on one line.
     pub fn on_one_line(&self) -> String {
         let faults: Vec<_> = self
             .0

@@ -1,4 +1,4 @@
-//! GUIDs as Microsoft's services write them.
+//! GUIDs in the form of Microsoft's services.
 
 use uuid::Uuid;
 

@@ -1,27 +1,28 @@
-//! The only door to the outside: what the core needs of the host it runs in. `wasi/` implements it over WASI 0.2; the unit tests
-//! have one of their own.
+//! The only interface to the outside: what the core needs from its host. `wasi/` implements it on WASI 0.2;
+//! the unit tests have their own implementation.
 //!
-//! Two things pass beside it: the environment variables, which `exports.rs` reads, and the salt of a PS256 signature,
-//! which ring draws from WASI itself, since it accepts no other source.
+//! Two things bypass it: the environment variables, which `exports/` reads, and the salt of a PS256
+//! signature, which ring takes directly from WASI because it accepts no other source.
 
 use std::time::Duration;
 
 use http::{Request, Response};
 
-/// What the outside offers.
+/// The functions of the host.
 #[expect(
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"
 )]
 pub trait Host {
-    /// An answer's body, as it flows in.
+    /// The streamed body of an answer.
     type Body: Body;
 
-    /// Sends a request and returns the answer once its headers are there. `request` has an absolute URI; a body that is
-    /// `None` is no body at all, not an empty one. An answer that comes before the body has ended ends the upload.
+    /// Sends a request and returns the answer as soon as its headers are received. The URI of `request` is
+    /// absolute. A body that is `None` is absent, which differs from an empty one. An answer that begins
+    /// before the end of the request's body ends the upload.
     ///
     /// # Errors
-    /// A [`Failure`] when no answer begins, or when the body breaks off.
+    /// A [`Failure`] if no answer begins, or if the request's body breaks off.
     async fn send<B: Body>(
         &self,
         request: Request<Option<B>>,
@@ -31,38 +32,43 @@ pub trait Host {
     /// The wall clock, in seconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
 
-    /// The time since some moment in the past, by a clock that is never set.
+    /// The time since some moment in the past, by a monotonic clock.
     fn elapsed(&self) -> Duration;
 
     /// Waits.
     async fn sleep(&self, duration: Duration);
 
-    /// Bytes fit for cryptography.
+    /// The time until the call's deadline (`deadline.rs`). A host that belongs to no call has no deadline.
+    fn time_left(&self) -> Duration {
+        Duration::MAX
+    }
+
+    /// Cryptographically secure random bytes.
     fn random(&self) -> [u8; 16];
 
-    /// Tells the operator something, on a line of its own. A host whose log is closed or full loses the line and nothing else.
+    /// Writes a line to the operator's log. If the log is closed or full, the line is lost without an error.
     fn log(&self, line: &str);
 }
 
-/// The body of a request or an answer, as it flows.
+/// The streamed body of a request or an answer.
 #[expect(
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"
 )]
 pub trait Body {
-    /// The next bytes, at least one; `None` at the end.
+    /// The next bytes, at least one. `None` at the end.
     ///
     /// # Errors
-    /// A [`Failure`] when the connection breaks before the end.
+    /// A [`Failure`] if the connection breaks before the end.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure>;
 
-    /// Takes back what was sent, for a body that holds a secret to wipe it.
+    /// Takes back the bytes that were sent, so that a body with a secret can wipe them.
     fn sent(&mut self, chunk: Vec<u8>) {
         drop(chunk);
     }
 }
 
-/// Bytes that are all there.
+/// Buffered bytes.
 impl Body for &[u8] {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         const CHUNK: usize = 64 << 10;
@@ -72,19 +78,19 @@ impl Body for &[u8] {
     }
 }
 
-/// How long to wait for what.
+/// The timeouts of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For a connection.
+    /// To connect.
     pub connect: Duration,
-    /// For the answer to begin.
+    /// Until the answer begins.
     pub first_byte: Duration,
-    /// For more of an answer that has begun.
+    /// Between two chunks of the answer.
     pub between_bytes: Duration,
 }
 
 impl Timeouts {
-    /// The same, but none longer than `limit`.
+    /// Limits each timeout to `limit`.
     pub fn at_most(self, limit: Duration) -> Self {
         Self {
             connect: self.connect.min(limit),
@@ -94,56 +100,59 @@ impl Timeouts {
     }
 }
 
-/// What kept an answer from coming, or from being used.
+/// Why there is no answer, or no usable one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The host does not let the component send this.
+    /// The host does not allow the request.
     DeniedByHost,
-    /// No connection was made.
+    /// No connection was established.
     NoConnection,
-    /// It took longer than the timeouts allow.
+    /// A timeout has expired.
     TimedOut,
-    /// The connection broke before the answer ended.
+    /// The connection broke before the end of the answer.
     CutOff,
     /// The answer is larger than the settings allow.
     AnswerTooLarge,
-    /// The answer came whole and is not what was asked for.
+    /// The answer is complete, but not of the expected kind.
     UnusableAnswer,
-    /// The service says that it cannot serve now.
+    /// The service reports that it is unavailable.
     ServiceUnavailable,
 }
 
-/// Why no whole answer came.
+/// Why there is no complete and usable answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub cause: Cause,
-    /// For people.
+    /// A description for people.
     pub detail: String,
-    /// The status of the answer, when it began.
+    /// The status of the answer, if it began.
     pub status: Option<u16>,
     /// Whether the service may have received the request and acted on it.
     pub sent: bool,
-    /// The seconds that the service asked to wait.
+    /// Whether the same request would fail in the same way again.
+    pub lasting: bool,
+    /// The wait in seconds that the service requests.
     pub retry_after_seconds: Option<u32>,
-    /// What the service's logs know the request by.
+    /// The id of the request in the service's logs.
     pub request_id: Option<String>,
 }
 
 impl Failure {
-    /// Of a request that was sent, as far as is known.
+    /// A failure after the request was sent, as far as is known.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         Self {
             cause,
             detail: detail.into(),
             status: None,
             sent: true,
+            lasting: false,
             retry_after_seconds: None,
             request_id: None,
         }
     }
 
-    /// Of a request that cannot have been sent.
+    /// A failure of a request that cannot have been sent.
     pub fn not_sent(cause: Cause, detail: impl Into<String>) -> Self {
         Self {
             sent: false,
@@ -152,7 +161,7 @@ impl Failure {
     }
 }
 
-/// A host for the unit tests: answers from a list, a clock that is set by hand.
+/// A host for the unit tests, with prepared answers and a simulated clock.
 #[cfg(test)]
 pub(crate) mod fake {
     use std::cell::{Cell, RefCell};
@@ -167,13 +176,13 @@ pub(crate) mod fake {
     type Answers = Box<dyn Fn(&Uri) -> Response<Vec<&'static str>>>;
 
     pub(crate) struct FakeHost {
-        /// The wall clock at the start; sleeping moves both clocks on.
+        /// The wall clock at the start. Sleeping advances both clocks.
         pub clock: Cell<u64>,
         pub slept: Cell<Duration>,
         answers: RefCell<VecDeque<Response<Vec<&'static str>>>>,
-        /// What comes when there are no more of them.
+        /// Creates the answers after the prepared ones.
         otherwise: Option<Answers>,
-        /// How many turns of others an answer takes.
+        /// How often an answer suspends before it arrives.
         pub turns: Cell<u32>,
         pub sent: RefCell<Vec<Request<Vec<u8>>>>,
         drawn: Cell<u8>,
@@ -181,8 +190,8 @@ pub(crate) mod fake {
     }
 
     impl FakeHost {
-        /// Answers these in turn: a status, a body in chunks. A chunk `"BROKEN"` is a connection that breaks before the
-        /// answer, `"REFUSED"` none at all.
+        /// Returns these answers in order: a status, and a body in chunks. A chunk `"BROKEN"` simulates a
+        /// connection that breaks before the answer, and `"REFUSED"` a refused connection.
         pub(crate) fn new(answers: impl IntoIterator<Item = (u16, &'static [&'static str])>) -> Self {
             let answer = |(status, chunks): (u16, &[&'static str])| {
                 let mut response = Response::new(chunks.to_vec());
@@ -204,7 +213,7 @@ pub(crate) mod fake {
             }
         }
 
-        /// Answers by where a request goes.
+        /// Answers by the URI of the request.
         pub(crate) fn answering(answer: impl Fn(&Uri) -> Response<Vec<&'static str>> + 'static) -> Self {
             Self {
                 otherwise: Some(Box::new(answer)),
@@ -212,7 +221,7 @@ pub(crate) mod fake {
             }
         }
 
-        /// Lets others come to their turn.
+        /// Lets other calls run.
         pub(crate) async fn pass_a_turn(&self) {
             yield_now().await;
         }
@@ -281,7 +290,7 @@ pub(crate) mod fake {
     }
 
     impl Body for VecDeque<&'static str> {
-        /// A chunk `"CUT"` is where the connection breaks.
+        /// A chunk `"CUT"` simulates a broken connection.
         async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
             match self.pop_front() {
                 Some("CUT") => Err(cut_off()),
@@ -290,7 +299,7 @@ pub(crate) mod fake {
         }
     }
 
-    /// Runs several calls at once, in turns. Says in which turn each ended.
+    /// Runs several calls concurrently, in rounds. Returns the round in which each call ended.
     pub(crate) fn at_once<T>(calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<(T, u32)> {
         let mut calls: Vec<_> = calls.into_iter().map(|call| (Box::pin(call), None)).collect();
         for turn in 0.. {
@@ -307,7 +316,7 @@ pub(crate) mod fake {
         calls.into_iter().filter_map(|(_, ended)| ended).collect()
     }
 
-    /// An answer takes its time: others come to their turn before.
+    /// Suspends once, so that other calls run.
     async fn yield_now() {
         let mut has_yielded = false;
         poll_fn(|cx| {

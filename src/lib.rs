@@ -1,12 +1,12 @@
-//! Microsoft Dynamics 365 / Dataverse for WebAssembly components: a token of Entra ID by the client credentials flow, and
-//! the Web API with it. The contract is in `wit/`; here it is wired to the rooms.
+//! Microsoft Dynamics 365 / Dataverse for WebAssembly components: tokens of Entra ID by the client
+//! credentials flow, and calls of the Web API. The contract is in `wit/`.
 
 #![cfg_attr(
-    not(target_family = "wasm"),
+    not(all(target_family = "wasm", feature = "wasi02")),
     allow(
         dead_code,
         unused_imports,
-        reason = "only the exports, which only a component has, use all of it"
+        reason = "only the exports of the WASI 0.2 component use all of it"
     )
 )]
 #![cfg_attr(
@@ -24,13 +24,16 @@
     )
 )]
 
+#[cfg(feature = "wasi02")]
 mod contract;
 mod credential;
 mod dataverse;
+mod deadline;
 mod echo;
 mod entra;
 mod error;
 mod faults;
+mod from_variables;
 mod gateway;
 mod guid;
 mod host;
@@ -43,15 +46,23 @@ mod settings;
 mod turn;
 mod validation;
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "wasi02"))]
 mod exports;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "wasi02"))]
 mod wasi;
 
-/// How this component names itself to both services.
+/// The `User-Agent` for both services.
 pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSION"));
 
-/// The parsers of outside input, for the fuzz targets in `fuzz/`. Not an interface: it changes without notice.
+/// The gateway, for the WASI 0.3 component in `crates/wasi03`. Not a stable interface.
+#[doc(hidden)]
+pub mod face {
+    pub use crate::from_variables::FromVariables;
+    pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
+    pub use crate::log::note;
+}
+
+/// The parsers of untrusted input, for the fuzz targets in `fuzz/`. Not a stable interface.
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::credential::{AssertionAlgorithm, Certificate, Credential, FederatedAssertion};
@@ -64,7 +75,8 @@ pub mod fuzzing {
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
-    pub use crate::gateway::links::{JsonLinks, Origins};
+    pub use crate::gateway::json_links::JsonLinks;
+    pub use crate::gateway::links::Origins;
     pub use crate::gateway::multipart::MultipartLinks;
     pub use crate::gateway::opened::Opened;
     pub use crate::gateway::rewrite::{Rewrite, Stop};
@@ -100,7 +112,7 @@ pub mod fuzzing {
         pub use crate::entra::answer::{Refused, read};
     }
 
-    /// Where requests go.
+    /// Request URLs.
     pub mod url {
         pub use crate::dataverse::url::{MAX_URL, ROOT, link, target};
     }

@@ -1,11 +1,11 @@
-//! What the operator is told beside the answers: ids and codes, and no secret.
+//! The log for the operator: ids and codes, and no secrets.
 
 use std::fmt;
 
 use crate::host::Host;
 
-/// Says something on one line: what a service says must not look like another line.
-pub(crate) fn note(host: &impl Host, message: fmt::Arguments<'_>) {
+/// Logs one line. Control characters are replaced, so that text from a service cannot forge a line.
+pub fn note(host: &impl Host, message: fmt::Arguments<'_>) {
     let line: String = message
         .to_string()
         .chars()

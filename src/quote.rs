@@ -1,18 +1,19 @@
-//! What may be quoted of a text that comes from elsewhere: no secret that the request carried, whole or in part, as it is or
-//! percent-encoded, and of what nobody knows the shape of, plain words only.
+//! What may be quoted from untrusted text: no secret of the request, complete or in part, unchanged or
+//! percent-encoded. From text of unknown format, only plain words may be quoted.
 
 use std::collections::BTreeSet;
 
-/// Stands for what is left out.
+/// Replaces removed text.
 pub(crate) const INSTEAD: &str = "***";
 
-/// So many characters of a secret in a row are taken for a part of it: fewer are of no use to anybody, and are in other texts too.
+/// The length at which consecutive characters of a secret count as a part of it. Shorter parts are useless,
+/// and occur in other texts too.
 const PART: usize = 8;
 
-/// A text without the secrets and their parts.
+/// Removes the secrets and their parts from a text.
 pub(crate) fn without(text: &str, secrets: &[&str]) -> String {
     let spelled = Spelled::new(text);
-    // Of each byte of the text, whether it is left out.
+    // For each byte of the text, whether it is removed.
     let mut hidden = vec![false; text.len()];
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         Parts::of(secret).hide(&spelled, &mut hidden);
@@ -30,8 +31,8 @@ pub(crate) fn without(text: &str, secrets: &[&str]) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// A text in which every word that is not a plain one is left out: a secret, an id or a part of a request is none. What is left is
-/// one line of at most `longest` characters.
+/// Replaces every word that is not plain: secrets, ids and parts of a request are not plain words. The result
+/// is one line of at most `longest` characters.
 pub(crate) fn plain_words(text: &str, longest: usize) -> String {
     let mut shown = String::new();
     for word in text.split_whitespace() {
@@ -47,7 +48,7 @@ pub(crate) fn plain_words(text: &str, longest: usize) -> String {
     shown
 }
 
-/// Letters with hyphens or apostrophes among them, or a short number; with punctuation around it.
+/// Letters, hyphens and apostrophes, or a short number, with optional punctuation around them.
 fn is_plain(word: &str) -> bool {
     const LONGEST: usize = 30;
     let bare = word.trim_matches(|c: char| c.is_ascii_punctuation() && !matches!(c, '%' | '*'));
@@ -73,7 +74,7 @@ impl Parts {
         Self { length, numbers }
     }
 
-    /// Marks where they are in a text.
+    /// Marks the parts in a text.
     fn hide(&self, text: &Spelled, hidden: &mut [bool]) {
         let mut done = 0;
         for (at, window) in text.bytes.windows(self.length).enumerate() {
@@ -94,15 +95,15 @@ fn number(part: &[u8]) -> u64 {
     part.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
-/// In a form, a space is a plus sign; and what has changed letters' case is no less a secret.
+/// Forms encode a space as a plus sign. A secret in different case is still a secret.
 fn folded(byte: u8) -> u8 {
     if byte == b' ' { b'+' } else { byte.to_ascii_lowercase() }
 }
 
-/// A text as bytes that were written as they are, percent-encoded, or encoded several times over.
+/// A decoded text: each byte may be unencoded, percent-encoded once, or percent-encoded several times.
 struct Spelled {
     bytes: Vec<u8>,
-    /// Where each begins in the text, up to where the next does.
+    /// The position of each byte in the text. Its encoded form ends where the next one starts.
     starts: Vec<usize>,
 }
 
@@ -123,7 +124,7 @@ impl Spelled {
     }
 }
 
-/// The first byte that a text spells, and how long its spelling is.
+/// The first decoded byte of a text, and the length of its encoded form.
 fn first(text: &[u8]) -> Option<(u8, usize)> {
     if let Some(rest) = text.strip_prefix(b"%") {
         let mut nested = rest;

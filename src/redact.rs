@@ -1,15 +1,15 @@
-//! Taking secrets out of what a service says, should it repeat what a request carried.
+//! Removes secrets from answers, in case a service repeats parts of a request.
 
 use http::{HeaderMap, HeaderValue};
 
 use crate::quote::{self, INSTEAD};
 
-/// A text without the secrets, nor parts of them.
+/// Removes the secrets and their parts from a text.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     quote::without(text, secrets)
 }
 
-/// The same for the headers of an answer: one that repeats a secret is replaced whole.
+/// Removes secrets from the headers of an answer. A value that contains a secret is replaced completely.
 pub(crate) fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
     for value in headers.values_mut() {
         let text = String::from_utf8_lossy(value.as_bytes());
@@ -19,7 +19,7 @@ pub(crate) fn redact_headers(headers: &mut HeaderMap, secrets: &[&str]) {
     }
 }
 
-/// An empty secret was not told to anybody, and is in every text.
+/// Skips empty secrets, which every text contains.
 fn told<'a>(secrets: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     secrets.iter().copied().filter(|secret| !secret.is_empty())
 }

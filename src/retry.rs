@@ -1,21 +1,21 @@
-//! Sending a request until it succeeds, is refused, or time is up: the only loop that sends again, and the only rule of what may
-//! be repeated.
+//! Sends a request until it succeeds, is refused, or the time is up. Only this loop repeats requests, and
+//! only this module decides which requests may be repeated.
 
 use std::time::Duration;
 
 use crate::error::{Asked, Error, Failed, Note, Reason};
 use crate::host::{Cause, Host};
 
-/// The wait before the second attempt; it doubles with each further one.
+/// The wait before the second attempt. It doubles with each further attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
-/// So often a service that is out of reach is tried. Throttling ends when the service said it would, so throttled attempts are
-/// not among them.
+/// The maximum number of attempts if the service is unavailable. Throttled attempts do not count, because
+/// throttling ends at the announced time.
 const MAX_OUTAGES: u32 = 4;
-/// A service that throttles without saying for how long is left alone for so many seconds.
+/// The wait in seconds if a service throttles without `Retry-After`.
 const THROTTLED: u32 = 5;
 
-/// How long one call may go on trying. All its attempts, at Entra ID and at Dataverse, share one.
+/// The time for the attempts of one call. The attempts at Entra ID and at Dataverse share it.
 #[derive(Clone, Copy)]
 pub(crate) struct Budget {
     end: Duration,
@@ -29,13 +29,14 @@ impl Budget {
         }
     }
 
-    /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds) and a little more, or, where that
-    /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget
-    /// would not last: a wait that is cut short would only make the service refuse for longer.
+    /// Waits before the next attempt: the time that the service requests (`retry_after`, in seconds) plus a
+    /// random part, or the backoff after `failed` attempts if that is longer. Returns `false` at once if the
+    /// wait exceeds the budget or the call's deadline: a shorter wait would only make the service refuse for
+    /// longer.
     async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
         let wait = asked.saturating_add(jitter(host)).max(backoff(host, failed));
-        if host.elapsed().saturating_add(wait) > self.end {
+        if host.elapsed().saturating_add(wait) > self.end || wait >= host.time_left() {
             return false;
         }
         host.sleep(wait).await;
@@ -43,26 +44,29 @@ impl Budget {
     }
 }
 
-/// What one attempt came to.
+/// The outcome of one attempt.
 pub(crate) enum Attempt<T> {
     /// It succeeded.
     Done(T),
-    /// It failed, and the request is still there to be sent again.
+    /// It failed, and the request can be sent again.
     Failed(Reason),
-    /// It failed, and a part of the request is gone with it, as it was streamed.
+    /// It failed, and the request cannot be sent again because its body was streamed.
     FailedForGood(Reason),
-    /// It was refused before anything was done, for a cause that has been removed since: the next one follows at once.
+    /// It was refused before anything was carried out. The cause has been removed, so the next attempt
+    /// follows at once.
     Mended,
-    /// Nothing was sent, for want of something that has an error of its own: a token.
+    /// No request was sent, because no token was available. The token has its own error.
     NotMade(Error),
 }
 
-/// Makes attempts until one succeeds or none may follow. Returns what the last one came to, and how many were sent.
+/// Makes attempts until one succeeds or no further one is allowed. Returns the result, and the number of
+/// attempts.
 ///
-/// `repeatable`: sent twice, the request changes no more than sent once.
+/// `repeatable`: sending the request twice has the same effect as sending it once.
 ///
 /// # Errors
-/// Of the last attempt; or of an earlier one that may have been carried out, where no attempt could be made after it.
+/// The error of the last attempt. If no further attempt was possible after one that may have been carried
+/// out, the error of that attempt.
 pub(crate) async fn run<T>(
     host: &impl Host,
     budget: &Budget,
@@ -104,21 +108,21 @@ struct Attempts<'a> {
     repeatable: bool,
     made: u32,
     failed: u32,
-    /// Those of the failed that the service did not throttle.
+    /// The failed attempts that were not throttled.
     outages: u32,
-    /// The last failure after which the request may have been carried out all the same.
+    /// The last failure of an attempt that may still have been carried out.
     unsure: Option<Reason>,
 }
 
 impl Attempts<'_> {
-    /// Counts a failure, and says whether the request may be sent again after it.
+    /// Counts a failure, and returns whether the request may be sent again.
     fn may_follow(&mut self, reason: &Reason) -> bool {
         self.failed = self.failed.saturating_add(1);
         let passes = match reason {
             Reason::Throttled(_) => true,
             Reason::NoAnswer(failure) => {
                 self.outages = self.outages.saturating_add(1);
-                self.outages < MAX_OUTAGES && passes(failure.cause)
+                self.outages < MAX_OUTAGES && !failure.lasting && passes(failure.cause)
             }
             Reason::Dataverse(_) | Reason::EntraId(_) => false,
         };
@@ -129,7 +133,7 @@ impl Attempts<'_> {
         budget.pause(host, self.failed, wait_asked_for(reason)).await
     }
 
-    /// Keeps the failure of an attempt that another follows.
+    /// Keeps the failure of an attempt that may have been carried out.
     fn remember(&mut self, reason: Reason) {
         if self.may_have_acted(&reason) {
             self.unsure = Some(reason);
@@ -140,13 +144,14 @@ impl Attempts<'_> {
         self.asked.writes && reason.may_have_acted()
     }
 
-    /// The error of the last attempt, as one of them all.
+    /// The error of the last attempt, for all attempts together.
     fn into_error(self, reason: Reason) -> Error {
         let note = self.unsure.map(|_| Note::EarlierMayHaveActed);
         failed(self.asked, self.made, reason, note)
     }
 
-    /// The error where nothing further can be sent: an attempt before that may have been carried out tells more than it.
+    /// The error if no further attempt is possible. An earlier attempt that may have been carried out is more
+    /// important than `error`.
     fn without_another(self, error: Error) -> Error {
         match self.unsure {
             Some(reason) => failed(self.asked, self.made, reason, Some(Note::NoTokenForAnother)),
@@ -164,7 +169,7 @@ fn failed(asked: &Asked, attempts: u32, reason: Reason, note: Option<Note>) -> E
     })
 }
 
-/// The seconds to wait that a failure asks for.
+/// The wait in seconds before the next attempt, if the failure determines it.
 pub(crate) fn wait_asked_for(reason: &Reason) -> Option<u32> {
     match reason {
         Reason::Throttled(throttled) => Some(throttled.retry_after_seconds.unwrap_or(THROTTLED)),
@@ -172,7 +177,7 @@ pub(crate) fn wait_asked_for(reason: &Reason) -> Option<u32> {
     }
 }
 
-/// Whether what failed so may succeed when it is sent again.
+/// Whether a request that failed for this cause may succeed if it is repeated.
 fn passes(cause: Cause) -> bool {
     match cause {
         Cause::NoConnection | Cause::TimedOut | Cause::CutOff | Cause::ServiceUnavailable => true,
@@ -180,12 +185,13 @@ fn passes(cause: Cause) -> bool {
     }
 }
 
-/// Whether the request was carried out for certain, and only its answer is not whole.
+/// Whether the request was certainly carried out, and only its answer is incomplete.
 fn has_succeeded(reason: &Reason) -> bool {
     matches!(reason, Reason::NoAnswer(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)))
 }
 
-/// Doubles from `FIRST_WAIT`; a random half of it is left out, so that clients that failed together do not come back together.
+/// Doubles from `FIRST_WAIT`. The second half is random, so that clients that failed together do not return
+/// together.
 fn backoff(host: &impl Host, failed: u32) -> Duration {
     let doublings = failed.saturating_sub(1).min(16);
     let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
@@ -193,7 +199,7 @@ fn backoff(host: &impl Host, failed: u32) -> Duration {
     half.saturating_add(random_part(host, half))
 }
 
-/// So that clients that were told the same wait do not come back together either.
+/// A random part, so that clients with the same requested wait do not return together.
 fn jitter(host: &impl Host) -> Duration {
     const MOST: Duration = Duration::from_millis(250);
     random_part(host, MOST)

@@ -1,4 +1,4 @@
-//! Something that one call does while others wait for it.
+//! Work that one call does while other calls wait for its outcome.
 
 use std::cell::{Cell, RefCell};
 
@@ -6,21 +6,22 @@ use async_lock::{Mutex, MutexGuard};
 
 use crate::error::Error;
 
-/// The right to do something, which one call has at a time.
+/// A lock whose waiters share the failure of the call that held it.
 #[derive(Default)]
 pub(crate) struct Turn {
     lock: Mutex<()>,
-    /// How often it has been done.
+    /// The number of finished turns.
     outcomes: Cell<u64>,
-    /// Why it failed the last time, if it did.
+    /// The error of the last turn, if it failed.
     failure: RefCell<Option<Error>>,
 }
 
 impl Turn {
-    /// Waits for the turn.
+    /// Waits for the lock.
     ///
     /// # Errors
-    /// Of the call that had the turn while this one waited: what it learned need not be learned again.
+    /// The error of a turn that ended while this call waited, so that waiters do not repeat the failed
+    /// work.
     pub(crate) async fn wait(&self) -> Result<MutexGuard<'_, ()>, Error> {
         let before = self.outcomes.get();
         let turn = self.lock.lock().await;
@@ -31,12 +32,12 @@ impl Turn {
         }
     }
 
-    /// The turn, if nobody has it.
+    /// Takes the lock if it is free.
     pub(crate) fn take(&self) -> Option<MutexGuard<'_, ()>> {
         self.lock.try_lock()
     }
 
-    /// Notes what it came to.
+    /// Records the outcome of the turn.
     pub(crate) fn end(&self, failure: Option<&Error>) {
         *self.failure.borrow_mut() = failure.cloned();
         self.outcomes.set(self.outcomes.get().saturating_add(1));

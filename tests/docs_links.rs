@@ -1,5 +1,6 @@
-//! The documentation holds together: links lead to files and headings that exist, comments of the form `facts: entra 3` lead to a
-//! section of `docs/facts/`, and every page that is named by title has its URL there.
+//! References in the documentation resolve: links point to files and headings that exist, comments of the form
+//! `docs/facts/entra.md, 3` to a section of that page, and each page that a comment names by title has its URL in
+//! `docs/facts/README.md`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -44,17 +45,20 @@ fn pages_that_code_and_manifests_name_are_there() {
 fn references_to_facts_lead_to_a_section() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut missing = Vec::new();
+    let mut count = 0;
     for file in sources(root) {
         for (name, section) in facts(&comments(&fs::read_to_string(&file).unwrap())) {
+            count += 1;
             let page = root.join("docs/facts").join(format!("{name}.md"));
             let numbers = fs::read_to_string(&page)
                 .map(|text| sections(&text))
                 .unwrap_or_default();
             if !numbers.contains(&section) {
-                missing.push(format!("{}: facts: {name} {section}", shown(root, &file)));
+                missing.push(format!("{}: docs/facts/{name}.md, {section}", shown(root, &file)));
             }
         }
     }
+    assert!(count > 50, "found {count} references only");
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
@@ -82,14 +86,15 @@ fn what_is_read_of_a_page() {
     let expected = ["a-b-page-12", "again", "again-1", "here"].map(str::to_owned);
     assert_eq!(anchors(page), BTreeSet::from(expected));
     assert_eq!(sections("## 1. One\n### 1.10 Ten\n#### none\n").len(), 2);
-    let code = "/// Microsoft's pages \"One\n/// two\" and \"Three\" (facts: entra 1.2, 3).\nlet x = \"page\";\n// facts: hosts 2 and dataverse 1.3\n";
+    let code = "/// Microsoft's pages \"One\n/// two\" and \"Three\" (docs/facts/entra.md, 1.2, 3).\nlet x = \"page\";\n\
+                // docs/facts/hosts.md, 2 and 5.5; docs/facts/README.md\n";
     assert_eq!(titles(&comments(code)), ["One two", "Three"]);
     let found = facts(&comments(code));
     let found: Vec<_> = found
         .iter()
         .map(|(name, section)| format!("{name} {section}"))
         .collect();
-    assert_eq!(found, ["entra 1.2", "hosts 2"]);
+    assert_eq!(found, ["entra 1.2", "hosts 2", "hosts 5.5"]);
 }
 
 #[test]
@@ -295,14 +300,30 @@ fn titles(comments: &str) -> Vec<String> {
     titles
 }
 
-/// The page and the section of each `facts: entra 3`.
+/// The page and the sections of each `docs/facts/entra.md, 3` or `docs/facts/entra.md, 1.2 and 3`.
 fn facts(comments: &str) -> Vec<(String, String)> {
-    let references = comments.split("facts: ").skip(1).filter_map(|after| {
-        let mut words = after.split([' ', '\n']);
-        let (name, number) = (words.next()?, words.next()?);
-        let number: String = number.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
-        is_name.then(|| (name.to_owned(), number.trim_end_matches('.').to_owned()))
-    });
-    references.filter(|(_, number)| !number.is_empty()).collect()
+    let mut found = Vec::new();
+    for after in comments.split("docs/facts/").skip(1) {
+        let Some((name, mut rest)) = after.split_once(".md, ") else {
+            continue;
+        };
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
+            continue;
+        }
+        loop {
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
+            let number = rest[..end].trim_end_matches('.');
+            if number.is_empty() {
+                break;
+            }
+            found.push((name.to_owned(), number.to_owned()));
+            let Some(next) = rest[end..].strip_prefix(" and ") else {
+                break;
+            };
+            rest = next;
+        }
+    }
+    found
 }

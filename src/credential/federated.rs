@@ -1,5 +1,5 @@
-//! An assertion that another identity provider made (Microsoft's page "Workload identity federation"). Its signature is Entra
-//! ID's to check; what is read here is when it ends.
+//! An assertion issued by another identity provider: workload identity federation (docs/facts/entra.md,
+//! 2.7). Entra ID checks its signature. Only its expiry is read here.
 
 use std::fmt;
 
@@ -10,42 +10,41 @@ use zeroize::Zeroizing;
 
 use super::pasted;
 
-/// Longer than any that Entra ID takes.
+/// The maximum length in bytes, more than Entra ID accepts.
 const LONGEST: usize = 32 << 10;
 
-/// An assertion that another identity provider made, wiped when dropped.
+/// An assertion issued by another identity provider, wiped when dropped.
 pub struct FederatedAssertion {
     text: Zeroizing<String>,
-    /// When it ends, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub expires_at: Option<u64>,
 }
 
 impl FederatedAssertion {
-    /// Reads a JWT (RFC 7519) in its compact form.
+    /// Parses a JWT (RFC 7519) in its compact form.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// A readable reason why it is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let none =
-            || "is not an assertion: expected a JWT, which is three parts of base64url joined by dots".to_owned();
+        let not_a_jwt = || "is not an assertion: expected a JWT (three base64url parts separated by dots)".to_owned();
         if let Some(reason) = pasted::fault(text) {
             return Err(reason);
         }
         if text.starts_with('{') {
-            return Err("is JSON: give the token that is its value alone".to_owned());
+            return Err("is JSON: give only the token inside it".to_owned());
         }
         if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("Bearer ")) {
-            return Err("begins with Bearer: give the token after it alone".to_owned());
+            return Err("begins with Bearer: give only the token after it".to_owned());
         }
         if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(none());
+            return Err(not_a_jwt());
         }
         let mut parts = text.split('.');
         let (Some(header), Some(claims), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(none());
+            return Err(not_a_jwt());
         };
         let object = |part: &str| {
             let json = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
@@ -53,7 +52,7 @@ impl FederatedAssertion {
             value.is_object().then_some(value)
         };
         let (Some(_), Some(claims), false) = (object(header), object(claims), signature.is_empty()) else {
-            return Err(none());
+            return Err(not_a_jwt());
         };
         Ok(Self {
             text: Zeroizing::new(text.to_owned()),
@@ -61,13 +60,13 @@ impl FederatedAssertion {
         })
     }
 
-    /// The assertion itself, for the token request and nothing else.
+    /// The assertion itself, for use in the token request only.
     pub fn reveal(&self) -> &str {
         &self.text
     }
 }
 
-/// RFC 7519, 2: a number of seconds, which may have a fraction.
+/// RFC 7519, 2 (NumericDate): seconds, possibly with a fraction.
 fn seconds(value: &Value) -> Option<u64> {
     let whole = value.as_u64();
     // A float outside u64 saturates.

@@ -1,5 +1,5 @@
-//! What the application proves itself with: a certificate with its key, an assertion made elsewhere, or a client secret. Read
-//! once, when the settings are checked.
+//! The application's credentials: a certificate with its private key, an assertion issued by another
+//! identity provider, or a client secret. Parsed once, when the settings are checked.
 
 mod algorithm;
 mod certificate;
@@ -22,19 +22,20 @@ pub use federated::FederatedAssertion;
 pub(crate) use named::{Kind, Named, Used};
 pub(crate) use secret::Secret;
 
-/// What the application proves itself with.
+/// A credential of the application.
 #[derive(Debug)]
 pub enum Credential {
     /// Signs an assertion for each token request.
     Certificate(Box<Certificate>),
-    /// Was made by another identity provider.
+    /// Was issued by another identity provider.
     Assertion(FederatedAssertion),
-    /// Travels with each token request.
+    /// Is sent with each token request.
     Secret(Secret),
 }
 
 impl Credential {
-    /// Tells credentials apart without giving them away: a SHA-256 over all that makes a token request differ.
+    /// Identifies a credential without revealing it: a SHA-256 over everything that changes the token
+    /// request.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = digest::Context::new(&digest::SHA256);
         match self {

@@ -1,52 +1,53 @@
-//! A credential and what the settings call it: what can be told of it without giving it away.
+//! A credential with its name in the settings, and what may be shown of it without revealing it.
 
 use super::Credential;
 use crate::http::date::format as date;
 
-/// An assertion is sent for so many seconds after its end, since clocks differ; later than that it would only be refused.
+/// An assertion is still sent for this many seconds after it expires, because clocks differ. After that
+/// Entra ID would refuse it.
 const TOLERANCE: u64 = 300;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// What can be told of a credential.
+/// What may be shown of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Used {
-    /// What kind it is.
+    /// Its kind.
     pub kind: Kind,
-    /// What the settings call it.
+    /// Its name in the settings.
     pub name: String,
-    /// Of a certificate, SHA-1 in hexadecimal, as Entra ID shows it.
+    /// For a certificate: its SHA-1 in hexadecimal, as Entra ID shows it.
     pub thumbprint: Option<String>,
-    /// When it ends, in seconds since 1970, where that is known.
+    /// When it expires, in seconds since 1970, if known.
     pub expires_at: Option<u64>,
 }
 
-/// What kind a credential is.
+/// The kind of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A certificate with its key.
     Certificate,
-    /// An assertion of another identity provider.
+    /// An assertion from another identity provider.
     Assertion,
     /// A client secret.
     Secret,
 }
 
 impl Used {
-    /// Whether it is a certificate so near its end that its successor should be registered: 30 days. `now` is in seconds since
-    /// 1970.
+    /// Whether it is a certificate that expires in less than 30 days, so that a new one should be
+    /// registered. `now` is in seconds since 1970.
     pub fn ends_soon(&self, now: u64) -> bool {
         self.kind == Kind::Certificate && self.days_left(now).is_some_and(|days| days < 30)
     }
 
-    /// The whole days until its end, where that is known.
+    /// The full days until it expires, if known.
     pub fn days_left(&self, now: u64) -> Option<u64> {
         self.expires_at?.saturating_sub(now).checked_div(DAY)
     }
 }
 
 impl Kind {
-    /// In a word.
+    /// The kind as text.
     pub fn name(self) -> &'static str {
         match self {
             Self::Certificate => "certificate",
@@ -56,10 +57,10 @@ impl Kind {
     }
 }
 
-/// A credential and what the settings call it.
+/// A credential with its name in the settings.
 #[derive(Debug)]
 pub struct Named {
-    /// Its place in the settings, or its variable.
+    /// The settings field or the variable.
     pub name: String,
     /// The credential.
     pub credential: Credential,
@@ -69,20 +70,20 @@ impl Named {
     /// Whether it can be used at `now`, in seconds since 1970.
     ///
     /// # Errors
-    /// Why not, for people.
+    /// A readable reason why not.
     pub fn check_time(&self, now: u64) -> Result<(), String> {
         match &self.credential {
             Credential::Certificate(certificate) => {
                 let validity = certificate.validity();
                 if now < validity.not_before {
                     Err(format!(
-                        "is a certificate that is not valid yet: it begins on {}, and it is {}",
+                        "is a certificate that is not valid yet: it is valid from {}, and now is {}",
                         date(validity.not_before),
                         date(now)
                     ))
                 } else if now > validity.not_after {
                     Err(format!(
-                        "is a certificate that is no longer valid: it ended on {}, and it is {}. Register a new one",
+                        "is a certificate that has expired: it was valid until {}, and now is {}. Register a new one",
                         date(validity.not_after),
                         date(now)
                     ))
@@ -92,8 +93,7 @@ impl Named {
             }
             Credential::Assertion(assertion) => match assertion.expires_at {
                 Some(end) if now > end.saturating_add(TOLERANCE) => Err(format!(
-                    "is an assertion that has expired: it ended on {}, and it is {}. Get a new one from its issuer and open a new \
-                     connection with it",
+                    "is an assertion that has expired: it was valid until {}, and now is {}. Get a new one from its issuer and open a new connection with it",
                     date(end),
                     date(now)
                 )),
@@ -103,7 +103,7 @@ impl Named {
         }
     }
 
-    /// What a token's record says of it.
+    /// What a token's record shows of it.
     pub fn used(&self) -> Used {
         let (kind, thumbprint, expires_at) = match &self.credential {
             Credential::Certificate(certificate) => (
@@ -145,7 +145,7 @@ mod tests {
             (999, Some("not valid yet")),
             (1000, None),
             (2000, None),
-            (2001, Some("no longer valid")),
+            (2001, Some("has expired")),
         ] {
             match (named.check_time(now), sentence) {
                 (Ok(()), None) => {}

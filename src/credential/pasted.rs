@@ -1,27 +1,28 @@
-//! What copying adds to a value without anybody seeing it. Left in, it would only show as a service's refusal.
+//! Invisible characters, quotation marks and placeholders that copying adds to a value. Undetected, they
+//! would only show as an error of the service.
 
-/// What was pasted along with a value, or in its place, for people. Quotes nothing of it.
+/// A readable description of what was pasted with a value or in place of it. Does not quote the value.
 pub(crate) fn fault(text: &str) -> Option<String> {
     let text = text.trim();
     if let Some((c, name)) = text.chars().find_map(|c| Some((c, unseen(c)?))) {
         let code = u32::from(c);
         return Some(format!(
-            "holds a character that is not seen (U+{code:04X}, {name}): delete it, or type the value anew"
+            "contains an invisible character (U+{code:04X}, {name}): delete it, or retype the value"
         ));
     }
     if is_quoted(text) {
-        return Some("is in quotation marks, which would be part of it: leave them out".to_owned());
+        return Some("is in quotation marks, which would become part of the value: remove them".to_owned());
     }
     let placeholder = PLACEHOLDERS
         .iter()
         .find(|(start, end)| text.starts_with(start) && text.ends_with(end))?;
     let (start, end) = placeholder;
     Some(format!(
-        "is a placeholder that nothing has replaced ({start}...{end}): expected the value itself"
+        "is a placeholder that was not replaced ({start}...{end}): expected the value itself"
     ))
 }
 
-/// Of Spin's and other templates, shells, pipelines, and the app settings of Azure.
+/// Placeholders of Spin and other templates, shells, pipelines, and Azure app settings.
 const PLACEHOLDERS: [(&str, &str); 4] = [("{{", "}}"), ("${", "}"), ("$(", ")"), ("@Microsoft.KeyVault(", ")")];
 
 fn is_quoted(text: &str) -> bool {
@@ -38,7 +39,7 @@ fn is_quoted(text: &str) -> bool {
     ends.is_some_and(|ends| MARKS.contains(&ends))
 }
 
-/// The name of a character that takes no room, or the room of a space, and of the one that stands for what could not be read.
+/// The name of a character that is invisible or looks like a space, or of the replacement character.
 fn unseen(c: char) -> Option<&'static str> {
     match c {
         '\u{a0}' | '\u{202f}' => Some("a no-break space"),
@@ -49,7 +50,7 @@ fn unseen(c: char) -> Option<&'static str> {
             Some("a mark of writing direction")
         }
         '\u{feff}' => Some("a byte order mark"),
-        '\u{fffd}' => Some("the sign for a character in an unknown encoding"),
+        '\u{fffd}' => Some("the replacement character for an unknown encoding"),
         _ => None,
     }
 }

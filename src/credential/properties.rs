@@ -1,4 +1,4 @@
-//! What holds for every text, however it was mangled.
+//! Properties that hold for every text, valid or damaged.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use super::Certificate;
 use super::tests::{IDENTITY, OTHER, encrypted_pem, pfx};
 use crate::credential::AssertionAlgorithm;
 
-/// A text whose bytes are broken: PEM as it is, a PFX before it is made base64.
+/// A sample whose bytes are damaged: PEM directly, a PFX before base64 encoding.
 #[derive(Debug)]
 enum Sample {
     Pem(String),
@@ -35,7 +35,7 @@ fn parse(text: &str) -> Result<Certificate, String> {
     Certificate::parse(text, Some("secret"), AssertionAlgorithm::Ps256, false)
 }
 
-/// Overwrites some bytes, takes some out, and cuts the end off.
+/// Overwrites some bytes, removes some, and cuts off the end.
 fn mangle(bytes: &mut Vec<u8>, changes: &[(Index, u8)], removed: &[Index], end: Option<Index>) {
     for (at, byte) in changes {
         let at = at.index(bytes.len());

@@ -10,10 +10,11 @@ use super::pasted;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Reads a client secret, which consists of printable ASCII (RFC 6749, A.2). White space around it is not part of it.
+    /// Parses a client secret, which consists of printable ASCII (RFC 6749, A.2). Surrounding white space
+    /// is removed.
     ///
     /// # Errors
-    /// What is wrong with the text, for people.
+    /// A readable reason why the text is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -24,17 +25,23 @@ impl Secret {
                     .to_owned(),
             )
         } else if text.chars().any(char::is_control) {
-            Err("holds a line break or another control character: expected one client secret's value".to_owned())
+            Err(
+                "contains a line break or another control character: expected the value of one client secret"
+                    .to_owned(),
+            )
         } else if let Some(reason) = pasted::fault(text) {
             Err(reason)
         } else if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            Err("holds a character beyond printable ASCII, which no client secret has: copy its value again".to_owned())
+            Err(
+                "contains a character outside printable ASCII, which no client secret has: copy its value again"
+                    .to_owned(),
+            )
         } else {
             Ok(Self(Zeroizing::new(text.to_owned())))
         }
     }
 
-    /// The secret itself, for the token request and nothing else.
+    /// The secret itself, for use in the token request only.
     pub fn reveal(&self) -> &str {
         &self.0
     }

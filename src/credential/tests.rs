@@ -1,4 +1,4 @@
-//! Certificates in every form, and a sentence for each mistake.
+//! Certificates in every form, and a message for each mistake.
 
 #[path = "../../tests/component/openssl.rs"]
 #[allow(unreachable_pub, reason = "it is a file of another crate's too")]
@@ -114,10 +114,13 @@ fn every_form_of_openssl_is_read() {
         assert_eq!(certificate.signing(), IDENTITY.certificate_der, "{}", form.name);
         let Some(PASSWORD) = form.password else { continue };
         for (password, sentence) in [
-            (Some("other"), "the password does not open: expected its own password"),
-            (Some("other\n"), "line end"),
-            (Some(""), "no password for it is set"),
-            (None, "no password for it is set"),
+            (
+                Some("other"),
+                "the password does not decrypt: expected the password of this file",
+            ),
+            (Some("other\n"), "line break"),
+            (Some(""), "no password is set"),
+            (None, "no password is set"),
         ] {
             let said = refused(&form.text, password);
             assert!(said.contains(sentence), "{}: {said}", form.name);
@@ -165,11 +168,11 @@ fn the_old_encryption_of_pem_is_told_how_to_convert() {
 fn too_many_rounds_are_refused() {
     let too_many = format!("-iter {}", kdf::MAX_ROUNDS + 1);
     let said = refused(&encrypted_pem("secret", &too_many), Some("secret"));
-    assert!(said.contains("rounds of password hashing"), "{said}");
-    // Few enough for each part, too many for all.
+    assert!(said.contains("iterations of password hashing"), "{said}");
+    // Within the limit for each part, above it in total.
     let options = format!("-iter {}", kdf::MAX_ROUNDS / 2);
     let said = refused(&STANDARD.encode(pfx("secret", &options)), Some("secret"));
-    assert!(said.contains("rounds of password hashing"), "{said}");
+    assert!(said.contains("iterations of password hashing"), "{said}");
 }
 
 #[test]
@@ -181,7 +184,7 @@ fn damage_is_told_from_a_wrong_password_where_it_can_be() {
     }
 }
 
-/// Each with the command that makes something useful of it.
+/// Each message contains the command that converts the file.
 #[test]
 fn what_cannot_sign_is_named() {
     let openssl = files();
@@ -215,16 +218,19 @@ fn what_cannot_sign_is_named() {
         (with_certificate(&x25519), &["X25519", no_rsa]),
         (with_certificate(&ec), &["elliptic curve", no_rsa]),
         (with_certificate(&sec1), &["elliptic curve", no_rsa]),
-        (STANDARD.encode(&pkcs8_der), &["holds no certificate"]),
-        (with_certificate(&public), &["holds no private key", "public key"]),
-        (with_certificate(&rsa_public), &["holds no private key", "public key"]),
+        (STANDARD.encode(&pkcs8_der), &["contains no certificate"]),
+        (with_certificate(&public), &["contains no private key", "public key"]),
+        (
+            with_certificate(&rsa_public),
+            &["contains no private key", "public key"],
+        ),
         (
             format!("{private}{request}"),
-            &["holds no certificate", "signing request", "openssl x509 -req"],
+            &["contains no certificate", "signing request", "openssl x509 -req"],
         ),
         (
             format!("{private}{}", openssl::pem("PKCS7", &pkcs7)),
-            &["holds no certificate", "PKCS#7", "openssl pkcs7 -print_certs"],
+            &["contains no certificate", "PKCS#7", "openssl pkcs7 -print_certs"],
         ),
         (
             STANDARD.encode(&pkcs7),
@@ -245,7 +251,7 @@ fn what_cannot_sign_is_named() {
         ),
         (
             with_certificate(&openssl::pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0")),
-            &["holds no private key", "OpenSSH", "ssh-keygen -p -m PKCS8"],
+            &["contains no private key", "OpenSSH", "ssh-keygen -p -m PKCS8"],
         ),
         (
             STANDARD.encode(b"openssh-key-v1\0..."),
@@ -290,12 +296,12 @@ fn other_texts_are_told_from_certificates() {
         (&hex.to_lowercase(), "thumbprint"),
         (&pairs.join(":"), "thumbprint"),
         (&IDENTITY.thumbprint_sha256, "thumbprint"),
-        ("/run/secrets/app.pem", "path of a file"),
-        ("C:\\certificates\\new.pfx", "path of a file"),
-        ("./key", "path of a file"),
-        ("\"app.pfx\"", "path of a file"),
-        ("a secret, not a certificate", "holds no PEM text"),
-        (&STANDARD.encode("no PEM either"), "holds no PEM text"),
+        ("/run/secrets/app.pem", "file path"),
+        ("C:\\certificates\\new.pfx", "file path"),
+        ("./key", "file path"),
+        ("\"app.pfx\"", "file path"),
+        ("a secret, not a certificate", "is neither PEM text nor a PFX"),
+        (&STANDARD.encode("no PEM either"), "is neither PEM text nor a PFX"),
         (&STANDARD.encode(&IDENTITY.certificate_der), "without its private key"),
         (
             &String::from_utf8_lossy(&IDENTITY.certificate_der),
@@ -309,7 +315,7 @@ fn other_texts_are_told_from_certificates() {
     }
 }
 
-/// OpenSSL writes no password as an empty one, so what others write is put together here.
+/// OpenSSL encodes a missing password as an empty one, so the form of other tools is assembled here.
 #[test]
 fn a_key_encrypted_with_nothing_at_all_is_read() {
     let openssl = files();

@@ -1,7 +1,7 @@
-//! What to do about the errors that people meet most, in a sentence. Of what a service says, nothing but the name of a
-//! privilege goes into one.
+//! Advice on the most common errors, one sentence each. The only part of a service's message in it is the
+//! name of a privilege.
 
-/// Where roles and application users are looked after.
+/// The page for roles and application users.
 pub(crate) const ADMIN: &str = "Power Platform admin center, the environment, Settings, Users + permissions";
 
 /// The sentence for an error of Dataverse, if there is one. `code` is in hexadecimal.
@@ -19,14 +19,14 @@ pub(crate) fn advice(status: u16, code: &str, message: &str) -> Option<String> {
     })
 }
 
-/// Where something is changed.
+/// The place to change something.
 enum Place {
     Nowhere,
-    /// Where users and roles are looked after.
+    /// A page for users and roles.
     Inside(&'static str),
-    /// Elsewhere among the environment's settings.
+    /// Another page of the environment's settings.
     Settings(&'static str),
-    /// In the role that lacks the privilege that the message names.
+    /// The role that lacks the privilege in the message.
     Privilege,
 }
 
@@ -34,12 +34,13 @@ const ROLES: Place = Place::Inside("Security roles");
 const USERS: Place = Place::Inside("Application users");
 const PRIVACY: Place = Place::Settings("Privacy + Security");
 
-/// What an integration meets in daily work, of Microsoft's list "Web service error codes"
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes>; facts: dataverse 1.8).
+/// The errors that integrations encounter in practice, from Microsoft's list "Web service error codes"
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes>;
+/// docs/facts/dataverse.md, 1.8).
 fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
     use Place::Nowhere;
     Some(match code {
-        // Who calls.
+        // Identity and access.
         0x8004_0220 => ("", Place::Privilege),
         0x8004_0231 => (
             "the user or team that is to own the row, or to share it, lacks a privilege for its table: give it in a security role",
@@ -83,7 +84,7 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "the environment is in administration mode, in which it lets only administrators in: wait until that ends",
             Nowhere,
         ),
-        // What is asked for.
+        // The request.
         0x8006_088a if status == 501 => (
             "Dataverse does not support this here: leave the function or option out of the query, or have the feature turned on",
             Nowhere,
@@ -127,7 +128,7 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "several rows have these values in the alternate key: make them differ, and name the row by its id until then",
             Nowhere,
         ),
-        // What is written.
+        // Written data.
         0x8004_8d19 => (
             "the body does not fit the table: columns are named by their logical name in lower case, values have the column's \
              type, and a lookup is set by its navigation property in its own capitals (parentcustomerid_account@odata.bind)",
@@ -155,7 +156,7 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "the storage that was bought is used up: rows can be read and deleted until its administrator frees or adds capacity",
             Nowhere,
         ),
-        // What others have written.
+        // Conflicts with other rows and changes.
         0x8006_0882 => (
             "the row has been changed since its version was read: read it again, and repeat the change with the new ETag",
             Nowhere,
@@ -176,7 +177,7 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "other rows refer to this one, and their relationship keeps it: delete those first, or let them refer to another",
             Nowhere,
         ),
-        // How much.
+        // Limits.
         0x8007_2322 => (
             "too many requests within five minutes: wait as long as asked; many small requests go better as one of CreateMultiple \
              or UpdateMultiple",
@@ -194,7 +195,7 @@ fn of_code(status: u16, code: u32) -> Option<(&'static str, Place)> {
             "too many requests to Dataverse search: wait, and search less often",
             Nowhere,
         ),
-        // What failed inside.
+        // Internal errors.
         0x8004_0265 | 0x8004_0224 | 0x8004_8d02..=0x8004_8d11 => (
             "a plug-in or workflow of this environment refused the request or failed at it: its message says why, and the \
              environment's plug-in trace log has more",
@@ -244,7 +245,7 @@ fn missing_privilege(message: &str) -> String {
     }
 }
 
-/// The first word that can be the name of a privilege, such as `prvReadContact` or `prvWritenew_Project`.
+/// The first word that may be the name of a privilege, such as `prvReadContact` or `prvWritenew_Project`.
 pub(crate) fn privilege_in(message: &str) -> Option<&str> {
     const LONGEST: usize = 100;
     message
@@ -252,8 +253,8 @@ pub(crate) fn privilege_in(message: &str) -> Option<&str> {
         .find(|word| (5..=LONGEST).contains(&word.len()) && word.starts_with("prv"))
 }
 
-/// What a role's editor calls the privilege, and of which table. Privileges of no table have other names, such as
-/// `prvActOnBehalfOfAnotherUser`.
+/// The privilege's name in the role editor, and its table. Privileges without a table have other names, such
+/// as `prvActOnBehalfOfAnotherUser`.
 pub(crate) fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
     const VERBS: [(&str, &str); 8] = [
         ("prvCreate", "Create"),
@@ -268,7 +269,8 @@ pub(crate) fn verb_and_table(privilege: &str) -> Option<(&'static str, &str)> {
     let mut named = VERBS
         .iter()
         .filter_map(|(prefix, verb)| Some((*verb, privilege.strip_prefix(prefix)?)));
-    // Of prvAppendTopic the table is Topic. Tables of solutions begin with a prefix in lower case and an underscore.
+    // `prvAppendTopic` belongs to the table Topic. Names of custom tables start with a lower-case prefix and
+    // an underscore.
     let is_table = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase()) || name.contains('_');
     named.find(|(_, table)| is_table(table))
 }

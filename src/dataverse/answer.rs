@@ -1,4 +1,4 @@
-//! What an answer of the Web API says: the links and ids that a caller would have to dig out, or why the request was refused.
+//! Reads the answers of the Web API: their links and ids, or why the request was refused.
 
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri, header};
@@ -13,12 +13,12 @@ use crate::host::{Cause, Failure};
 use crate::http::{json, media_type, retry_after, stranger};
 use crate::redact::redact_headers;
 
-/// An answer that came whole and is not an error.
+/// A complete answer that is not an error.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// The headers, without the token, should they repeat it.
+    /// The headers, without the token.
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
@@ -27,19 +27,19 @@ pub struct Answer {
     entity_url: Option<String>,
 }
 
-/// What is left of the service's limits (Microsoft's page "Service protection API limits").
+/// The remaining service protection limits (Microsoft's page "Service protection API limits").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Requests until the limit.
     pub remaining_requests: Option<u32>,
     /// Seconds of execution time until the limit.
     pub remaining_seconds: Option<u32>,
-    /// How many requests Dataverse recommends to have under way.
+    /// The recommended number of concurrent requests.
     pub recommended_parallelism: Option<u32>,
 }
 
 impl Answer {
-    /// The first header of that name, if it is text.
+    /// The first header with this name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -59,7 +59,7 @@ impl Answer {
         key::id_in(self.entity_url()?)
     }
 
-    /// Makes links absolute that are relative to the request's URL, or to the context's in the body.
+    /// Makes links absolute that are relative to the request's URL, or to the URL of the body's context.
     pub(crate) fn resolve(&mut self, request: &Uri) {
         if let Some(url) = &mut self.entity_url {
             resolve::against(&request.to_string(), url);
@@ -67,7 +67,7 @@ impl Answer {
         self.control.resolve(request);
     }
 
-    /// What is left of the service's limits.
+    /// The remaining service protection limits.
     pub fn rate_limit(&self) -> Option<RateLimit> {
         RateLimit::read(&self.headers)
     }
@@ -88,8 +88,8 @@ impl RateLimit {
     }
 }
 
-/// Reads an answer. `token` is the one that the request carried, so that an answer that repeats it does not give it away;
-/// `now` is in seconds since 1970.
+/// Reads an answer. `token` is the token of the request, which is removed from the answer. `now` is in
+/// seconds since 1970.
 ///
 /// # Errors
 /// Why the request failed.
@@ -128,8 +128,9 @@ pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, 
     })
 }
 
-/// Why an answer that is neither a result nor an error cannot be used: it leads elsewhere, where the token must not go. A caller who
-/// followed it would sign in there, or take a sign-in page for rows.
+/// The error for a redirect, or for another status that is neither a result nor an error. The token must not
+/// be sent to another address. A caller who followed the redirect would sign in there, or read a sign-in page
+/// as rows.
 pub(crate) fn redirect(head: &Parts, now: u64) -> Option<Reason> {
     let status = head.status;
     let is_usable = status.is_success() || status.is_client_error() || status.is_server_error();
@@ -144,14 +145,14 @@ pub(crate) fn redirect(head: &Parts, now: u64) -> Option<Reason> {
     Some(failed(head, now, Cause::UnusableAnswer, detail))
 }
 
-/// Reads the error within a batch: whatever the status, it is this one request's. Otherwise as [`read`].
+/// Reads an error within a batch. Every status concerns only this request. Otherwise like [`read`].
 pub fn read_refusal(answer: Response<&[u8]>, token: &str, now: u64) -> DataverseRefusal {
     let (mut head, body) = answer.into_parts();
     redact_headers(&mut head.headers, &[token]);
     refused(&head, body, token, now)
 }
 
-/// Why an answer with this head cannot be used.
+/// The error for an unusable answer.
 pub(crate) fn failed(head: &Parts, now: u64, cause: Cause, detail: impl Into<String>) -> Reason {
     Reason::NoAnswer(Failure {
         status: Some(head.status.as_u16()),
@@ -179,13 +180,13 @@ fn refused(head: &Parts, body: &[u8], token: &str, now: u64) -> DataverseRefusal
     }
 }
 
-/// The control information of a body, whatever else it holds.
+/// The control information of a body.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Control {
-    /// Where the next page is.
+    /// The link to the next page.
     #[serde(rename = "@odata.nextLink")]
     pub next_link: Option<String>,
-    /// Where later changes are.
+    /// The link to later changes.
     #[serde(rename = "@odata.deltaLink")]
     pub delta_link: Option<String>,
     #[serde(rename = "@odata.context")]
@@ -194,23 +195,23 @@ pub struct Control {
     etag: Option<String>,
     /// The rows of a page.
     value: Option<IgnoredAny>,
-    /// Of FetchXML: whether there is another page.
+    /// FetchXML: whether there is another page.
     #[serde(rename = "@Microsoft.Dynamics.CRM.morerecords")]
     pub more_records: Option<serde_json::Value>,
-    /// Of FetchXML: what the next page is asked for with.
+    /// FetchXML: the cookie for the next page.
     #[serde(rename = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie")]
     pub paging_cookie: Option<serde_json::Value>,
 }
 
 impl Control {
     fn read(head: &Parts, body: &[u8], token: &str) -> Result<Self, String> {
-        // A part of a file of JSON is none by itself.
+        // A part of a JSON file need not be valid JSON.
         let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
         if !is_whole || body.is_empty() {
             return Ok(Self::default());
         }
         if !media_type::is_json(&head.headers) {
-            // Some proxies lose the type; a file that begins as JSON need not be any.
+            // Some proxies remove the type. A file that starts like JSON need not be JSON.
             return Ok(Self::in_json(body).unwrap_or_default());
         }
         Self::in_json(body).map_err(|error| {
@@ -223,8 +224,8 @@ impl Control {
         })
     }
 
-    /// A relative URL is relative to the context's URL, where there is one, and else to the request's (OData JSON Format 4.0, 4.3).
-    /// That of another origin than the environment's is no base.
+    /// Resolves relative URLs against the context's URL if there is one, and otherwise against the request's
+    /// (OData JSON Format 4.0, 4.3). A context of another origin is ignored.
     fn resolve(&mut self, request: &Uri) {
         let request = request.to_string();
         let mut base = request.clone();
@@ -240,12 +241,13 @@ impl Control {
         }
     }
 
-    /// Whether the body is a page: an object with rows, however few.
+    /// Whether the body is a page: an object with a `value`.
     pub(crate) fn is_page(&self) -> bool {
         self.value.is_some()
     }
 
-    /// A body may be any JSON value; only an object holds control information.
+    /// Reads control information. A body may be any JSON value, but only an object contains control
+    /// information.
     fn in_json(body: &[u8]) -> serde_json::Result<Self> {
         let text = json::without_mark(body);
         if json::is_object(text) {
@@ -256,12 +258,12 @@ impl Control {
     }
 }
 
-/// `REQ_ID` names the request in Dataverse's logs. Without it, the last of the `x-ms-service-request-id`s does.
+/// The id of the request in Dataverse's logs: `REQ_ID`, or otherwise the last `x-ms-service-request-id`.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     text_of(headers, "req_id").or_else(|| service_request_ids(headers).pop())
 }
 
-/// The header comes twice, and some proxies join the two with a comma.
+/// The header occurs twice, and some proxies join the values with a comma.
 fn service_request_ids(headers: &HeaderMap) -> Vec<String> {
     headers
         .get_all("x-ms-service-request-id")
@@ -272,14 +274,14 @@ fn service_request_ids(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Of a number such as `1,200.00`, with separators of thousands and a fraction, which is left out.
+/// The whole part of a number such as `1,200.00`, without thousands separators.
 fn whole_number(text: &str) -> Option<u32> {
     let whole = text.trim().split('.').next()?;
     whole.replace(',', "").parse().ok()
 }
 
-/// The URL of a row that was written. Where `OData-EntityId` does not tell, `Location` does, if it names a row (OData Protocol 4.0,
-/// 8.3.2 and 8.3.4).
+/// The URL of a row that was written: `OData-EntityId`, or otherwise a `Location` that names a row (OData
+/// Protocol 4.0, 8.3.2 and 8.3.4).
 fn entity_url(head: &Parts) -> Option<String> {
     let location = || {
         let is_new = head.status == StatusCode::CREATED || head.status == StatusCode::NO_CONTENT;
@@ -288,7 +290,7 @@ fn entity_url(head: &Parts) -> Option<String> {
     text_of(&head.headers, "odata-entityid").or_else(location)
 }
 
-/// The first header of that name, if it is text.
+/// The first header with this name, if it is text.
 pub(crate) fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }

@@ -1,4 +1,5 @@
-//! One environment, reached as one application: authorise, send, renew. The only place that sets `Authorization`.
+//! A connection to one environment as one application: it authorises and sends requests, and renews tokens.
+//! The only place that sets `Authorization`.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,56 +23,58 @@ use crate::http::{content_coding, media_type, retry_after};
 use crate::retry::{self, Attempt, Budget};
 use crate::settings::Settings;
 
-/// What an instance of the component keeps for all its connections.
+/// State that all connections of a component instance share.
 #[derive(Default)]
 pub struct Instance {
     tokens: Tokens,
     tenants: Tenants,
 }
 
-/// One environment, reached as one application.
+/// A connection to one environment as one application.
 pub struct Connection {
     settings: Rc<Settings>,
     instance: Rc<Instance>,
-    /// `None`: each call has its own.
+    /// `None`: each call has its own budget.
     budget: Option<Budget>,
 }
 
-/// A request to the environment that lacks only the token.
+/// A request to the environment without its token.
 pub(crate) struct Outgoing<'a> {
-    /// What it is, for errors.
+    /// A description of the request, for errors.
     pub asked: Asked,
-    /// Whether it changes no more when it is sent twice.
+    /// Whether it is idempotent.
     pub repeatable: bool,
     /// The method.
     pub method: &'a Method,
-    /// Below the environment's origin.
+    /// A URI in the environment's origin.
     pub uri: &'a Uri,
-    /// All headers but `Authorization`. One that accepts gzip is answered with gzip where nobody has to look into it.
+    /// All headers except `Authorization`. If they accept gzip, bodies that need no inspection may remain
+    /// compressed.
     pub headers: &'a HeaderMap,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Sent<T> {
-    /// What was read of the answer.
+    /// The value that was read from the answer.
     pub value: T,
     /// How often the request was sent.
     pub attempts: u32,
-    /// How long the last attempt took.
+    /// The durations of the last attempt.
     pub times: Times,
 }
 
-/// How long the last attempt took.
+/// The durations of the last attempt.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Times {
-    /// Until there was a token.
+    /// The time to get a token.
     pub token: Duration,
-    /// Until the answer began.
+    /// The time until the answer's headers.
     pub upstream: Duration,
 }
 
 impl Connection {
-    /// Sends nothing. `instance` is what the instance keeps, so that connections with the same identity share a token.
+    /// Creates a connection without sending anything. `instance` is the shared state, so that connections
+    /// with the same identity share a token.
     pub fn new(settings: Settings, instance: Rc<Instance>) -> Self {
         Self {
             settings: Rc::new(settings),
@@ -80,7 +83,7 @@ impl Connection {
         }
     }
 
-    /// The same connection, all of whose calls share one budget that begins now.
+    /// The same connection, with one budget for all its calls, starting now.
     pub fn as_one_call(&self, host: &impl Host) -> Self {
         Self {
             settings: Rc::clone(&self.settings),
@@ -98,7 +101,7 @@ impl Connection {
         Ok(token.describe(&self.settings, host.now()))
     }
 
-    /// Who the environment says is calling.
+    /// The identity under which the environment knows the caller.
     ///
     /// # Errors
     /// As `whoami` in `wit/dataverse.wit`.
@@ -107,7 +110,7 @@ impl Connection {
         Identity::read(&exchange)
     }
 
-    /// Checks a request and sends it.
+    /// Validates and sends a request.
     ///
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`.
@@ -116,18 +119,18 @@ impl Connection {
         self.exchange(host, &request).await
     }
 
-    /// Checks a request.
+    /// Validates a request.
     ///
     /// # Errors
-    /// `invalid-request`, with every fault at once.
+    /// `invalid-request`, with all faults.
     pub fn check(&self, host: &impl Host, draft: Draft) -> Result<Request, Error> {
         Request::new(&self.settings, draft, new_guid(host))
     }
 
-    /// Sends a request and reads the whole answer. One with a URL that is too long for it travels in a batch.
+    /// Sends a request and reads the full answer. A request whose URL is too long is sent in a batch.
     ///
     /// # Errors
-    /// As `odata-request` in `wit/dataverse.wit`, but for `invalid-request`.
+    /// As `odata-request` in `wit/dataverse.wit`, except `invalid-request`.
     pub async fn exchange(&self, host: &impl Host, request: &Request) -> Result<Exchange, Error> {
         let batch = if request.is_long() {
             Some(Batch::of_one(host, &self.settings, request.clone())?)
@@ -145,7 +148,7 @@ impl Connection {
         Ok(Exchange::new(asked, sent.attempts, sent.value))
     }
 
-    /// Sends several requests as one. Returns what became of each, and how often they were sent.
+    /// Sends a batch. Returns the result of each request, and the number of attempts.
     ///
     /// # Errors
     /// As `odata-batch` in `wit/dataverse.wit`.
@@ -155,12 +158,12 @@ impl Connection {
         Ok((sent.value, sent.attempts))
     }
 
-    /// Sends a request with a token, and again where that is of use: with another token where the environment did not accept the
-    /// first, and as `retry::run` says. `read` makes of the answer what is wanted of it; it gets the token, to leave out of what it
-    /// quotes even parts of it.
+    /// Sends a request with a token. Retries it with a new token if the environment did not accept the
+    /// first, and otherwise as `retry::run` decides. `read` converts the answer; it gets the token to
+    /// remove even parts of it from any text that it quotes.
     ///
     /// # Errors
-    /// As `odata-request` in `wit/dataverse.wit`, but for `invalid-request`.
+    /// As `odata-request` in `wit/dataverse.wit`, except `invalid-request`.
     pub(crate) async fn send<H: Host, B: Body, T>(
         &self,
         host: &H,
@@ -172,7 +175,7 @@ impl Connection {
         let mut times = Times::default();
         let mut is_renewed = false;
         let takes_gzip = content_coding::accepts_gzip(outgoing.headers);
-        // Of all attempts: a late answer may repeat what an earlier one carried.
+        // The tokens of all attempts: a late answer may repeat the token of an earlier attempt.
         let mut tokens: Vec<Rc<Token>> = Vec::new();
         let attempt = async || {
             let start = host.elapsed();
@@ -195,7 +198,8 @@ impl Connection {
                     if refuses_token(&answer) {
                         let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
                         if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
-                            // Refused before anything was done, so that even a write may be sent again.
+                            // The request was refused before anything was carried out, so even a write may be
+                            // sent again.
                             return Attempt::Mended;
                         }
                     } else {
@@ -219,27 +223,27 @@ impl Connection {
         Ok(Sent { value, attempts, times })
     }
 
-    /// Where the token goes.
+    /// The origin that the token is sent to.
     pub fn environment(&self) -> &Origin {
         &self.settings.environment
     }
 
-    /// Who calls and which environment is called.
+    /// The settings of the connection.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The largest request body that is sent, in bytes.
+    /// The maximum length of a request body, in bytes.
     pub fn max_request_bytes(&self) -> u32 {
         self.settings.max_request_bytes
     }
 
-    /// The largest answer that is read, in bytes.
+    /// The maximum length of an answer body, in bytes.
     pub fn max_answer_bytes(&self) -> u32 {
         self.settings.max_answer_bytes
     }
 
-    /// What one call may spend on trying, from now on.
+    /// The retry budget of one call that starts now.
     fn budget(&self, host: &impl Host) -> Budget {
         self.budget
             .unwrap_or_else(|| Budget::start(host, self.settings.retry_budget))
@@ -275,23 +279,23 @@ impl Connection {
     }
 }
 
-/// About the token, unless it is a batch that is answered: then it is about one of its parts.
+/// Whether the answer refuses the token. A 401 in the answer to a batch concerns one of its parts.
 fn refuses_token<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::UNAUTHORIZED && !media_type::is_multipart(answer.headers())
 }
 
-/// A request for the environment's origin, with the token.
+/// Adds the token to a request.
 fn authorise(outgoing: &Outgoing<'_>, token: &Token) -> http::Request<()> {
     let mut request = http::Request::new(());
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
     *request.headers_mut() = outgoing.headers.clone();
-    // Saying nothing would welcome any coding (RFC 9110, 12.5.3).
+    // Without this header, any coding is acceptable (RFC 9110, 12.5.3).
     let headers = request.headers_mut();
     headers
         .entry(header::ACCEPT_ENCODING)
         .or_insert(content_coding::IDENTITY);
-    // `entra/answer.rs` lets only visible ASCII be a token, which fits a header.
+    // `entra/answer.rs` accepts only tokens of visible ASCII, so this is a valid header value.
     if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.reveal())) {
         bearer.set_sensitive(true);
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
@@ -306,11 +310,11 @@ async fn whole(answer: Response<impl Body>, max_bytes: u32, now: u64) -> Result<
     let is_refused = status.is_client_error() || status.is_server_error();
     match read_whole(&mut body, status, headers, max_bytes).await {
         Ok(body) => Ok(Response::from_parts(head, body)),
-        // The head alone says that it was refused, and when to come back.
+        // Status and headers are enough: they say that the request was refused and when to retry.
         Err(_) if is_refused && !media_type::is_multipart(headers) => Ok(Response::from_parts(head, Vec::new())),
         Err(failure) => Err(Reason::NoAnswer(Failure {
             status: Some(status.as_u16()),
-            // There is an answer, so there was a request.
+            // An answer arrived, so the request was sent.
             sent: true,
             retry_after_seconds: retry_after::seconds(headers, now),
             request_id: answer::request_id(headers),

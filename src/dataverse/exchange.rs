@@ -1,4 +1,4 @@
-//! A request and what came of it.
+//! A request and its answer.
 
 use std::ops::Deref;
 
@@ -6,18 +6,18 @@ use super::answer::Answer;
 use crate::error::{Asked, DataverseRefusal, Error, Failed, Reason};
 use crate::host::{Cause, Failure};
 
-/// A request and the answer that came to it.
+/// A request and its answer.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     asked: Asked,
     /// How often the request was sent.
     pub attempts: u32,
-    /// What came.
+    /// The answer.
     pub answer: Answer,
 }
 
 impl Exchange {
-    /// Of a request that was sent so often.
+    /// An exchange that took this many attempts.
     pub fn new(asked: Asked, attempts: u32, answer: Answer) -> Self {
         Self {
             asked,
@@ -26,7 +26,7 @@ impl Exchange {
         }
     }
 
-    /// The error for an answer that came whole and is not what was asked for.
+    /// The error for an answer that arrived completely but is not the expected one.
     pub fn unusable(&self, detail: impl Into<String>) -> Error {
         self.failed(Reason::NoAnswer(Failure {
             status: Some(self.status.as_u16()),
@@ -35,7 +35,7 @@ impl Exchange {
         }))
     }
 
-    /// The error for an answer that says, by a status that is not an error's, that there is nothing.
+    /// The error for an answer that says that nothing exists, with a status that is not an error.
     pub fn refused(&self, message: impl Into<String>) -> Error {
         let refusal = DataverseRefusal {
             status: self.status.as_u16(),

@@ -1,18 +1,19 @@
-//! The headers of a request: what the Web API expects, what the caller adds, and what nobody may set.
+//! The headers of a request: those that the Web API expects, those of the caller, and those that a caller
+//! may not set.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::faults::Faults;
 use crate::http::{header_size, prefer};
 
-/// Headers as callers give them.
+/// A caller's headers, not validated yet.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// The header by which Dataverse's logs know the caller's own id of a request.
+/// The header with the caller's id of a request for Dataverse's logs.
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
-/// Belong to the connection, or to the identity that this component adds. Answers are asked for without a content coding: they are
-/// read here.
+/// Headers that belong to the connection or to the identity that this component adds. `Accept-Encoding` is
+/// included because answers are requested without a content coding.
 const REFUSED: [&str; 16] = [
     "accept-encoding",
     "authorization",
@@ -32,8 +33,8 @@ const REFUSED: [&str; 16] = [
     "upgrade",
 ];
 
-/// All headers but `Authorization` and, unless the caller gives one, the id of the request. What is wrong with the caller's is
-/// added to `faults`.
+/// All headers except `Authorization` and, unless the caller sets one, the id of the request. Faults in the
+/// caller's headers are added to `faults`.
 pub(crate) fn compose(
     given: &[(String, String)],
     method: &Method,
@@ -46,7 +47,7 @@ pub(crate) fn compose(
         faults.add(
             "headers",
             format!(
-                "are too many or too large: {} bytes altogether, each counted {} longer than it is",
+                "are too many or too large: at most {} bytes in total, with {} added for each header",
                 header_size::MAX_OF_CALLER,
                 header_size::OVERHEAD
             ),
@@ -80,41 +81,41 @@ pub(crate) fn compose(
     if body.is_some() {
         default(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    // Also for an empty body where one is usual: without a length, hosts send it chunked.
+    // Also for an empty body, if the method usually has one: without a length, hosts use chunked encoding.
     if *method != Method::GET && *method != Method::DELETE {
         default(header::CONTENT_LENGTH, HeaderValue::from(body.map_or(0, <[u8]>::len)));
     }
     headers
 }
 
-/// A header of the caller's, or the field and the reason to name.
+/// Parses a header of the caller. The error is the field and the reason.
 fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), (String, String)> {
     let parsed_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
         let shown: String = name.chars().take(40).flat_map(char::escape_default).collect();
         (
             "headers".to_owned(),
-            format!("hold a name that is not valid: \"{shown}\""),
+            format!("contain a name that is not valid: \"{shown}\""),
         )
     })?;
     let field = || format!("headers.{parsed_name}");
     if REFUSED.contains(&parsed_name.as_str()) {
-        return Err((field(), "is not the caller's to set".to_owned()));
+        return Err((field(), "cannot be set by the caller".to_owned()));
     }
     if !value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
-        let reason = "holds a line break, a control character or one that is not ASCII";
+        let reason = "contains a line break, a control character or a character outside ASCII";
         return Err((field(), reason.to_owned()));
     }
     if parsed_name == "prefer" && !value.matches('"').count().is_multiple_of(2) {
-        let reason = "has a quote that is not closed, which would take in the preferences after it";
+        let reason = "has an unclosed quote, which would include the preferences after it";
         return Err((field(), reason.to_owned()));
     }
     match HeaderValue::from_str(value.trim()) {
         Ok(value) => Ok((parsed_name, value)),
-        Err(_) => Err((field(), "is no header value".to_owned())),
+        Err(_) => Err((field(), "is not a header value".to_owned())),
     }
 }
 
-/// Notes those of the caller's headers that a call sets itself.
+/// Refuses headers of the caller that the call sets itself.
 pub(crate) fn refuse(given: &[(String, String)], ours: &[&str], faults: &mut Faults) {
     for name in ours {
         if given.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {

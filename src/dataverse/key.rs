@@ -1,9 +1,11 @@
-//! The key of a row in its URL: `contacts(id)`, `contacts(contactid=id)`, an elastic table's `rows(rowid=id,partitionid='x')`, or an
-//! alternate key (Microsoft's pages "Use elastic tables with code" and "Use an alternate key to reference a record").
+//! The key of a row in its URL: `contacts(id)`, `contacts(contactid=id)`, an elastic table's
+//! `rows(rowid=id,partitionid='x')`, or an alternate key (Microsoft's pages "Use elastic tables with code"
+//! and "Use an alternate key to reference a record").
 
 use crate::guid::is_guid;
 
-/// The row's id. An alternate key has none, even where it holds the id of another row: `accounts(_primarycontactid_value=id)`.
+/// The row's id. `None` for an alternate key, even if it contains the id of another row:
+/// `accounts(_primarycontactid_value=id)`.
 pub(crate) fn id_in(entity_url: &str) -> Option<&str> {
     let key = key_of(entity_url)?;
     if is_guid(key) {
@@ -23,14 +25,14 @@ pub(crate) fn id_in(entity_url: &str) -> Option<&str> {
     id
 }
 
-/// What stands in the parentheses at the end.
+/// The content of the parentheses at the end.
 fn key_of(url: &str) -> Option<&str> {
     let inside = url.strip_suffix(')')?;
     let opened = unquoted(inside).filter(|(_, c)| *c == '(').map(|(at, _)| at).last()?;
     inside.get(opened.checked_add(1)?..)
 }
 
-/// What the commas separate.
+/// The parts between the commas.
 fn pairs(key: &str) -> impl Iterator<Item = &str> {
     let commas = unquoted(key).filter(|(_, c)| *c == ',').map(|(at, _)| at);
     let mut from = 0;
@@ -41,7 +43,8 @@ fn pairs(key: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What stands outside quotes. A quote in a value is written twice, which ends the value and begins it anew.
+/// The characters outside quotes. A quote within a value is doubled, so it ends the quoted text and starts it
+/// again.
 fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut is_quoted = false;
     text.char_indices().filter(move |(_, c)| {

@@ -1,5 +1,4 @@
-//! The Web API on the wire: where a request goes, the headers it carries, what an answer says
-//! (Microsoft's page "Compose HTTP requests and handle errors").
+//! The Web API's protocol: URLs, headers and answers (docs/facts/dataverse.md, 1).
 
 pub(crate) mod advice;
 pub(crate) mod answer;

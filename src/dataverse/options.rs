@@ -1,5 +1,4 @@
-//! The typed options of a request, as the headers that they stand for (Microsoft's pages "Compose HTTP requests and handle
-//! errors", "Perform conditional operations", "Impersonate another user" and "Use optional parameters").
+//! The typed options of a request, and the headers that they set (docs/facts/dataverse.md, 1.3).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
@@ -7,32 +6,32 @@ use crate::faults::Faults;
 use crate::guid::is_guid;
 use crate::http::prefer;
 
-/// The typed options of a request. What is not set is Dataverse's to decide.
+/// The typed options of a request. For options that are not set, Dataverse's defaults apply.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Whether a write answers with the row.
+    /// Whether a write returns the row.
     pub return_representation: Option<bool>,
-    /// Which annotations an answer has: `*`, or names separated by commas.
+    /// Which annotations to return: `*`, or names separated by commas.
     pub annotations: Option<String>,
-    /// How many rows a page has at most.
+    /// The maximum number of rows on a page.
     pub page_size: Option<u32>,
-    /// Whether the last page names a link to later changes.
+    /// Whether the last page contains a link to later changes.
     pub track_changes: Option<bool>,
-    /// What must hold of the row.
+    /// The condition on the row.
     pub condition: Option<Condition>,
-    /// On whose behalf the request is made.
+    /// The user to impersonate.
     pub caller: Option<Caller>,
-    /// Whether a read sees all writes before it.
+    /// Whether a read includes all earlier writes.
     pub strong_consistency: Option<bool>,
-    /// Whether rows that look like duplicates are written all the same.
+    /// Whether rows are written even if they look like duplicates.
     pub suppress_duplicate_detection: Option<bool>,
-    /// Which custom logic does not run.
+    /// Which custom logic to bypass.
     pub bypass_custom_logic: Option<CustomLogic>,
-    /// Whether no flow is started.
+    /// Whether flows are not triggered.
     pub suppress_flows: Option<bool>,
 }
 
-/// What must hold of a row for the request to be carried out.
+/// The condition on a row under which the request is carried out.
 #[derive(Clone, Debug)]
 pub enum Condition {
     /// It has this version.
@@ -41,11 +40,11 @@ pub enum Condition {
     MustExist,
     /// It does not exist.
     MustNotExist,
-    /// It has another version than this.
+    /// It has a different version.
     IfNoneMatch(String),
 }
 
-/// On whose behalf a request is made.
+/// The user to impersonate.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// The user with this object id in Entra ID.
@@ -59,17 +58,17 @@ pub enum Caller {
 pub enum CustomLogic {
     /// Synchronous plug-ins and workflows.
     Synchronous,
-    /// Asynchronous ones.
+    /// Asynchronous plug-ins and workflows.
     Asynchronous,
-    /// All of them.
+    /// Both.
     Both,
 }
 
-/// The most rows that Dataverse puts on a page.
+/// The maximum number of rows that Dataverse returns on a page.
 pub(crate) const MAX_PAGE: u32 = 5_000;
 
-/// Adds what the options stand for to the headers of a request. What is wrong with them, or contradicts a header that is there,
-/// is added to `faults`.
+/// Adds the options' headers to a request. Options that are not valid or contradict an existing header are
+/// added to `faults`.
 pub(crate) fn apply(options: &Options, method: &Method, headers: &mut HeaderMap, faults: &mut Faults) {
     let mut applied = Applied {
         method,
@@ -129,7 +128,7 @@ impl Applied<'_> {
             } else {
                 self.fault(
                     "annotations",
-                    "is neither * nor a list of names of annotations, separated by commas",
+                    "is neither * nor a comma-separated list of annotation names",
                 );
             }
         }
@@ -139,7 +138,7 @@ impl Applied<'_> {
             if (1..=MAX_PAGE).contains(&size) {
                 self.prefer("page-size", "odata.maxpagesize", &size.to_string());
             } else {
-                self.fault("page-size", format!("is {size}, and pages have 1 to {MAX_PAGE} rows"));
+                self.fault("page-size", format!("is {size}: expected 1 to {MAX_PAGE} rows"));
             }
         }
         if options.track_changes == Some(true) && self.fits("track-changes", &[Method::GET]) {
@@ -162,7 +161,7 @@ impl Applied<'_> {
         if is_version && !is_etag(value) {
             self.fault(
                 field,
-                "is not a version of a row: pass on what etag of a response says, such as W/\"1234567\"",
+                "is not a version of a row: use the etag of a response, such as W/\"1234567\"",
             );
             return;
         }
@@ -196,7 +195,7 @@ impl Applied<'_> {
 
     fn prefer(&mut self, field: &str, name: &str, value: &str) {
         if let Err(given) = prefer::add(self.headers, name, value) {
-            self.fault(field, format!("contradicts headers.prefer, which says {given}"));
+            self.fault(field, format!("contradicts headers.prefer, which is {given}"));
         }
     }
 
@@ -221,7 +220,7 @@ impl Applied<'_> {
         }
     }
 
-    /// Whether the method can have the option.
+    /// Checks that the option applies to the method.
     fn fits(&mut self, field: &str, methods: &[Method]) -> bool {
         let fits = methods.contains(self.method);
         if !fits {
@@ -239,14 +238,15 @@ impl Applied<'_> {
     }
 }
 
-/// A strong or weak entity tag (RFC 9110, 8.8.3), one only.
+/// Whether a text is one entity tag, strong or weak (RFC 9110, 8.8.3).
 pub(crate) fn is_etag(text: &str) -> bool {
     let opaque = text.strip_prefix("W/").unwrap_or(text);
     let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|inner| !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
-/// Names and wildcards, separated by commas, each of which may be excluded by a minus (OData 4.0, part 1, 8.2.8.4).
+/// Whether a text is a comma-separated list of names and wildcards, each of which a minus may exclude
+/// (OData 4.0, part 1, 8.2.8.4).
 fn is_pattern(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"*.-_#".contains(&b);
     text.len() <= 1000

@@ -1,5 +1,5 @@
-//! The pages of a query, one at a time: by the links that Dataverse gives (Microsoft's page "Page results using OData"), or,
-//! for FetchXML, by its paging cookies.
+//! The pages of a query, one at a time: by Dataverse's links (Microsoft's page "Page results using OData"),
+//! or, for FetchXML, by its paging cookies.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,28 +20,29 @@ use crate::host::Host;
 /// The pages of a query.
 pub(crate) struct Pages {
     connection: Rc<Connection>,
-    /// What each page is asked for with, but for the URL. Dataverse does not remember the page size, or anything else.
+    /// The request for each page, except its URL. Dataverse remembers neither the page size nor anything
+    /// else.
     request: Request,
     next: Next,
-    /// Of all links and cookies so far: their texts may be long, and there may be many.
+    /// The hashes of all links and cookies so far. Their texts may be long, and there may be many.
     seen: BTreeSet<u64>,
     delta_link: Option<String>,
 }
 
-/// What the next page is asked for with.
+/// The position of the next page.
 enum Next {
-    /// The caller's path or a link of Dataverse's.
+    /// The caller's path or a link of Dataverse.
     Link(Uri),
-    /// A query that knows its page and its cookie.
+    /// A query that contains its page number and its cookie.
     Fetch(Box<FetchXml>),
-    /// Nothing: the last page has come.
+    /// No page is left.
     End,
-    /// Nothing: what the service said of the next page cannot be followed.
+    /// The information about the next page is unusable.
     Broken(Box<Error>),
 }
 
 impl Pages {
-    /// Of an OData query.
+    /// The pages of an OData query.
     ///
     /// # Errors
     /// As `odata-pages` in `wit/dataverse.wit`.
@@ -56,12 +57,12 @@ impl Pages {
         let request = connection.check(host, draft)?;
         let first = request.uri().clone();
         let mut pages = Self::new(connection, request, Next::Link(first.clone()));
-        // Should the service's link lead back to where it began.
+        // Detects a link back to the first page.
         pages.is_new(&first.to_string());
         Ok(pages)
     }
 
-    /// Of a FetchXML query.
+    /// The pages of a FetchXML query.
     ///
     /// # Errors
     /// As `fetch-xml` in `wit/dataverse.wit`.
@@ -85,7 +86,7 @@ impl Pages {
         }
     }
 
-    /// The next page. What it was asked for with is kept until it has come.
+    /// The next page. If the request fails, the position is unchanged.
     ///
     /// # Errors
     /// As `pages.next` in `wit/dataverse.wit`.
@@ -107,7 +108,12 @@ impl Pages {
         Ok(Some(page))
     }
 
-    /// Where later changes are, once the last page has come and told.
+    /// The connection of the query.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The link to later changes, if the page that was read last contains it.
     pub(crate) fn delta_link(&self) -> Option<String> {
         self.delta_link.clone()
     }

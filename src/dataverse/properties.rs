@@ -1,4 +1,4 @@
-//! Any path, query and header that a caller can write arrives as it is meant, or is refused.
+//! Property tests: every path, query and header that a caller can write arrives as intended, or is refused.
 
 use http::Uri;
 use proptest::collection::vec;
@@ -10,14 +10,16 @@ use super::url::{self, encode_value};
 use crate::error::Error;
 use crate::settings::tests::contoso;
 
-/// A path in segments, and a query in names and values: all that a server takes a URL apart into (OData URL Conventions 4.0, 2).
+/// The segments of a path, and the names and values of a query, as a server parses a URL (OData URL
+/// Conventions 4.0, 2).
 #[derive(Debug, Default, PartialEq)]
 struct Target {
     segments: Vec<String>,
     options: Vec<(String, String)>,
 }
 
-/// What a server reads. It parts a URL first and decodes the parts then; a plus sign in a query is a space to it.
+/// What a server reads. It splits a URL first and then decodes the parts. A plus sign in a query is a
+/// space.
 fn arrived(uri: &Uri) -> Target {
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(text)
@@ -41,7 +43,7 @@ fn arrived(uri: &Uri) -> Target {
     }
 }
 
-/// What a caller means: between single quotes, nothing but an escape is anything else than it looks like.
+/// What a caller intends: between single quotes, every character except an escape is literal.
 fn meant(path: &str) -> Target {
     let mut parts = vec![Vec::new()];
     let mut separators = Vec::new();
@@ -96,7 +98,7 @@ fn prepared(path: &str, headers: &[(String, String)]) -> Result<Request, Error> 
     Request::new(&contoso(), request, "the-id".to_owned())
 }
 
-/// Something a caller may write, with all that has a meaning of its own somewhere.
+/// A text with all characters that have a special meaning somewhere.
 fn text() -> impl Strategy<Value = String> {
     let pieces = select(vec![
         "'", "''", "%27", "&", "+", "#", "?", "/", "=", "%", "%2", "%41", "%C3%A9", "%ff", "%2B", "%25", " ", "é",
@@ -110,7 +112,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Belongs to the connection, or to the identity.
+/// Headers that belong to the connection or to the identity.
 const NOT_THE_CALLERS: [&str; 16] = [
     "accept-encoding",
     "authorization",
@@ -130,7 +132,7 @@ const NOT_THE_CALLERS: [&str; 16] = [
     "upgrade",
 ];
 
-/// As the contract says: a quote in a value is doubled, and a percent sign is `%25`.
+/// Escapes a value as the contract describes: a quote is doubled, and a percent sign is `%25`.
 fn literal(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''").replace('%', "%25"))
 }
@@ -165,7 +167,7 @@ proptest! {
                     ],
                 });
             }
-            // What a server could take for a way out of the Web API, or for another line.
+            // Text that a server could interpret as a path out of the Web API, or as a new line.
             Err(error) => {
                 let leads_out = key.contains(['/', '\\', '%']);
                 prop_assert!(leads_out || key.chars().chain(value.chars()).any(char::is_control), "{error:?}");

@@ -1,4 +1,5 @@
-//! An answer as it is used: without the token, should it repeat that, and without a content coding.
+//! Prepares an answer for use: checks its announced length, masks tokens that it repeats, and removes its
+//! content coding.
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
@@ -9,18 +10,19 @@ use super::answer;
 use crate::echo::{Masked, mask_headers};
 use crate::error::Reason;
 use crate::host::Cause;
+use crate::http::announced::Announced;
 use crate::http::content_coding::{Applied, Coding};
 use crate::http::decoded::{Decoded, forget_coding, vary};
-use crate::http::media_type;
+use crate::http::{length, media_type};
 
-/// The body of such an answer.
-pub(crate) type Received<B> = Masked<Decoded<B>>;
+/// The body of a prepared answer.
+pub(crate) type Received<B> = Masked<Decoded<Announced<B>>>;
 
-/// Makes an answer usable. `takes_gzip`: whoever gets it takes gzip where nobody has to look into it. `tokens` are all that the
-/// request was sent with; `now` is in seconds since 1970.
+/// Prepares an answer for use. `takes_gzip`: the recipient accepts gzip for bodies that need no inspection.
+/// `tokens` are those of all attempts. `now` is in seconds since 1970.
 ///
 /// # Errors
-/// Why it cannot be used: it is in a coding that cannot be undone.
+/// If the answer has a coding that cannot be decoded.
 pub(crate) fn receive<B>(
     answer: Response<B>,
     takes_gzip: bool,
@@ -28,10 +30,11 @@ pub(crate) fn receive<B>(
     now: u64,
 ) -> Result<Response<Received<B>>, Reason> {
     let (mut head, body) = answer.into_parts();
+    let body = Announced::new(body, length::announced(head.status, &head.headers));
     mask_headers(&mut head.headers, tokens.iter().copied());
     let body = match Applied::of(&head.headers) {
         _ if head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED => {
-            // Without a body, it would say something of the one that the caller has, which is decoded.
+            // The header would describe the caller's cached body, which is decoded.
             head.headers.remove(CONTENT_ENCODING);
             Decoded::Plain(body)
         }
@@ -39,7 +42,7 @@ pub(crate) fn receive<B>(
             head.headers.remove(CONTENT_ENCODING);
             Decoded::Plain(body)
         }
-        // A part of a file: whether its place is one in the coded file or in the file itself, nobody can tell.
+        // For a part of a file, it is unknown whether the range refers to the encoded or the decoded file.
         coding if head.status == StatusCode::PARTIAL_CONTENT => return Err(unusable(&head, &coding, now)),
         Applied::Known(Coding::Gzip) if takes_gzip && !media_type::may_be_text(&head.headers) => {
             vary(&mut head.headers);
@@ -49,7 +52,7 @@ pub(crate) fn receive<B>(
             forget_coding(&mut head.headers);
             Decoded::new(body, coding)
         }
-        // The status alone says that it was refused, and when to come back.
+        // The status and the headers are enough to report the refusal and the requested wait.
         coding if head.status.is_client_error() || head.status.is_server_error() => instead(&mut head, &coding),
         coding => return Err(unusable(&head, &coding, now)),
     };
@@ -63,7 +66,7 @@ fn unusable(head: &Parts, coding: &Applied, now: u64) -> Reason {
     answer::failed(head, now, Cause::UnusableAnswer, detail)
 }
 
-/// An error that says that the error cannot be read.
+/// An error that replaces an unreadable error.
 fn instead<B>(head: &mut Parts, coding: &Applied) -> Decoded<B> {
     let message = format!("the error came {}", unreadable(coding));
     let body = format!(r#"{{"error":{{"code":"","message":{}}}}}"#, Value::String(message));

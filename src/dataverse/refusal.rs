@@ -1,4 +1,5 @@
-//! What an answer says of an error: in Dataverse's shape, in one of those before it, in that of something in between, or in none.
+//! Reads errors in answers: in Dataverse's format, in older formats, in those of proxies and gateways, or in
+//! none.
 
 use std::fmt;
 
@@ -9,12 +10,12 @@ use super::answer::text_of;
 use crate::http::{json, media_type, stranger};
 use crate::redact::redact;
 
-/// What an answer says of an error.
+/// The content of an error.
 #[derive(Default)]
 pub(super) struct ErrorBody {
-    /// In hexadecimal, or as it came where it is no such number. May be empty.
+    /// In hexadecimal, or unchanged if it is not a number. May be empty.
     pub code: String,
-    /// What happened, or what came instead of an explanation.
+    /// The message, or a description of the answer if it has none.
     pub message: String,
     /// The annotation `InnerError.Message`, or the messages of older inner errors, the outermost first.
     pub inner_message: Option<String>,
@@ -24,17 +25,18 @@ pub(super) struct ErrorBody {
     pub trace_text: Option<String>,
 }
 
-/// Of a body, in bytes. As a tree it takes far more memory than its text, and no explanation is as long.
+/// The maximum size of a parsed body, in bytes. Parsed JSON takes far more memory than its text, and no error
+/// is that long.
 const MAX_PARSED: usize = 1 << 20;
 
-/// Of a text that is handed over, in bytes: a batch repeats it for each of its requests.
+/// The maximum length of a returned text, in bytes. A batch repeats it for each of its requests.
 const MAX_TEXT: usize = 16 << 10;
 
-/// So many errors are read of those that an error holds.
+/// The maximum number of nested or listed errors that are read.
 const MAX_ERRORS: usize = 20;
 
 impl ErrorBody {
-    /// Reads a body. `token` is the one that the request carried, which no text may repeat.
+    /// Reads a body. `token` is the token of the request, which is removed from all texts.
     pub(super) fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
         let text = json::without_mark(body);
         let parsed = (body.len() <= MAX_PARSED).then(|| serde_json::from_slice::<Value>(text));
@@ -58,7 +60,7 @@ impl ErrorBody {
         }
     }
 
-    /// The code as the signed number that .NET shows.
+    /// The code as a signed number, as .NET shows it.
     pub(super) fn code_number(&self) -> Option<i32> {
         match self.code.strip_prefix("0x").or_else(|| self.code.strip_prefix("0X")) {
             Some(digits) => Some(u32::from_str_radix(digits, 16).ok()?.cast_signed()),
@@ -67,25 +69,25 @@ impl ErrorBody {
     }
 }
 
-/// Where JSON breaks. What the parser says beside it may quote the text.
+/// The position of a syntax error. The parser's message is omitted because it may quote the text.
 pub(super) fn place(error: &serde_json::Error) -> impl fmt::Display {
     fmt::from_fn(move |f| write!(f, "at line {}, column {}", error.line(), error.column()))
 }
 
-/// Some proxies lose the type.
+/// Whether a body is meant to be JSON. Some proxies remove the content type.
 fn is_meant_as_json(headers: &HeaderMap, text: &[u8]) -> bool {
     let begins = text.trim_ascii_start().first();
     media_type::is_json(headers) && begins.is_some_and(|first| *first != b'<') || matches!(begins, Some(b'{' | b'['))
 }
 
-/// Reads the shapes that are known.
+/// Reads the known formats.
 struct Reader<'a> {
     token: &'a str,
 }
 
 impl Reader<'_> {
-    /// OData's error (JSON Format 4.0, 19, and what was before it), the flat ones of ASP.NET, OAuth's (RFC 6749, 5.2), problem
-    /// details (RFC 9457), and what API gateways say.
+    /// Reads OData errors (JSON Format 4.0, 19, and older versions), the flat errors of ASP.NET, OAuth errors
+    /// (RFC 6749, 5.2), problem details (RFC 9457), and errors of API gateways.
     fn error(&self, body: &Value) -> ErrorBody {
         let named = body.get("error").or_else(|| body.get("odata.error"));
         let error = named.filter(|error| error.is_object()).unwrap_or(body);
@@ -135,7 +137,7 @@ impl Reader<'_> {
             .or_else(|| text("detail"))
     }
 
-    /// The messages of errors within errors, without those that say the same as the one before.
+    /// The messages of nested errors, without consecutive duplicates.
     fn inner(&self, error: &Value) -> Option<String> {
         const NAMES: [&str; 4] = ["innererror", "innerError", "internalexception", "InnerException"];
         let next = |error: &'_ Value| NAMES.iter().find_map(|name| error.get(name)).cloned();
@@ -148,7 +150,7 @@ impl Reader<'_> {
         (!messages.is_empty()).then(|| messages.join("; "))
     }
 
-    /// The messages of errors beside each other: OData's `details`, or `errors` as a list or by the names of fields.
+    /// The messages of listed errors: OData's `details`, or `errors` as a list or by field name.
     fn listed(&self, error: &Value) -> String {
         let said = |error: &Value| self.text(Some(error)).or_else(|| self.message(error));
         let listed = error.get("details").filter(|details| details.is_array());
@@ -167,7 +169,7 @@ impl Reader<'_> {
         shortened(messages.join("; "))
     }
 
-    /// A text, or one with its language as OData had it before 4.0.
+    /// A text, also with its language as in OData before 4.0.
     fn text(&self, value: Option<&Value>) -> Option<String> {
         match value? {
             Value::String(text) => Some(shortened(redact(text, &[self.token]))),
@@ -178,7 +180,7 @@ impl Reader<'_> {
     }
 }
 
-/// Two texts as one.
+/// Joins two texts.
 fn sentence(first: String, second: String) -> String {
     if first.is_empty() || second.is_empty() {
         return first + &second;
@@ -191,7 +193,7 @@ fn sentence(first: String, second: String) -> String {
     shortened(first + between + &second)
 }
 
-/// What came instead of a message: of what kind it is, and its beginning.
+/// Describes an answer without a message: its kind and its beginning.
 fn instead_of_message(what: &str, headers: &HeaderMap, body: &[u8], token: &str) -> String {
     let content_type = text_of(headers, http::header::CONTENT_TYPE.as_str());
     let title = stranger::title(body, &[token]).map_or_else(String::new, |title| format!(", titled \"{title}\""));
@@ -207,7 +209,7 @@ fn instead_of_message(what: &str, headers: &HeaderMap, body: &[u8], token: &str)
 /// The beginning of a body, on one line, without the token.
 pub(super) fn beginning(body: &[u8], token: &str) -> String {
     const SHOWN: usize = 300;
-    // Enough that a token which begins in what is shown is there whole, and so is found.
+    // Enough to include a whole token that starts within the shown text, so that it is found.
     let enough = token.len().saturating_add(4 * SHOWN);
     let mut begun = Vec::new();
     for word in body.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
@@ -220,7 +222,8 @@ pub(super) fn beginning(body: &[u8], token: &str) -> String {
         begun.extend_from_slice(word.get(..enough).unwrap_or(word));
     }
     let text = redact(&String::from_utf8_lossy(&begun), &[token]);
-    // One that is cut off at the end is not found: where several were, that end may be among what is shown.
+    // A token that is truncated at the end is not found. If earlier tokens are replaced by shorter text, the
+    // truncated one may move into the shown part.
     let whole = if begun.len() < enough {
         SHOWN
     } else {
@@ -237,7 +240,7 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-/// The flat shape has the signed number that .NET shows, and programs should have one notation to look for.
+/// Converts the signed number of the flat format to hexadecimal, so that programs can rely on one notation.
 fn in_hexadecimal(code: String) -> String {
     match code.parse::<i32>() {
         Ok(number @ ..0) => format!("0x{number:08x}"),

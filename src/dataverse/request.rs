@@ -1,4 +1,4 @@
-//! A request to the Web API: what a caller gives, and what is left of it once it is checked and lacks only the token.
+//! A request to the Web API: the caller's draft, and the valid request that lacks only the token.
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
@@ -10,23 +10,23 @@ use crate::faults::Faults;
 use crate::http::origin::Origin;
 use crate::settings::Settings;
 
-/// What a caller asks for.
+/// A caller's request, not validated yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// The method.
     pub method: Method,
-    /// Below `/api/data/v9.2/`, or a link that Dataverse gave.
+    /// A path relative to `/api/data/v9.2/`, or a link that Dataverse returned.
     pub path: String,
-    /// Headers beside those that the Web API expects.
+    /// Headers in addition to those that the Web API expects.
     pub headers: Headers,
     /// The body.
     pub body: Option<Vec<u8>>,
-    /// What Dataverse is to do differently.
+    /// The typed options.
     pub options: Options,
 }
 
 impl Draft {
-    /// Without headers, body and options.
+    /// A request without headers, body and options.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
@@ -43,7 +43,7 @@ impl Draft {
     }
 }
 
-/// A request that has been checked and lacks only the token.
+/// A valid request that lacks only the token.
 #[derive(Clone)]
 pub struct Request {
     method: Method,
@@ -57,12 +57,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Checks a caller's request. `client_request_id` is used unless the caller's headers bring one.
+    /// Validates a caller's request. `client_request_id` is used unless the caller's headers contain one.
     ///
     /// # Errors
-    /// `invalid-request`, with every fault at once.
+    /// `invalid-request`, with all faults.
     pub fn new(settings: &Settings, draft: Draft, client_request_id: String) -> Result<Self, Error> {
-        // A long query travels in a batch.
+        // A long query is sent in a batch.
         let longest = if draft.method == Method::GET {
             url::MAX_URL_IN_BATCH
         } else {
@@ -71,10 +71,10 @@ impl Request {
         Self::check(settings, draft, client_request_id, longest).map_err(Faults::into_request_error)
     }
 
-    /// Checks a request of a batch.
+    /// Validates a request of a batch.
     ///
     /// # Errors
-    /// Every fault at once.
+    /// All faults together.
     pub fn in_batch(settings: &Settings, draft: Draft, client_request_id: String) -> Result<Self, Faults> {
         Self::check(settings, draft, client_request_id, url::MAX_URL_IN_BATCH)
     }
@@ -108,20 +108,20 @@ impl Request {
         }
     }
 
-    /// The same request for another URL of the environment, with an id of its own.
+    /// The same request for another URL of the environment, with its own id.
     pub fn to(&self, uri: Uri, client_request_id: String) -> Self {
         let mut request = Self { uri, ..self.clone() };
         request.identify(client_request_id);
         request
     }
 
-    /// The same with headers changed.
+    /// The same request with changed headers.
     pub fn with_headers(mut self, change: impl FnOnce(&mut HeaderMap)) -> Self {
         change(&mut self.headers);
         self
     }
 
-    /// The same with a body.
+    /// The same request with a body.
     pub fn with_body(mut self, body: Vec<u8>) -> Self {
         self.headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -129,12 +129,13 @@ impl Request {
         self
     }
 
-    /// The same, but changing data only if `writes`: a `POST` that carries other requests is what they are.
+    /// The same request, marked as changing data only if `writes`: for a batch this depends on the requests
+    /// in it.
     pub fn that_writes(self, writes: bool) -> Self {
         Self { writes, ..self }
     }
 
-    /// Names the request for Dataverse's logs, unless the caller did.
+    /// Sets the request's id for Dataverse's logs, unless the caller did.
     fn identify(&mut self, id: String) {
         if self.is_callers_id {
             return;
@@ -145,7 +146,7 @@ impl Request {
         self.client_request_id = id;
     }
 
-    /// What it is, for the error that tells of its failure.
+    /// A description of the request for errors.
     pub fn asked(&self, environment: &Origin) -> Asked {
         Asked {
             service: Service::Dataverse,
@@ -155,14 +156,14 @@ impl Request {
         }
     }
 
-    /// Whether it changes no more when it is sent twice. A `PATCH` under `If-Match: *` writes the same again; under a version or
-    /// `If-None-Match: *` the second is refused once the first was carried out. Without a condition it could create anew what
-    /// was deleted in between.
+    /// Whether it is idempotent. A `PATCH` with `If-Match: *` writes the same values again; with a version
+    /// or `If-None-Match: *`, the second is refused after the first was carried out. Without a condition it
+    /// could recreate a row that was deleted in between.
     pub fn is_repeatable(&self) -> bool {
         match self.method {
             Method::PUT | Method::DELETE => true,
             Method::PATCH => {
-                // What is no condition may be passed over by the service.
+                // The service may ignore a malformed condition.
                 let only = |name| {
                     let mut values = self.headers.get_all(name).iter();
                     values.next().filter(|_| values.next().is_none())?.to_str().ok()
@@ -174,17 +175,17 @@ impl Request {
         }
     }
 
-    /// Whether it changes data, if the service carries it out.
+    /// Whether it changes data.
     pub fn writes(&self) -> bool {
         self.writes
     }
 
-    /// Whether its URL is too long for a request of its own.
+    /// Whether its URL is too long for a plain request.
     pub fn is_long(&self) -> bool {
         url::length(&self.uri) > url::MAX_URL
     }
 
-    /// What the service's logs know it by.
+    /// Its id in the service's logs.
     pub fn client_request_id(&self) -> &str {
         &self.client_request_id
     }
@@ -194,7 +195,7 @@ impl Request {
         &self.method
     }
 
-    /// Where it goes: always to the environment's origin.
+    /// Its URI, always in the environment's origin.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }

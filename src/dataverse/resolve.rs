@@ -1,6 +1,7 @@
-//! Relative URLs in an answer, made absolute as they are (RFC 3986, 5.2): nothing in them is decoded or encoded.
+//! Makes the relative URLs in an answer absolute (RFC 3986, 5.2), without decoding or encoding them.
 
-/// Makes a URL absolute that is relative to `base`. One that cannot be is left as it is, and no request can be made of it then.
+/// Makes a URL absolute that is relative to `base`. If that is impossible, the URL is unchanged and cannot be
+/// requested.
 pub(crate) fn against(base: &str, url: &mut String) {
     if url.is_empty() || url.starts_with('#') || has_scheme(url) {
         return;
@@ -33,7 +34,8 @@ pub(crate) fn origin(url: &str) -> Option<&str> {
     url.get(..end)
 }
 
-/// The dots that a relative path begins with. Any further in are none that a service writes, and are refused when it is requested.
+/// Resolves the leading dot segments of a relative path. Services write no others, and a request for a URL
+/// with others is refused.
 fn climb<'a>(mut folder: &'a str, mut url: &'a str) -> (&'a str, &'a str) {
     loop {
         if let Some(rest) = url.strip_prefix("./") {
@@ -47,7 +49,7 @@ fn climb<'a>(mut folder: &'a str, mut url: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// RFC 3986, 3.1.
+/// Whether a URL starts with a scheme (RFC 3986, 3.1).
 fn has_scheme(url: &str) -> bool {
     let Some((scheme, _)) = url.split_once(':') else {
         return false;

@@ -1,5 +1,5 @@
-//! Which tenant an environment belongs to, where the settings do not say it: the environment's 401 to a stranger names it
-//! (Microsoft's page "Authenticate with Microsoft Dataverse web services").
+//! Discovers the tenant of an environment if the settings do not contain it: the environment's 401 to a
+//! request without a token names it (Microsoft's page "Authenticate with Microsoft Dataverse web services").
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -22,19 +22,19 @@ use crate::retry::{self, Attempt, Budget};
 use crate::settings::{Settings, cloud, parse_tenant};
 use crate::turn::Turn;
 
-/// The tenants of so many environments are kept; beyond that the oldest makes room.
+/// The maximum number of cached environments. Beyond it, the oldest is removed.
 const MAX_KEPT: usize = 256;
 
-/// What a 401 says in its body does not matter.
+/// The maximum size of an answer. The body of a 401 is not used.
 const MAX_ANSWER_BYTES: u32 = 1 << 20;
 
-/// The tenants that environments named in the life of the instance.
+/// The tenants that the instance has discovered.
 #[derive(Default)]
 pub(crate) struct Tenants {
     kept: RefCell<VecDeque<Kept>>,
 }
 
-/// One environment's tenant, once it is known.
+/// The tenant of one environment.
 struct Kept {
     environment: Origin,
     authority: Origin,
@@ -43,17 +43,17 @@ struct Kept {
 
 #[derive(Default)]
 struct Tenant {
-    /// Held while the environment is asked, so that it is not asked twice at once.
+    /// Held during the request, so that there is only one at a time.
     turn: Turn,
     id: RefCell<Option<String>>,
 }
 
 impl Tenants {
-    /// The tenant of settings: the one that they name, or else the one that the environment names, which is asked once.
+    /// The tenant in the settings, or otherwise the one that the environment names. The result is cached.
     ///
     /// # Errors
-    /// `unavailable` when the environment does not answer, `invalid-settings` when its answer names no tenant that can be
-    /// believed.
+    /// `unavailable` if the environment does not answer; `invalid-settings` if its answer does not name a
+    /// trustworthy tenant.
     pub(crate) async fn of(&self, host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
         if let Some(tenant) = &settings.tenant {
             return Ok(tenant.clone());
@@ -98,7 +98,7 @@ impl Tenant {
     }
 }
 
-/// Asks the environment, without a token.
+/// Queries the environment without a token.
 async fn discover(host: &impl Host, settings: &Settings, budget: &Budget) -> Result<String, Error> {
     let asked = Asked {
         service: Service::Dataverse,
@@ -129,7 +129,7 @@ async fn ask(host: &impl Host, settings: &Settings, client_request_id: &str) -> 
         .map_err(Reason::NoAnswer)?;
     let status = answer.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
-        // Without a token there is none to take out.
+        // The request has no token that would have to be removed.
         return answer::read(answer.clone(), "", host.now()).map(|_| answer);
     }
     if status.is_server_error() {
@@ -153,11 +153,11 @@ fn tenant_of(answer: &Response<Vec<u8>>, authority: &Origin) -> Result<String, S
     tenant_in(&uri, authority)
 }
 
-/// The tenant in `https://login.microsoftonline.com/{tenant}/oauth2/authorize`. An answer that names another host than the
-/// authority's cloud may come from anybody.
+/// The tenant in `https://login.microsoftonline.com/{tenant}/oauth2/authorize`. A host outside the
+/// authority's cloud is not trusted, because anyone may have sent the answer.
 ///
 /// # Errors
-/// Why none can be told, for people.
+/// A readable reason why there is no valid tenant.
 pub fn tenant_in(uri: &str, authority: &Origin) -> Result<String, String> {
     let uri: Uri = uri
         .parse()

@@ -1,4 +1,4 @@
-//! Where a request goes: a path under `/api/data/v9.2/`, or a link that Dataverse gave.
+//! Builds request URLs from a path under `/api/data/v9.2/` or a link that Dataverse returned.
 
 use std::fmt::Write;
 
@@ -8,22 +8,22 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use crate::http::dot_segments::{self, Fault};
 use crate::http::origin::Origin;
 
-/// What relative paths are relative to.
+/// The base of relative paths.
 pub const ROOT: &str = "/api/data/v9.2/";
 
-/// Absolute links may name another version of the Web API, and nothing outside it.
+/// The base of absolute links, which may contain another version of the Web API.
 pub(crate) const LINK_ROOT: &str = "/api/data/";
 
-/// Dataverse's limit for a URL, in characters (Microsoft's page "Compose HTTP requests and handle errors", "Maximum URL length").
+/// Dataverse's limit for a URL, in characters (docs/facts/dataverse.md, 1.6).
 pub const MAX_URL: usize = 32_768;
 
-/// Its limit for the URL of a request in a `$batch` (the same page).
+/// Its limit for the URL of a request in a `$batch` (docs/facts/dataverse.md, 1.6).
 pub(crate) const MAX_URL_IN_BATCH: usize = 65_536;
 
-/// The URL for what a caller wrote, of at most `longest` characters. It always leads to the environment's origin.
+/// The URL for a caller's path, of at most `longest` characters. Its origin is always the environment's.
 ///
 /// # Errors
-/// What is wrong with the path, for people.
+/// A readable reason why the path is not valid.
 pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, String> {
     if path.len() > longest {
         return Err(too_long(path.len(), longest));
@@ -39,21 +39,21 @@ pub fn target(environment: &Origin, path: &str, longest: usize) -> Result<Uri, S
 /// The URL for a path and query in the environment, of at most `longest` characters.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(crate) fn below(environment: &Origin, path_and_query: &str, longest: usize) -> Result<Uri, String> {
     let environment = environment.to_string();
     let length = environment.len().saturating_add(path_and_query.len());
     if length > longest {
         return Err(too_long(length, longest));
     }
-    join(&environment, path_and_query).ok_or_else(|| "cannot be made a URL".to_owned())
+    join(&environment, path_and_query).ok_or_else(|| "cannot be converted to a URL".to_owned())
 }
 
 fn too_long(length: usize, longest: usize) -> String {
-    format!("is too long: {length} characters, and Dataverse takes a URL of {longest}")
+    format!("is too long: {length} characters, more than the {longest} that Dataverse accepts in a URL")
 }
 
-/// How many characters a URL has.
+/// The length of a URL in characters.
 pub(crate) fn length(uri: &Uri) -> usize {
     let scheme = uri
         .scheme_str()
@@ -63,38 +63,39 @@ pub(crate) fn length(uri: &Uri) -> usize {
     scheme.saturating_add(authority).saturating_add(target)
 }
 
-/// Put together, a URL may have 65,536 characters; read as a whole, `Uri` takes two less.
+/// Built from parts, a URI may have 65,536 characters; when parsing, `Uri` accepts two fewer.
 fn join(environment: &str, path_and_query: &str) -> Option<Uri> {
     let mut parts = environment.parse::<Uri>().ok()?.into_parts();
     parts.path_and_query = Some(path_and_query.parse().ok()?);
     Uri::from_parts(parts).ok()
 }
 
-/// Whether the path is written as a URL of its own, rather than holding one in a quoted value or in the query.
+/// Whether the path is itself a URL, rather than containing one in a quoted value or in the query.
 fn is_absolute(path: &str) -> bool {
     path.split(['?', '\'', '('])
         .next()
         .is_some_and(|start| start.contains("://"))
 }
 
-/// A value for a query: all is encoded but what RFC 3986 calls unreserved.
+/// Encodes a value for a query: everything except the unreserved characters of RFC 3986.
 pub(crate) fn encode_value(value: &str) -> String {
     const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(value, ENCODED).to_string()
 }
 
-/// The URL of an absolute link that Dataverse gave, which leads below the Web API's root in the environment.
+/// The URL of an absolute link that Dataverse returned, which must be below the Web API's root in the
+/// environment.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub fn link(environment: &Origin, link: &str) -> Result<Uri, String> {
     below(environment, &of_link(environment, link)?, MAX_URL_IN_BATCH)
 }
 
-/// Links are opaque: paging cookies are encoded twice, and any change would spoil them.
+/// Links are opaque and kept unchanged: paging cookies are encoded twice.
 fn of_link(environment: &Origin, link: &str) -> Result<String, String> {
     if !link.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\')) {
-        return Err("is an absolute link with characters that no link of Dataverse has".to_owned());
+        return Err("is an absolute link with characters that links from Dataverse never contain".to_owned());
     }
     let uri: Uri = link
         .parse()
@@ -102,11 +103,11 @@ fn of_link(environment: &Origin, link: &str) -> Result<String, String> {
     let origin = Origin::of(&uri).map_err(|reason| format!("is an absolute link that {reason}"))?;
     if origin != *environment {
         return Err(format!(
-            "leads to {origin}, and not to the environment {environment}: the token is sent nowhere else"
+            "points to {origin}, not to the environment {environment}: the token is sent only to the environment"
         ));
     }
     if !uri.path().starts_with(LINK_ROOT) {
-        return Err(format!("is an absolute link that does not lead below {LINK_ROOT}"));
+        return Err(format!("is an absolute link whose path is not below {LINK_ROOT}"));
     }
     refuse_dot_segments(uri.path())?;
     Ok(uri
@@ -126,9 +127,9 @@ fn of_relative(path: &str) -> Result<String, String> {
     Ok(format!("{ROOT}{encoded}"))
 }
 
-/// Percent-encodes what a URL cannot hold (RFC 3986), and what would change its meaning between single quotes, where
-/// OData has string values, and between double quotes within brackets, where it has JSON's. Escapes that are there stay as they
-/// are. What could be meant in two ways is refused.
+/// Percent-encodes characters that are not allowed in a URL (RFC 3986), and delimiters between quotes: in
+/// single quotes, OData's strings, and in double quotes within brackets, JSON's strings. Existing escapes
+/// stay unchanged. Ambiguous text is refused.
 fn encode(path: &str) -> Result<String, String> {
     let mut encoded = String::with_capacity(path.len());
     let mut quotes = Quotes::default();
@@ -139,17 +140,16 @@ fn encode(path: &str) -> Result<String, String> {
         match c {
             '?' if !quoted => in_query = true,
             '#' if !quoted => {
-                return Err("holds a # outside quotes, which would cut it off there: write %23".to_owned());
+                return Err("contains a # outside quotes, which would end it there: write %23".to_owned());
             }
             '<' | '>' | '"' if !quoted => {
                 return Err(format!(
-                    "holds a {c} outside single quotes: FetchXML and JSON in a query must be percent-encoded whole, or their & and \
-                     quotes would be taken for the query's"
+                    "contains a {c} outside single quotes: FetchXML and JSON in a query must be percent-encoded completely, because otherwise their & and quotes would be interpreted as the query's"
                 ));
             }
             _ if c.is_control() => {
                 return Err(
-                    "holds a line break or another control character: if it is meant, write it as %0A".to_owned(),
+                    "contains a line break or another control character: if it is intended, write it as %0A".to_owned(),
                 );
             }
             _ => {}
@@ -172,7 +172,7 @@ fn encode(path: &str) -> Result<String, String> {
     }
     quotes.end()?;
     if percent_decode_str(&encoded).decode_utf8().is_err() {
-        return Err("holds a % and two hexadecimal digits that are no UTF-8: write %25 for a percent sign".to_owned());
+        return Err("contains percent-encoded bytes that are not UTF-8: write %25 for a percent sign".to_owned());
     }
     Ok(encoded)
 }
@@ -181,22 +181,22 @@ fn encode(path: &str) -> Result<String, String> {
 #[derive(Default)]
 struct Quotes {
     single: bool,
-    /// Only within brackets of the query, where JSON can stand, and then not within single quotes.
+    /// Only within brackets of the query, where JSON is allowed, and not within single quotes.
     double: bool,
-    /// Right after a backslash within double quotes.
+    /// Directly after a backslash within double quotes.
     escaped: bool,
     brackets: usize,
 }
 
 impl Quotes {
-    /// Takes the next character, or the escape that begins with it. Returns whether it is within quotes; a quote that opens or
-    /// closes is, where it is a delimiter.
+    /// Processes the next character, or the escape that begins with it. Returns whether it is within
+    /// quotes; this includes opening and closing quotes that are delimiters.
     fn take(&mut self, c: char, escape: Option<&str>, in_query: bool) -> Result<bool, String> {
         let is_single = c == '\'' || escape == Some("27");
         if self.double {
             if is_single {
                 return Err(
-                    "holds a single quote within double quotes, which could close or open a text: write ['O''Brien'] for \
+                    "contains a single quote within double quotes, which could close or open a string: write ['O''Brien'] for \
                      [\"O'Brien\"]"
                         .to_owned(),
                 );
@@ -222,19 +222,19 @@ impl Quotes {
 
     fn end(&self) -> Result<(), String> {
         if self.single {
-            Err("has single quotes that do not pair up: double one within a value ('O''Brien')".to_owned())
+            Err("has unpaired single quotes: double a quote within a value ('O''Brien')".to_owned())
         } else if self.double {
-            Err("has double quotes that do not pair up".to_owned())
+            Err("has unpaired double quotes".to_owned())
         } else {
             Ok(())
         }
     }
 }
 
-/// Whether a plus sign can mean nothing but itself, where others stand for spaces: before the offset of a date and time
-/// (`T00:00:00+01:00`).
+/// Whether a plus sign precedes the offset of a date and time (`T00:00:00+01:00`), where it is literal and
+/// does not mean a space.
 fn is_of_offset(path: &str, index: usize) -> bool {
-    /// The longest time: `23:59:59.1234567`, with room for more digits.
+    /// The longest time: `23:59:59.1234567`, allowing for more digits.
     const LONGEST_TIME: usize = 24;
     let before = path.as_bytes().get(..index).unwrap_or_default();
     let after = path
@@ -260,15 +260,16 @@ fn escape_at(path: &str, index: usize) -> Option<&str> {
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)
 }
 
-/// Servers and proxies resolve `..` after decoding, some of them more than once.
+/// Refuses dot segments, also encoded ones: servers and proxies resolve `..` after decoding, and some
+/// decode more than once.
 ///
 /// # Errors
-/// What is wrong with the path, for people.
+/// A readable reason why the path is not valid.
 pub(crate) fn refuse_dot_segments(path: &str) -> Result<(), String> {
     dot_segments::refuse(path).map_err(|fault| match fault {
-        Fault::Dots => format!("holds a segment of dots (. or ..), which could lead out of {LINK_ROOT}"),
-        Fault::NoUtf8 => "holds percent-encoded bytes that are not UTF-8".to_owned(),
-        Fault::EncodedTooOften => "is percent-encoded again and again".to_owned(),
+        Fault::Dots => format!("contains a dot segment (. or ..), which could resolve to a path outside {LINK_ROOT}"),
+        Fault::NoUtf8 => "contains percent-encoded bytes that are not UTF-8".to_owned(),
+        Fault::EncodedTooOften => "is percent-encoded too many times".to_owned(),
     })
 }
 
@@ -365,13 +366,13 @@ mod tests {
             "F(Target=@t)?@t=%7B%22@odata.id%22:%22accounts(1)%22%7D"
         );
         for (path, part) in [
-            ("x?@p=[\"a]", "pair up"),
+            ("x?@p=[\"a]", "unpaired"),
             ("x?@p=[\"O'Brien\"]", "single quote"),
             ("x?@p=[\"%27\"]", "single quote"),
-            ("x?@p=\"a\"", "percent-encoded whole"),
-            ("x?@p=[]\"a\"", "percent-encoded whole"),
-            ("x?@p=]\"a\"[", "percent-encoded whole"),
-            ("x?$filter=name eq '[' or x eq \"a\"", "percent-encoded whole"),
+            ("x?@p=\"a\"", "percent-encoded completely"),
+            ("x?@p=[]\"a\"", "percent-encoded completely"),
+            ("x?@p=]\"a\"[", "percent-encoded completely"),
+            ("x?$filter=name eq '[' or x eq \"a\"", "percent-encoded completely"),
         ] {
             let reason = url(path).unwrap_err();
             assert!(reason.contains(part), "{path}: {reason}");
@@ -412,34 +413,34 @@ mod tests {
     #[test]
     fn paths_that_cannot_be_meant_are_refused() {
         for (path, part) in [
-            ("contacts?$filter=lastname eq 'O'Brien'", "pair up"),
-            ("contacts?$filter=lastname eq %27O%27Brien%27", "pair up"),
+            ("contacts?$filter=lastname eq 'O'Brien'", "unpaired"),
+            ("contacts?$filter=lastname eq %27O%27Brien%27", "unpaired"),
             ("contacts?$filter=contains(x,'100%de')", "%25"),
-            ("x?fetchXml=<fetch top='3'/>", "percent-encoded whole"),
-            ("x?fetchXml=%3Cfetch%3E\"&\"", "percent-encoded whole"),
+            ("x?fetchXml=<fetch top='3'/>", "percent-encoded completely"),
+            ("x?fetchXml=%3Cfetch%3E\"&\"", "percent-encoded completely"),
             ("contacts#x", "#"),
             ("contacts\r\nX: y", "line break"),
             ("contacts\0", "control"),
             ("/contacts", "slash"),
             ("//evil.example/contacts", "slash"),
-            ("../../main.aspx", "dots"),
-            ("contacts/../../../main.aspx", "dots"),
-            ("contacts/./x", "dots"),
-            ("..", "dots"),
-            ("..\\..\\main.aspx", "dots"),
-            ("%2e%2e/%2E./x", "dots"),
-            ("%252e%252e%252fx", "dots"),
-            ("%25252e%25252e%25252fx", "dots"),
-            ("%252525252525252e", "again and again"),
-            ("a%2f..%2fb", "dots"),
-            ("a%5c..%5cb", "dots"),
-            ("... /x", "dots"),
-            ("..;/x", "dots"),
-            ("..%00/x", "dots"),
-            ("..%09/x", "dots"),
+            ("../../main.aspx", "dot segment"),
+            ("contacts/../../../main.aspx", "dot segment"),
+            ("contacts/./x", "dot segment"),
+            ("..", "dot segment"),
+            ("..\\..\\main.aspx", "dot segment"),
+            ("%2e%2e/%2E./x", "dot segment"),
+            ("%252e%252e%252fx", "dot segment"),
+            ("%25252e%25252e%25252fx", "dot segment"),
+            ("%252525252525252e", "too many times"),
+            ("a%2f..%2fb", "dot segment"),
+            ("a%5c..%5cb", "dot segment"),
+            ("... /x", "dot segment"),
+            ("..;/x", "dot segment"),
+            ("..%00/x", "dot segment"),
+            ("..%09/x", "dot segment"),
             ("%25c0%25ae/x", "not UTF-8"),
-            ("%c0%ae/x", "no UTF-8"),
-            ("accounts(name='a/../x')", "dots"),
+            ("%c0%ae/x", "not UTF-8"),
+            ("accounts(name='a/../x')", "dot segment"),
         ] {
             let reason = url(path).unwrap_err();
             assert!(reason.contains(part), "{path}: {reason}");

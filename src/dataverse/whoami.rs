@@ -1,5 +1,4 @@
-//! `WhoAmI`: who the environment says is calling
-//! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/whoami>).
+//! `WhoAmI`: the identity under which the environment knows the caller (docs/facts/dataverse.md, 1.2).
 
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use crate::http::json;
 /// The function's path.
 pub(crate) const PATH: &str = "WhoAmI";
 
-/// The application user, and where it belongs.
+/// The application user, its business unit and its organization.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Identity {
@@ -24,13 +23,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the answer.
+    /// Parses the answer.
     ///
     /// # Errors
-    /// `unavailable` where it does not hold three GUIDs.
+    /// `unavailable` if it does not contain three GUIDs.
     pub fn read(exchange: &Exchange) -> Result<Self, Error> {
         Self::parse(&exchange.body).ok_or_else(|| {
-            exchange.unusable("the answer to WhoAmI does not hold the three ids: is this a Dataverse environment?")
+            exchange.unusable("the answer to WhoAmI does not contain the three ids: is this a Dataverse environment?")
         })
     }
 

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// As Entra ID's are, in short.
+/// Like a token of Entra ID, but shorter.
 const TOKEN: &str = "eyJ0eXAiOiJKV1Qi.eyJhdWQiOiJodHRwcz_vL2NvbnRvc28-Y3JtIn0.c2ln_bmF0-dXJl";
 
-/// The text masked in pieces that end at these places.
+/// Masks a text in pieces that end at these positions.
 fn masked(token: &str, text: &[u8], ends: &[usize]) -> Vec<u8> {
     let mut mask = Mask::new(token);
     let mut out = Vec::new();
@@ -35,7 +35,7 @@ fn stars(text: &str) -> String {
     "*".repeat(text.len())
 }
 
-/// All but the letters and digits.
+/// Percent-encodes all characters except letters and digits.
 fn percent_encoded(token: &str, digits: fn(u32) -> String) -> String {
     let encode = |c: char| {
         if c.is_ascii_alphanumeric() {
@@ -143,13 +143,13 @@ fn headers_keep_their_lengths() {
     assert_eq!(values, ["one", "*********", &stars(TOKEN)]);
 }
 
-/// Finds by trying each place.
+/// A simple reference implementation.
 fn plainly(token: &str, text: &str) -> String {
     text.replace(token, &stars(token))
 }
 
 proptest! {
-    /// Of a few letters, so that tokens and texts are alike.
+    /// Few different letters, so that tokens and texts overlap often.
     #[test]
     fn any_split_gives_the_same(
         token in "[ab.]{1,12}",
@@ -166,12 +166,12 @@ proptest! {
         prop_assert_eq!(&masked(&token, text.as_bytes(), &every), &whole);
     }
 
-    /// What stands there as it is, is gone.
+    /// No unencoded token is left.
     #[test]
     fn no_token_is_left(token in "[ab.]{1,12}", text in "[ab.]{0,60}") {
         let whole = String::from_utf8(masked(&token, text.as_bytes(), &[])).unwrap();
         prop_assert!(!whole.contains(&token));
-        // The first is found first, so that both agree.
+        // Both replace the leftmost match first.
         prop_assert_eq!(whole, plainly(&token, &text));
     }
 }

@@ -1,11 +1,11 @@
-//! What to do about a refusal of Entra ID, in a sentence.
+//! Advice on refusals of Entra ID, one sentence each.
 
 use super::codes::{self, Topic};
 use crate::credential::Used;
 use crate::error::EntraAnswer;
 use crate::settings::Settings;
 
-/// The sentence for an error, if there is one for its codes.
+/// The sentence for an error, if its codes have one.
 pub(super) fn on(answer: &EntraAnswer, settings: &Settings, tenant: &str, credential: &Used) -> Option<String> {
     let names = settings.names;
     let name = &credential.name;

@@ -1,5 +1,5 @@
-//! What the token endpoint answers: a token, or why there is none (Microsoft's page "Microsoft Entra authentication and
-//! authorization error codes").
+//! The answers of the token endpoint: a token, or the reason why there is none (Microsoft's page "Microsoft
+//! Entra authentication and authorization error codes").
 
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -15,14 +15,14 @@ use crate::http::{json, retry_after, stranger};
 /// Why there is no token.
 #[derive(Debug)]
 pub enum Refused {
-    /// Entra ID says why.
+    /// Entra ID's own error.
     Said(EntraAnswer),
-    /// Entra ID was throttling, or no answer can be used.
+    /// Entra ID is throttling, or the answer is unusable.
     Unsaid(Reason),
 }
 
-/// Reads the answer to a token request at `now`, in seconds since 1970. `proof` is the secret or the assertion that the
-/// request carried, so that an answer that repeats it does not give it away.
+/// Reads the answer to a token request. `now` is in seconds since 1970. `proof` is the secret or the
+/// assertion of the request, which is removed from the answer.
 ///
 /// # Errors
 /// Why there is no token.
@@ -40,7 +40,7 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
             ..Failure::new(cause, detail)
         })))
     };
-    // What came in Entra ID's place is never its word, and no credential is at fault.
+    // An answer that does not come from Entra ID is not a verdict on the credential.
     let not_its_own = || {
         format!(
             "answered {} with what is not Entra ID's ({}): is something between this host and Entra ID, such as a proxy or a \
@@ -59,7 +59,7 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
     }
     let said = refusal::read(status, &body, proof);
     let codes = said.as_ref().map_or(&[][..], |said| &said.codes);
-    // Throttled answers for client credentials are plain text, so this goes by the status alone.
+    // Throttled answers for client credentials are plain text, so the status is sufficient.
     if status == StatusCode::TOO_MANY_REQUESTS || codes::has(codes, Consequence::Throttled) {
         return Err(Refused::Unsaid(Reason::Throttled(Box::new(Throttled {
             retry_after_seconds,
@@ -85,17 +85,17 @@ pub fn read(answer: Response<Vec<u8>>, now: u64, proof: &str) -> Result<Granted,
     }
 }
 
-/// A token as Entra ID grants it.
+/// A token that Entra ID has issued.
 pub struct Granted {
     /// The token itself, wiped when dropped.
     pub text: Zeroizing<String>,
-    /// In how many seconds it ends.
+    /// The lifetime in seconds.
     pub expires_in: u64,
-    /// In how many seconds Entra ID would like to be asked for the next one.
+    /// The time in seconds after which Entra ID recommends a renewal.
     pub refresh_in: Option<u64>,
 }
 
-/// The answer that grants a token. Seconds are numbers; older endpoints wrote them as strings.
+/// The answer that contains a token. Durations are numbers; older endpoints send them as strings.
 #[derive(Deserialize)]
 struct Success {
     access_token: Zeroizing<String>,
@@ -111,7 +111,8 @@ impl Success {
         if !self.token_type.eq_ignore_ascii_case("bearer") {
             return Err("the answer of 200 holds a token that is not a bearer token".to_owned());
         }
-        // It goes into a header, of which hosts take 128 KiB; and anything but visible ASCII could end the line.
+        // Hosts accept at most 128 KiB of headers. Other characters than visible ASCII could end the header
+        // line.
         const LONGEST: usize = 32 << 10;
         if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("the answer of 200 holds no usable token".to_owned());

@@ -1,4 +1,4 @@
-//! The client assertion: a JWT, signed with the certificate's key, that stands in for a client secret (RFC 7523;
+//! The client assertion: a JWT, signed with the certificate's key, that replaces a client secret (RFC 7523;
 //! Microsoft's page "Application authentication certificate credentials").
 
 use base64::Engine;
@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::credential::{AssertionAlgorithm, Certificate};
 
-/// How long an assertion is valid, in seconds. Microsoft: "5-10 minutes after nbf at most".
+/// The lifetime of an assertion in seconds. Microsoft: "5-10 minutes after nbf at most".
 const LIFETIME: u64 = 600;
 
-/// What an assertion says beside the certificate.
+/// The content of an assertion, apart from the certificate.
 pub(crate) struct Claims<'a> {
     /// The URL that the assertion is posted to.
     pub audience: &'a str,
@@ -21,14 +21,14 @@ pub(crate) struct Claims<'a> {
     pub client_id: &'a str,
     /// The time of signing, in seconds since 1970.
     pub now: u64,
-    /// A GUID that was never used before.
+    /// A new GUID.
     pub id: &'a str,
 }
 
 /// Signs an assertion.
 ///
 /// # Errors
-/// When the host gives no random numbers, or the key cannot sign.
+/// If the host provides no random numbers, or the key cannot sign.
 pub(crate) fn sign(certificate: &Certificate, claims: &Claims<'_>) -> Result<Zeroizing<String>, String> {
     let payload = Payload {
         aud: claims.audience,

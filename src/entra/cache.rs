@@ -1,4 +1,4 @@
-//! What an instance knows of one identity: its token, and when Entra ID is to be left alone.
+//! The cached state of one identity: its token, and the time before which no request is sent to Entra ID.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,16 +13,17 @@ use crate::retry;
 use crate::settings::Settings;
 use crate::turn::Turn;
 
-/// So long a refusal is answered out of memory: a loop over broken settings must not hammer Entra ID, and who has corrected
-/// them there wants to see it soon.
+/// The time for which a refusal is cached. A loop with invalid settings must not flood Entra ID, and a
+/// correction there should take effect soon.
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
-/// After so many new tokens in a row that the environment did not accept, another is not asked for so soon.
+/// The number of consecutive new tokens that the environment may refuse. After that, the next request has to
+/// wait.
 const FRUITLESS: u32 = 3;
 
-/// All that a token is asked for with.
+/// All inputs of a token request.
 #[derive(PartialEq, Eq)]
 pub(super) struct TokenKey {
-    /// Errors and tokens name credentials as their settings do.
+    /// Errors and tokens contain the credential names of the settings.
     names: &'static str,
     token_url: String,
     client_id: String,
@@ -46,40 +47,40 @@ impl TokenKey {
     }
 }
 
-/// What is known of one identity. Times are by the clock that is never set.
+/// The state of one identity. Times are by the monotonic clock.
 #[derive(Default)]
 pub(super) struct Slot {
-    /// Held while Entra ID is asked, so that it is not asked twice at once.
+    /// Held during a token request, so that there is only one at a time.
     pub turn: Turn,
     pub token: RefCell<Option<Rc<Token>>>,
-    /// Claims that the environment demands of the next token.
+    /// The claims that the environment requires of the next token.
     pub claims: RefCell<Option<Value>>,
-    /// The place of the credential that worked last.
+    /// The index of the credential that was accepted last.
     pub accepted: Cell<usize>,
-    /// Until when a failed early renewal is not tried again.
+    /// Before this time, a failed early renewal is not repeated.
     pub no_renewal_before: Cell<Duration>,
-    /// What was refused, and until when that is believed.
+    /// The cached refusal, and its end.
     refusal: RefCell<Option<(Error, Duration)>>,
-    /// How many tokens in a row the environment refused without having accepted them before.
+    /// The number of consecutive tokens that the environment refused without ever accepting them.
     refused_in_a_row: Cell<u32>,
-    /// Until when no other token is asked for, since it accepted none of those.
+    /// Before this time, no new token is requested, because the environment refused too many.
     no_other_before: Cell<Duration>,
 }
 
 impl Slot {
-    /// The token, if it lives.
+    /// The token, unless it has expired.
     pub(super) fn living(&self, host: &impl Host) -> Option<Rc<Token>> {
         let token = self.token.borrow();
         token.as_ref().filter(|token| token.lives(host.now())).map(Rc::clone)
     }
 
-    /// Lets go of a token, and says whether it was still there.
+    /// Removes a token. Returns whether it was still cached.
     pub(super) fn forget(&self, token: &Rc<Token>) -> bool {
         let mut kept = self.token.borrow_mut();
         kept.take_if(|kept| Rc::ptr_eq(kept, token)).is_some()
     }
 
-    /// Notes that the environment accepted a token.
+    /// Resets the count of refused tokens, because the environment accepted one.
     pub(super) fn accept(&self) {
         self.refused_in_a_row.set(0);
     }
@@ -97,12 +98,12 @@ impl Slot {
         }
     }
 
-    /// Whether so many tokens were refused in a row that another is of no use for now.
+    /// Whether so many tokens were refused that a new one is useless for now.
     pub(super) fn is_fruitless(&self, host: &impl Host) -> bool {
         host.elapsed() < self.no_other_before.get()
     }
 
-    /// Notes the outcome of a request for a token.
+    /// Caches the outcome of a token request.
     pub(super) fn remember(&self, host: &impl Host, error: Option<&Error>) {
         let refusal = error.and_then(|error| {
             let wait = left_alone_for(error)?;
@@ -111,7 +112,7 @@ impl Slot {
         *self.refusal.borrow_mut() = refusal;
     }
 
-    /// The error that still holds, with what is left of the wait.
+    /// The cached error, with the remaining wait.
     pub(super) fn remembered(&self, host: &impl Host) -> Option<Error> {
         let (mut error, until) = self.refusal.borrow().clone()?;
         let left = until.checked_sub(host.elapsed()).filter(|left| !left.is_zero())?;
@@ -127,7 +128,7 @@ impl Slot {
         Some(error)
     }
 
-    /// Whether nothing of it is worth keeping.
+    /// Whether the slot contains nothing worth keeping.
     pub(super) fn is_idle(&self, host: &impl Host) -> bool {
         let now = host.now();
         let lives = self.token.borrow().as_ref().is_some_and(|token| token.lives(now));
@@ -137,8 +138,8 @@ impl Slot {
     }
 }
 
-/// How long Entra ID is left alone after an error, which is answered out of memory until then: as long as it asks, an hour at
-/// most. An outage without such a wish is not remembered, as it may be over at any time.
+/// How long an error is cached before Entra ID is contacted again: as long as it requests, at most an hour.
+/// An outage without a requested wait is not cached, because it may end at any time.
 pub(super) fn left_alone_for(error: &Error) -> Option<Duration> {
     const LONGEST: u32 = 3600;
     match error {

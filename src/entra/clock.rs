@@ -1,5 +1,5 @@
-//! How far the host's clock is from Entra ID's. An assertion is valid for ten minutes, so a clock that is off by more makes
-//! every one of them useless (AADSTS700024), while Entra ID's own time comes with each answer.
+//! Corrects the host's clock by Entra ID's. An assertion is valid for ten minutes, so a larger deviation
+//! makes every assertion invalid (AADSTS700024). Entra ID's answers contain its own time.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::log;
 
-/// A smaller difference is not what an assertion was refused for.
+/// The minimum deviation in seconds. A smaller one does not explain a refused assertion.
 const NOTICED: u64 = 30;
 
-/// The time by Entra ID's clock, as far as it is known.
+/// Entra ID's clock, as far as it is known.
 #[derive(Default)]
 pub(super) struct Clock {
-    /// Entra ID's time, in seconds since 1970, and when it was told, by the clock that is never set: the other may be set right
-    /// at any time.
+    /// Entra ID's time, in seconds since 1970, and the time of its answer by the monotonic clock. The wall
+    /// clock may be corrected at any time.
     told: Cell<Option<(u64, Duration)>>,
 }
 
@@ -27,13 +27,14 @@ impl Clock {
         }
     }
 
-    /// Goes by `date` from now on, the time that Entra ID told just now. Says whether that makes a difference.
+    /// Sets the clock to `date`, which Entra ID has just sent. Returns whether this makes a difference.
     pub(super) fn correct(&self, host: &impl Host, date: u64) -> bool {
         if self.now(host).abs_diff(date) < NOTICED {
             return false;
         }
         if host.now().abs_diff(date) < NOTICED {
-            // It has been set right, and what was told before holds no more: the other clock stood still for a while.
+            // The host's clock is correct now and the stored time is stale: the monotonic clock was paused
+            // for a while.
             self.told.set(None);
             return true;
         }

@@ -1,21 +1,23 @@
-//! The AADSTS codes that an application meets, and what each leads to (Microsoft's page "Microsoft Entra authentication and
-//! authorization error codes", <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>; facts: entra 3). The
-//! numbers may change, as that page says: a code that is not in the table ends the attempt, and the error has Entra ID's own words.
+//! The AADSTS codes that applications encounter, and their consequences (Microsoft's page "Microsoft Entra
+//! authentication and authorization error codes",
+//! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>; docs/facts/entra.md, 3).
+//! According to that page, the numbers may change. An unknown code ends the attempt, and the error contains
+//! Entra ID's message.
 
-/// What follows from a code.
+/// The consequence of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consequence {
-    /// It lies in this credential, so that another may be accepted.
+    /// The credential is at fault, so another one may be accepted.
     NextCredential,
-    /// It passes: Entra ID wants to be asked again.
+    /// The error is temporary, so the request may be repeated.
     ComeBack,
-    /// Entra ID wants fewer requests.
+    /// There are too many requests.
     Throttled,
-    /// No credential can mend it.
+    /// No other credential would help.
     End,
 }
 
-/// What a sentence of advice is about.
+/// The subject of an advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Topic {
     WrongSecret,
@@ -45,7 +47,7 @@ pub(super) enum Topic {
     RegionalEndpoint,
     ChangedRequest,
     Loop,
-    /// There is nothing to do but to wait.
+    /// Waiting is the only remedy.
     None,
 }
 
@@ -60,7 +62,7 @@ pub(super) fn has(codes: &[u32], consequence: Consequence) -> bool {
         .any(|(found, _)| found == consequence)
 }
 
-/// What the first known of the codes is about.
+/// The topic of the first known code.
 pub(super) fn topic(codes: &[u32]) -> Option<Topic> {
     codes.iter().find_map(|code| look_up(*code)).map(|(_, topic)| topic)
 }
@@ -77,7 +79,8 @@ fn look_up(code: u32) -> Option<(Consequence, Topic)> {
         5_002_730 => (NextCredential, Topic::Algorithm),
         ASSERTION_TIME => (NextCredential, Topic::AssertionTime),
         700_021 => (NextCredential, Topic::AssertionApplication),
-        // The page has it as a scope without a resource; what comes with it in practice is about the assertion's audience.
+        // Microsoft's page describes a scope without a resource. In practice, the message concerns the
+        // assertion's audience.
         700_023 => (NextCredential, Topic::AssertionAudience),
         50_027 | 50_048 | 900_384 => (NextCredential, Topic::AssertionForm),
         70_021 | 70_025 | 700_211 | 700_212 | 700_213 | 7_002_121 | 7_002_137 | 7_002_138 => {

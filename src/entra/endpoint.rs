@@ -1,5 +1,5 @@
-//! The token endpoint: the client credentials request (Microsoft's page "OAuth 2.0 client credentials flow"; RFC 6749,
-//! 4.4).
+//! The token endpoint: the client credentials request (Microsoft's page "OAuth 2.0 client credentials flow";
+//! RFC 6749, 4.4).
 
 use http::{Request, header};
 use serde_json::{Value, json};
@@ -18,35 +18,35 @@ use crate::settings::Settings;
 
 pub(super) use super::answer::Granted;
 
-/// Token answers are a few kilobytes; more than this is none.
+/// The maximum size of an answer. Token answers are a few kilobytes.
 const MAX_ANSWER_BYTES: u32 = 1 << 20;
 
-/// What to ask for, and with what.
+/// The inputs of a token request.
 pub(super) struct TokenRequest<'a> {
     pub settings: &'a Settings,
     pub tenant: &'a str,
     pub named: &'a Named,
-    /// Claims that the environment demanded.
+    /// The claims that the environment requires.
     pub claims: Option<&'a Value>,
     pub timeouts: &'a Timeouts,
-    /// When an assertion is signed, in seconds since 1970 by Entra ID's clock.
+    /// The signing time of an assertion, in seconds since 1970 by Entra ID's clock.
     pub assertion_time: u64,
 }
 
-/// What one request for a token came to.
+/// The outcome of one token request.
 pub(super) enum Outcome {
     /// A token.
     Granted(Granted),
     /// Nothing was sent.
     NotSent(Error),
-    /// Entra ID was asked in vain.
+    /// Entra ID refused, or sent no usable answer.
     Refused(Refused, Told),
 }
 
-/// Entra ID's own time, in seconds since 1970, when its answer told it.
+/// Entra ID's own time, in seconds since 1970, if its answer contains it.
 pub(super) type Told = Option<u64>;
 
-/// What is asked of Entra ID, for errors.
+/// A description of the token request, for errors.
 pub(super) fn asked(host: &impl Host, settings: &Settings) -> Asked {
     Asked {
         service: Service::EntraId,
@@ -56,7 +56,7 @@ pub(super) fn asked(host: &impl Host, settings: &Settings) -> Asked {
     }
 }
 
-/// Asks once.
+/// Sends one token request.
 pub(super) async fn ask(host: &impl Host, wanted: &TokenRequest<'_>, client_request_id: &str) -> Outcome {
     let token_url = wanted.settings.token_url(wanted.tenant);
     let proof = match Proof::make(host, wanted, &token_url) {
@@ -89,7 +89,7 @@ pub(super) async fn ask(host: &impl Host, wanted: &TokenRequest<'_>, client_requ
     }
 }
 
-/// What a token request proves the application with.
+/// The proof of the application's identity.
 enum Proof<'a> {
     Secret(&'a str),
     Assertion(Zeroizing<String>),
@@ -123,10 +123,10 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// The form to post. Wiped when dropped, as it holds the secret or the assertion.
+/// The form to post. Wiped when dropped, because it contains the secret or the assertion.
 fn form(wanted: &TokenRequest<'_>, proof: &Proof<'_>) -> Zeroizing<String> {
     let claims = claims(wanted.claims);
-    // Room for all of it, escapes included: growing would leave copies behind that are not wiped.
+    // The capacity covers the whole form, including escapes. Growing would leave copies that are not wiped.
     let lengths = proof.text().len().saturating_add(claims.len());
     let room = lengths.saturating_mul(3).saturating_add(4 << 10);
     let mut form = form_urlencoded::Serializer::new(String::with_capacity(room));
@@ -149,8 +149,9 @@ fn form(wanted: &TokenRequest<'_>, proof: &Proof<'_>) -> Zeroizing<String> {
     Zeroizing::new(form.finish())
 }
 
-/// The claims to ask for: those that were demanded, and that this client understands such demands, without which none is made
-/// (Microsoft's page "Claims challenges, claims requests, and client capabilities").
+/// The claims of the request: those that the environment requires, and the capability to handle claims
+/// challenges. Without it, services do not send such challenges (Microsoft's page "Claims challenges, claims
+/// requests, and client capabilities").
 fn claims(demanded: Option<&Value>) -> String {
     let mut claims = demanded.cloned().unwrap_or_else(|| json!({}));
     if let Some(claims) = claims.as_object_mut() {
@@ -165,7 +166,7 @@ fn claims(demanded: Option<&Value>) -> String {
     claims.to_string()
 }
 
-/// A body whose pieces are wiped when they have been sent.
+/// A body whose chunks are wiped after they were sent.
 struct Wiped<'a>(&'a [u8]);
 
 impl Body for Wiped<'_> {

@@ -1,4 +1,4 @@
-//! The tokens that the instance holds, and when a new one is asked for.
+//! The tokens of the instance, and their renewal.
 
 mod advice;
 pub(crate) mod answer;
@@ -29,12 +29,12 @@ use cache::{Slot, TokenKey, left_alone_for};
 use endpoint::Granted;
 use rotation::{Rotation, Wanted};
 
-/// An early renewal that failed is not tried again for so long.
+/// The wait before a failed early renewal is repeated.
 const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(30);
-/// While there is a token that still serves, a call does not wait longer than this for any one step of getting its successor.
+/// The timeout of each step of an early renewal. Meanwhile, the old token is still valid.
 const RENEWAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The tokens of so many identities are kept; beyond that the oldest makes room.
+/// The maximum number of cached identities. Beyond it, the oldest unused one is removed.
 const MAX_SLOTS: usize = 256;
 
 /// A token, wiped when dropped.
@@ -46,38 +46,39 @@ pub(crate) struct Token {
     has_served: Cell<bool>,
     /// Whether the environment has refused it.
     is_refused: Cell<bool>,
-    /// When it ends, in seconds since 1970.
+    /// The expiry, in seconds since 1970.
     pub expires_at: u64,
-    /// The tenant it was asked of.
+    /// The tenant that issued it.
     pub tenant: String,
-    /// The credential that got it.
+    /// The credential that was used.
     pub credential: Used,
 }
 
-/// A token as it is handed to those who ask for one.
+/// A token as it is returned to callers.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
     /// The token itself.
     pub token: Zeroizing<String>,
-    /// When it ends, in seconds since 1970.
+    /// The expiry, in seconds since 1970.
     pub expires_at: u64,
-    /// In how many seconds it ends.
+    /// The remaining lifetime in seconds.
     pub expires_in: u32,
-    /// What it is for: the scope without `/.default`.
+    /// The audience: the scope without `/.default`.
     pub audience: String,
     /// The tenant that issued it.
     pub tenant: String,
-    /// The credential that got it.
+    /// The credential that was used.
     pub credential: Used,
 }
 
 impl Token {
-    /// The token itself, for the environment's origin and for the caller who asks for it.
+    /// The token itself. It may be sent to the environment's origin, and returned to the caller who requests
+    /// it.
     pub(crate) fn reveal(&self) -> &str {
         &self.text
     }
 
-    /// The token with what there is to say of it. `now` is in seconds since 1970.
+    /// The token with its properties. `now` is in seconds since 1970.
     pub(crate) fn describe(&self, settings: &Settings, now: u64) -> AccessToken {
         let scope = &settings.scope;
         AccessToken {
@@ -90,7 +91,7 @@ impl Token {
         }
     }
 
-    /// A token from the future means that the clock was set back: its end cannot be trusted then.
+    /// If the token was obtained in the future, the clock was set back and the expiry is unreliable.
     fn lives(&self, now: u64) -> bool {
         self.obtained_at <= now && now < self.expires_at
     }
@@ -100,16 +101,16 @@ impl Token {
     }
 }
 
-/// A token and whether it was there before the call.
+/// A token for a call.
 pub(crate) struct Acquired {
     /// The token.
     pub token: Rc<Token>,
-    /// Whether it was there before the call, so that the service may have revoked it since.
+    /// Whether it was cached before the call. The service may have revoked it since.
     was_kept: bool,
     slot: Rc<Slot>,
 }
 
-/// The tokens that the instance holds, by all that selects the identity.
+/// The tokens of the instance, by identity.
 #[derive(Default)]
 pub(crate) struct Tokens {
     slots: RefCell<Vec<(TokenKey, Rc<Slot>)>>,
@@ -117,11 +118,12 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// A token that is kept and fresh, or a new one; or one that is kept and still lives, when there is no new one. One caller
-    /// asks Entra ID; others use the living token meanwhile, or wait for the outcome where there is none.
+    /// Returns a cached token, unless it is due for renewal, or a new one. If the renewal fails, returns the
+    /// cached token while it is valid. Only one caller contacts Entra ID. Meanwhile, others use the valid
+    /// token, or wait for the outcome if there is none.
     ///
     /// # Errors
-    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used.
+    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` if no credential can be used.
     pub(crate) async fn acquire(
         &self,
         host: &impl Host,
@@ -140,7 +142,7 @@ impl Tokens {
             });
         }
         let _turn = slot.turn.wait().await?;
-        // Somebody else may have asked while this call waited.
+        // Another call may have obtained a token during the wait.
         if let Some(token) = slot.living(host) {
             return Ok(Acquired::new(token, &slot));
         }
@@ -150,19 +152,19 @@ impl Tokens {
         }
     }
 
-    /// Notes that the environment accepted a token.
+    /// Records that the environment accepted a token.
     pub(crate) fn accept(&self, accepted: &Acquired) {
         accepted.token.has_served.set(true);
         accepted.slot.accept();
     }
 
-    /// Notes that the environment did not accept a token; `headers` are those of its 401. Says whether another token may do
-    /// better: one that was new and lacked no claim would be refused again, unless another has taken its place. After a few new
-    /// ones in a row the last is kept for a while, so that a loop over what no token can satisfy does not ask Entra ID for another
-    /// each time.
+    /// Records that the environment refused a token. `headers` are those of its 401. Returns whether another
+    /// token may be accepted. A new token without missing claims would be refused again, unless it has been
+    /// replaced. After a few refused new tokens in a row, the last one is kept for a while, so that a loop
+    /// over a request that no token satisfies does not request a token each time.
     pub(crate) fn refuse(&self, host: &impl Host, refused: &Acquired, headers: &HeaderMap) -> bool {
         let (slot, token) = (&refused.slot, &refused.token);
-        // However many callers used it, it is one token that was refused.
+        // A token counts once, regardless of how many callers used it.
         if !token.is_refused.replace(true) {
             slot.count_refusal(host, token.has_served.get());
         }
@@ -171,14 +173,14 @@ impl Tokens {
         }
         let claims = challenge::demanded_claims(headers);
         let lacks_claims = claims.is_some();
-        // Not one that has taken its place since, whose claims are its own.
+        // A token that has replaced it is not removed, and has its own claims.
         if slot.forget(token) {
             *slot.claims.borrow_mut() = claims;
         }
         refused.was_kept || lacks_claims || slot.living(host).is_some()
     }
 
-    /// A new token, as there is none.
+    /// Obtains a new token when none is cached.
     async fn obtain(
         &self,
         host: &impl Host,
@@ -188,12 +190,13 @@ impl Tokens {
         budget: &Budget,
     ) -> Result<Acquired, Error> {
         let outcome = self.ask(host, settings, tenant, slot, &settings.timeouts, budget).await;
-        // An early renewal tries only once: its failure is not that of those who wait for a token.
+        // Only here: an early renewal has only one attempt, so its failure does not concern the calls that
+        // wait for a token.
         slot.turn.end(outcome.as_ref().err());
         outcome.map(|token| Acquired::new(token, slot))
     }
 
-    /// A new token before the end of the one that is there, which serves on when there is none.
+    /// Renews a token before it expires. If that fails, the old token stays in use.
     async fn renew(
         &self,
         host: &impl Host,
@@ -229,7 +232,8 @@ impl Tokens {
         timeouts: &Timeouts,
         budget: &Budget,
     ) -> Result<Rc<Token>, Error> {
-        // For this request only: should they be demanded still, the next 401 says so.
+        // The claims apply to this request only. If the environment still requires them, its next 401
+        // contains them.
         let claims = slot.claims.borrow_mut().take();
         let wanted = Wanted {
             settings,
@@ -268,7 +272,7 @@ impl Tokens {
         if let Some((_, slot)) = slots.iter().find(|(kept, _)| *kept == identity) {
             return Rc::clone(slot);
         }
-        // Settings come and go in a long life; what nobody holds and nothing is known of makes room.
+        // Settings vary during a long lifetime. Slots that are unused and contain nothing are removed.
         slots.retain(|(_, slot)| Rc::strong_count(slot) > 1 || !slot.is_idle(host));
         if slots.len() >= MAX_SLOTS
             && let Some(oldest) = slots.iter().position(|(_, slot)| Rc::strong_count(slot) == 1)

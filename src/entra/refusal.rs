@@ -1,6 +1,6 @@
-//! What an answer that refuses a token says, as far as it may be passed on. Each field is taken in the shape that it is documented
-//! in, and otherwise left out: what stands in it may be the request's (Microsoft's page "Microsoft Entra authentication and
-//! authorization error codes").
+//! Reads a refusal of Entra ID and keeps what may be passed on. Each field must have its documented format,
+//! and is dropped otherwise, because it may contain parts of the request (Microsoft's page "Microsoft Entra
+//! authentication and authorization error codes").
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -10,11 +10,11 @@ use crate::http::json;
 use crate::quote::plain_words;
 use crate::redact::redact;
 
-/// Of a description, in characters.
+/// The maximum length of a text, in characters.
 const LONGEST: usize = 4096;
 
-/// Reads a body; nothing for one that is not Entra ID's JSON. Read leniently, so that one odd field does not lose the others.
-/// `proof` is the secret or the assertion that the request carried.
+/// Reads a body. Returns `None` unless it is Entra ID's JSON. One invalid field does not invalidate the
+/// others. `proof` is the secret or the assertion of the request.
 pub(super) fn read(status: StatusCode, body: &[u8], proof: &str) -> Option<EntraAnswer> {
     let body: Value = serde_json::from_slice(json::without_mark(body)).ok()?;
     let field = |name: &str, fits: fn(&str) -> bool| {
@@ -23,7 +23,7 @@ pub(super) fn read(status: StatusCode, body: &[u8], proof: &str) -> Option<Entra
     };
     let (error, description) = match body.get("error")? {
         Value::String(error) => (error.as_str(), body.get("error_description")),
-        // As other services of Microsoft's say it.
+        // The format of other Microsoft services.
         Value::Object(error) => (
             error.get("code").and_then(Value::as_str).unwrap_or_default(),
             error.get("message"),
@@ -59,7 +59,7 @@ pub(super) fn request_id(headers: &HeaderMap, proof: &str) -> Option<String> {
     (is_id(id) && redact(id, &[proof]) == id).then(|| id.to_owned())
 }
 
-/// A text of the shape that it should have, without the proof; of any other, its plain words.
+/// A text without the proof. If it does not have the expected format, only its plain words.
 fn shown(text: &str, proof: &str, is_known: bool) -> String {
     let text = redact(text, &[proof]);
     if is_known {
@@ -74,12 +74,12 @@ fn code(code: &Value) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// Of `AADSTS7000215: Invalid client secret provided…`.
+/// The code in `AADSTS7000215: Invalid client secret provided…`.
 fn code_before(description: &str) -> Option<u32> {
     description.strip_prefix("AADSTS")?.split(':').next()?.parse().ok()
 }
 
-/// Whether a text begins as `AADSTS7000215: …` does, or as the error of a kindred service.
+/// Whether a text begins with a code, such as `AADSTS7000215: …`, or that of a related service.
 fn begins_with_code(text: &str) -> bool {
     text.split_once(": ").is_some_and(|(code, _)| {
         code.len() <= 20
@@ -89,7 +89,7 @@ fn begins_with_code(text: &str) -> bool {
     })
 }
 
-/// `invalid_client`.
+/// Such as `invalid_client`.
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
@@ -97,12 +97,12 @@ fn is_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// A GUID, or what else names a request.
+/// A GUID or another request id.
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// `2026-01-31 12:00:00Z`.
+/// Such as `2026-01-31 12:00:00Z`.
 fn is_time(text: &str) -> bool {
     (10..=40).contains(&text.len())
         && text
@@ -110,7 +110,7 @@ fn is_time(text: &str) -> bool {
             .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'.' | b' ' | b'T' | b'Z' | b'+'))
 }
 
-/// `https://login.microsoftonline.com/error?code=7000215`.
+/// Such as `https://login.microsoftonline.com/error?code=7000215`.
 fn is_error_page(text: &str) -> bool {
     let Some((host, code)) = text
         .strip_prefix("https://")
@@ -126,7 +126,7 @@ fn is_error_page(text: &str) -> bool {
         && code.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The claims that a token must have: a JSON object, or the text of one.
+/// The required claims of a token: a JSON object, or its text.
 fn claims(body: &Value, proof: &str) -> Option<String> {
     let claims = match body.get("claims")? {
         Value::String(text) => text.clone(),

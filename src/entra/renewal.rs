@@ -1,17 +1,17 @@
-//! When a token is renewed.
+//! The renewal time of a token.
 
 use crate::host::Host;
 
-/// A token is not used in its last five minutes where another can be obtained, as in Microsoft's own libraries: it must outlive the
-/// request it is sent with, and clocks differ.
+/// A short-lived token is renewed this long before it expires, as in Microsoft's own libraries: it must
+/// outlive the request that it is sent with, and clocks differ.
 const MARGIN: u64 = 300;
-/// Tokens that live for this long or longer are renewed at half their life.
+/// Tokens with at least this lifetime are renewed after half of it.
 const LONG: u64 = 2 * 60 * 60;
-/// Clients that got their tokens together do not come back together.
+/// The maximum random part, so that clients that got their tokens together do not renew them together.
 const MOST_JITTER: u64 = 300;
 
-/// In how many seconds a token that ends in `expires_in` is renewed: when Entra ID asks for it, otherwise by its length; and up to
-/// a tenth earlier, at random.
+/// The time in seconds until a token is renewed. Entra ID's recommendation takes precedence over the
+/// lifetime. A random part of up to a tenth is subtracted.
 pub(super) fn renew_in(host: &impl Host, expires_in: u64, refresh_in: Option<u64>) -> u64 {
     let latest = match refresh_in {
         Some(refresh_in) if (1..=expires_in).contains(&refresh_in) => refresh_in,

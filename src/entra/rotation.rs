@@ -1,5 +1,5 @@
-//! A token from the first credential that Entra ID accepts, so that an old and a new one can stand side by side while one takes
-//! the other's place.
+//! Obtains a token with the first credential that Entra ID accepts. During a rotation, the old and the new
+//! credential can be configured together.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,35 +20,36 @@ use crate::log;
 use crate::retry::{self, Attempt, Budget};
 use crate::settings::Settings;
 
-/// So many certificates are remembered to have been warned about.
+/// The maximum number of certificates whose warnings are remembered.
 const MAX_WARNED: usize = 64;
 
-/// Tries the credentials of settings, by what has been learned in the life of the instance.
+/// Tries the credentials of the settings, based on the experience of the instance.
 #[derive(Default)]
 pub(super) struct Rotation {
-    /// Entra ID's time.
+    /// Entra ID's clock.
     clock: Clock,
-    /// The thumbprints of the certificates that were warned about.
+    /// The thumbprints of the certificates whose warning was logged.
     warned: RefCell<VecDeque<String>>,
 }
 
-/// What a token is asked for.
+/// The inputs of a token request.
 pub(super) struct Wanted<'a> {
     pub settings: &'a Settings,
     pub tenant: &'a str,
-    /// Claims that the environment demanded.
+    /// The claims that the environment requires.
     pub claims: Option<&'a Value>,
     pub timeouts: &'a Timeouts,
-    /// The place of the credential that worked last.
+    /// The index of the credential that was accepted last.
     pub accepted: &'a Cell<usize>,
 }
 
 impl Rotation {
-    /// Asks with one credential after the other until one is accepted: the one that worked last, then the others in their order,
-    /// and those that are out of time by the clock at hand only in the end, as the clock may be wrong.
+    /// Tries one credential after another until one is accepted: first the one that was accepted last, then
+    /// the others in their order. Credentials that are outside their validity by the known clock come last,
+    /// because the clock may be wrong.
     ///
     /// # Errors
-    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` when no credential can be used at this time.
+    /// `entra-id`, `throttled`, `unavailable`; `invalid-settings` if no credential can be used at this time.
     pub(super) async fn obtain(
         &self,
         host: &impl Host,
@@ -86,8 +87,8 @@ impl Rotation {
         Err(refused.into_error())
     }
 
-    /// Asks with one credential; again by Entra ID's clock where the host's is wrong, and again where Entra ID is out of reach,
-    /// cannot answer, or wants to be asked later.
+    /// Requests a token with one credential. Repeats the request with Entra ID's time if the host's clock is
+    /// wrong, and if Entra ID is unavailable or throttling.
     async fn ask_with(
         &self,
         host: &impl Host,
@@ -131,7 +132,7 @@ impl Rotation {
         Ok(granted)
     }
 
-    /// Once in the life of an instance: what is said with every token is not read.
+    /// Logs the warning once per instance, because repeated warnings are ignored.
     fn warn_of_end(&self, host: &impl Host, used: &Used) {
         let (Some(thumbprint), Some(end)) = (&used.thumbprint, used.expires_at) else {
             return;
@@ -162,8 +163,8 @@ struct RefusedCredential {
     refusal: EntraRefusal,
 }
 
-/// The refusal in an error, where it lies in the credential, so that another may be accepted. `invalid_client` alone also stands
-/// for what no credential can mend, so that the numbers count.
+/// The refusal in an error, if the credential is at fault and another one may be accepted. Only the AADSTS
+/// codes decide, because `invalid_client` also covers errors that no credential can correct.
 ///
 /// # Errors
 /// Any other error.
@@ -191,12 +192,12 @@ fn the_credentials(error: Error) -> Result<RefusedCredential, Error> {
 #[derive(Default)]
 struct RefusedCredentials {
     by_entra_id: Vec<RefusedCredential>,
-    /// Those that are out of time, which says more than Entra ID's words.
+    /// Credentials outside their validity. This is more specific than Entra ID's message.
     untimely: Faults,
 }
 
 impl RefusedCredentials {
-    /// Says which credentials did not serve, now that another does.
+    /// Logs the credentials that were refused, after another one was accepted.
     fn tell(&self, host: &impl Host, untimely: &[(usize, &Named)], used: &Used, now: u64) {
         for RefusedCredential { asked, refusal, .. } in &self.by_entra_id {
             let (refused, id) = (&refusal.credential, &asked.client_request_id);
@@ -216,7 +217,7 @@ impl RefusedCredentials {
         }
     }
 
-    /// The first refusal, whose advice also names the others.
+    /// The first refusal. Its advice also names the others.
     fn into_error(self) -> Error {
         let mut refusals = self.by_entra_id.into_iter();
         let Some(first) = refusals.next() else {

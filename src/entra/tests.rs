@@ -415,7 +415,7 @@ fn the_failure_of_an_early_renewal_is_not_that_of_a_call_without_a_token() {
     assert_eq!(token(&tokens, &host), "one");
     host.clock.set(start + 3400);
     host.turns.set(20);
-    // The second call begins when the token has ended and the first one still asks for its successor.
+    // The second call begins after the token has expired, while the first one is still renewing it.
     let calls = [false, true].map(|is_late| {
         let (tokens, host) = (&tokens, &host);
         async move {

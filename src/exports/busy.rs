@@ -1,4 +1,4 @@
-//! What a resource of the contract holds, which one call uses at a time.
+//! The state of a contract resource, which one call at a time can use.
 
 use std::cell::{Cell, RefCell};
 
@@ -8,16 +8,17 @@ use crate::dataverse::pages::Pages;
 use crate::error::Error;
 use crate::faults::Faults;
 
-/// Something that a call changes while it waits, and of which others may ask what it was before.
+/// A value that a call may change while it waits. Other calls can read a view of its previous state
+/// meanwhile.
 pub(super) struct Busy<T: Viewed> {
     name: &'static str,
     /// `None` while a call uses it.
     idle: Cell<Option<T>>,
-    /// As it was when it was last idle.
+    /// The view of the last idle state.
     view: RefCell<T::View>,
 }
 
-/// What can be told without waiting.
+/// A value with a view that can be read without waiting.
 pub(super) trait Viewed {
     type View: Clone;
 
@@ -25,7 +26,7 @@ pub(super) trait Viewed {
 }
 
 impl<T: Viewed> Busy<T> {
-    /// `name` is the resource's in the contract.
+    /// `name` is the name of the resource in the contract.
     pub(super) fn new(name: &'static str, value: T) -> Self {
         Self {
             name,
@@ -34,13 +35,13 @@ impl<T: Viewed> Busy<T> {
         }
     }
 
-    /// Lets a call use it.
+    /// Runs a call with exclusive access.
     ///
     /// # Errors
-    /// `invalid-request` while another call does.
+    /// `invalid-request` while another call uses the value.
     pub(super) fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Result<R, Error> {
         let Some(mut value) = self.idle.take() else {
-            let reason = "is busy with another call: wait until that has ended";
+            let reason = "is in use by another call: wait until that call has returned";
             return Err(Faults::one(self.name, reason).into_request_error());
         };
         let result = call(&mut value);
@@ -49,7 +50,7 @@ impl<T: Viewed> Busy<T> {
         Ok(result)
     }
 
-    /// What it was when it was last idle.
+    /// The view of the last idle state.
     pub(super) fn view(&self) -> T::View {
         self.view.borrow().clone()
     }
@@ -71,7 +72,7 @@ impl Viewed for Download {
     }
 }
 
-/// Of an upload.
+/// The view of an upload.
 #[derive(Clone)]
 pub(super) struct UploadView {
     pub chunk_size: u32,

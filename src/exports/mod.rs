@@ -1,10 +1,9 @@
-//! The exports: each call finds its connection and waits for the room that does the work. Here and in `error.rs`, and nowhere else,
-//! the contract's records become the core's types and back.
+//! The exports: each call selects its connection and runs the core's function. Only this module and
+//! `error.rs` convert between the contract's records and the core's types.
 
 mod busy;
 mod records;
 
-use std::cell::OnceCell;
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -16,12 +15,13 @@ use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, Guest
 use crate::contract::types::{self, AccessToken, Identity};
 use crate::contract::{dataverse, export, validation};
 use crate::dataverse::batch::Batch;
-use crate::dataverse::client::{Connection, Instance};
+use crate::dataverse::client::Connection;
 use crate::dataverse::files::download::Download;
 use crate::dataverse::files::upload::Upload;
 use crate::dataverse::pages::Pages;
+use crate::deadline::Timed;
 use crate::error::Error;
-use crate::gateway::{self, Gateway};
+use crate::from_variables::FromVariables;
 use crate::settings::Settings;
 use crate::wasi::{WasiHost, incoming};
 use busy::Busy;
@@ -31,7 +31,7 @@ struct Component;
 export!(Component with_types_in crate::contract);
 wasip2::http::proxy::export!(Component);
 
-/// Headers as the contract has them.
+/// Headers in the form of the contract.
 type Headers = Vec<(String, String)>;
 
 impl Guest for Component {
@@ -41,12 +41,14 @@ impl Guest for Component {
     type Upload = Busy<Upload>;
 
     fn acquire_token(connection: Option<ConnectionBorrow<'_>>) -> Result<AccessToken, types::Error> {
-        let token = block_on(chosen(connection)?.acquire_token(&WasiHost))?;
+        let connection = chosen(connection)?;
+        let token = block_on(connection.acquire_token(&call_of(&connection)))?;
         Ok(records::access_token(token))
     }
 
     fn whoami(connection: Option<ConnectionBorrow<'_>>) -> Result<Identity, types::Error> {
-        let identity = block_on(chosen(connection)?.whoami(&WasiHost))?;
+        let connection = chosen(connection)?;
+        let identity = block_on(connection.whoami(&call_of(&connection)))?;
         Ok(records::identity(identity))
     }
 
@@ -54,7 +56,8 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         request: types::Request,
     ) -> Result<types::Response, types::Error> {
-        let exchange = block_on(chosen(connection)?.request(&WasiHost, records::draft(request)))?;
+        let connection = chosen(connection)?;
+        let exchange = block_on(connection.request(&call_of(&connection), records::draft(request)))?;
         Ok(records::response(exchange.answer, exchange.attempts))
     }
 
@@ -62,7 +65,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         request: types::Request,
     ) -> Result<dataverse::Pages, types::Error> {
-        let pages = Pages::of_request(chosen(connection)?, &WasiHost, records::draft(request))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let pages = Pages::of_request(connection, &call, records::draft(request))?;
         Ok(dataverse::Pages::new(Busy::new("pages", pages)))
     }
 
@@ -70,7 +75,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         query: types::FetchQuery,
     ) -> Result<dataverse::Pages, types::Error> {
-        let pages = Pages::of_fetch(chosen(connection)?, &WasiHost, records::fetch_query(query))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let pages = Pages::of_fetch(connection, &call, records::fetch_query(query))?;
         Ok(dataverse::Pages::new(Busy::new("pages", pages)))
     }
 
@@ -78,8 +85,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         file: types::DownloadRequest,
     ) -> Result<dataverse::Download, types::Error> {
-        let download = Download::begin(chosen(connection)?, &WasiHost, records::download(file));
-        let download = block_on(download)?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let download = block_on(Download::begin(connection, &call, records::download(file)))?;
         Ok(dataverse::Download::new(Busy::new("download", download)))
     }
 
@@ -87,7 +95,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         file: types::UploadRequest,
     ) -> Result<dataverse::Upload, types::Error> {
-        let upload = block_on(Upload::begin(chosen(connection)?, &WasiHost, records::upload(file)))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let upload = block_on(Upload::begin(connection, &call, records::upload(file)))?;
         Ok(dataverse::Upload::new(Busy::new("upload", upload)))
     }
 
@@ -96,7 +106,9 @@ impl Guest for Component {
         state: String,
         headers: Headers,
     ) -> Result<dataverse::Upload, types::Error> {
-        let upload = Upload::resume(chosen(connection)?, &WasiHost, &state, headers)?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let upload = Upload::resume(connection, &call, &state, headers)?;
         Ok(dataverse::Upload::new(Busy::new("upload", upload)))
     }
 
@@ -110,8 +122,9 @@ impl Guest for Component {
             continue_on_error,
         } = batch;
         let items = items.into_iter().map(records::batch_item).collect();
-        let batch = Batch::new(&WasiHost, connection.settings(), items, continue_on_error)?;
-        let (results, attempts) = block_on(connection.batch(&WasiHost, &batch))?;
+        let call = call_of(&connection);
+        let batch = Batch::new(&call, connection.settings(), items, continue_on_error)?;
+        let (results, attempts) = block_on(connection.batch(&call, &batch))?;
         let results = results.into_iter();
         Ok(results.map(|result| records::batch_result(result, attempts)).collect())
     }
@@ -124,7 +137,11 @@ impl validation::Guest for Component {
     ) -> Result<validation::Report, types::Error> {
         let expectations = expectations.into_iter().map(records::expectation).collect();
         let connection = chosen(connection)?;
-        let report = block_on(crate::validation::validate(&connection, &WasiHost, expectations))?;
+        let report = block_on(crate::validation::validate(
+            &connection,
+            &call_of(&connection),
+            expectations,
+        ))?;
         Ok(records::report(report))
     }
 }
@@ -132,14 +149,17 @@ impl validation::Guest for Component {
 impl GuestConnection for Rc<Connection> {
     fn open(settings: types::Settings) -> Result<dataverse::Connection, types::Error> {
         let settings = Settings::new(records::settings(settings))?;
-        let connection = Connection::new(settings, instance());
+        let connection = Connection::new(settings, variables().instance());
         Ok(dataverse::Connection::new(Rc::new(connection)))
     }
 }
 
 impl GuestPages for Busy<Pages> {
     fn next(&self) -> Result<Option<types::Response>, types::Error> {
-        let page = self.with(|pages| block_on(pages.next(&WasiHost)))??;
+        let page = self.with(|pages| {
+            let call = call_of(pages.connection());
+            block_on(pages.next(&call))
+        })??;
         Ok(page.map(|page| records::response(page.answer, page.attempts)))
     }
 
@@ -160,7 +180,10 @@ impl GuestDownload for Busy<Download> {
     }
 
     fn read(&self) -> Result<Option<Vec<u8>>, types::Error> {
-        Ok(self.with(|download| block_on(download.read(&WasiHost)))??)
+        Ok(self.with(|download| {
+            let call = call_of(download.connection());
+            block_on(download.read(&call))
+        })??)
     }
 }
 
@@ -174,11 +197,17 @@ impl GuestUpload for Busy<Upload> {
     }
 
     fn write(&self, bytes: Vec<u8>) -> Result<(), types::Error> {
-        Ok(self.with(|upload| block_on(upload.write(&WasiHost, bytes)))??)
+        Ok(self.with(|upload| {
+            let call = call_of(upload.connection());
+            block_on(upload.write(&call, bytes))
+        })??)
     }
 
     fn finish(&self) -> Result<(), types::Error> {
-        Ok(self.with(|upload| block_on(upload.finish(&WasiHost)))??)
+        Ok(self.with(|upload| {
+            let call = call_of(upload.connection());
+            block_on(upload.finish(&call))
+        })??)
     }
 
     fn state(&self) -> String {
@@ -189,51 +218,33 @@ impl GuestUpload for Busy<Upload> {
 impl incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         block_on(async {
-            let reply = match incoming::request(request) {
-                Some(request) => gateway::handle(&WasiHost, request, instance_gateway, from_environment).await,
-                None => gateway::unreadable(&WasiHost),
-            };
+            let reply = variables().answer(&WasiHost, incoming::request(request)).await;
             incoming::answer(reply, out).await;
         });
     }
 }
 
 thread_local! {
-    static INSTANCE: Rc<Instance> = Rc::default();
-    /// The connection that the environment variables describe, or what is wrong with them, which may have taken a password's whole
-    /// work to find out. They do not change while an instance lives.
-    static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
-    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
+    static FROM_VARIABLES: Rc<FromVariables> = Rc::new(FromVariables::new(environment::get_environment));
 }
 
-/// The connection of a call: the caller's, or the environment's. What it makes may outlive the caller's handle.
+fn variables() -> Rc<FromVariables> {
+    FROM_VARIABLES.with(Rc::clone)
+}
+
+/// The connection of a call: the caller's, or the one from the environment variables. It may be used longer
+/// than the caller keeps its handle.
 fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
     match connection {
         Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),
-        None => from_environment(),
+        None => variables().connection(),
     }
 }
 
-fn from_environment() -> Result<Rc<Connection>, Error> {
-    FROM_ENVIRONMENT.with(|cell| {
-        let read = || {
-            let settings = Settings::from_variables(environment::get_environment())?;
-            Ok(Rc::new(Connection::new(settings, instance())))
-        };
-        cell.get_or_init(read).clone()
-    })
-}
-
-fn instance_gateway() -> Result<Rc<Gateway>, String> {
-    GATEWAY.with(|cell| {
-        if let Some(gateway) = cell.get() {
-            return Ok(Rc::clone(gateway));
-        }
-        let gateway = Gateway::from_variables(environment::get_environment())?;
-        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
-    })
-}
-
-fn instance() -> Rc<Instance> {
-    INSTANCE.with(Rc::clone)
+/// The host as a call of a connection sees it, which begins now.
+fn call_of(connection: &Connection) -> Timed<'static, WasiHost> {
+    let settings = connection.settings();
+    let call = Timed::begin(&WasiHost);
+    call.limit(settings.call_timeout, settings.names.call_timeout_ms);
+    call
 }

@@ -1,4 +1,4 @@
-//! The contract's records as the core's types, and back.
+//! Conversions between the contract's records and the core's types.
 
 use http::{HeaderMap, Method, header};
 use zeroize::Zeroizing;
@@ -49,6 +49,7 @@ pub(super) fn settings(record: types::Settings) -> Given {
         first_byte_timeout_ms: options.first_byte_timeout_ms,
         between_bytes_timeout_ms: options.between_bytes_timeout_ms,
         retry_budget_ms: options.retry_budget_ms,
+        call_timeout_ms: options.call_timeout_ms,
         max_request_bytes: options.max_request_bytes,
         max_answer_bytes: options.max_answer_bytes,
         organization_id: options.organization_id,
@@ -153,8 +154,8 @@ pub(super) fn response(answer: Answer, attempts: u32) -> types::Response {
     }
 }
 
-/// As the caller sees them. Cookies keep a client on one web server; there is no store for them here, and they are
-/// nobody else's business.
+/// The headers for the caller, without cookies. Cookies bind a client to one web server. This component
+/// does not store them, and no other client should get them.
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()

@@ -1,14 +1,15 @@
 //! `GATEWAY_ALLOW`: which tables may be reached, with which methods.
 //!
-//! What it promises: a request that passes addresses one listed table, by its name alone or with a key in parentheses, with
-//! a listed method, and its query names no other table's columns. Whatever could reach further is refused, rather than
-//! understood: paths of more segments (navigation, functions, actions, `$ref`), `$batch`, `$expand`, FetchXML and saved
-//! queries, navigation within `$filter` and `$orderby`, every unusual spelling, and what can be read in two ways (`query`).
+//! Guarantee: a request that passes addresses one listed table, by its name alone or with a key in
+//! parentheses, with a listed method, and its query refers to no other table's columns. Anything that could
+//! reach further is refused without being interpreted: paths of more segments (navigation, functions,
+//! actions, `$ref`), `$batch`, `$expand`, FetchXML and saved queries, navigation within `$filter` and
+//! `$orderby`, every unusual spelling, and ambiguous queries (`query`).
 //!
-//! `$metadata` may be listed as a table is; the list of tables at the root comes with it.
+//! `$metadata` may be listed like a table. This includes the list of tables at the root.
 //!
-//! What it does not promise: a body may bind to rows of other tables, or create them along with its own (deep insert);
-//! plug-ins and flows do what they do. The application user's role is what holds there.
+//! Not guaranteed: a body may bind to rows of other tables or create them (deep insert), and plug-ins and
+//! flows run. These are limited by the application user's role.
 
 use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
@@ -16,17 +17,17 @@ use percent_encoding::percent_decode_str;
 use super::query;
 use crate::validation::{Expectation, Verb};
 
-/// Tables and the methods that each may be reached with.
+/// Tables and the methods that are allowed for each.
 pub struct AllowList(Vec<(String, Vec<Method>)>);
 
 impl AllowList {
-    /// Reads what `GATEWAY_ALLOW` is set to. `None`: everything.
+    /// Parses the value of `GATEWAY_ALLOW`. `None`: everything is allowed.
     ///
     /// # Errors
-    /// What is wrong, for the operator.
+    /// A readable reason for the operator.
     pub fn of_setting(text: &str) -> Result<Option<Self>, String> {
         match text.trim() {
-            // Nobody can tell whether everything is meant or nothing.
+            // A blank value is ambiguous: it could mean everything or nothing.
             "" => Err(
                 "is blank: write * for everything that the application user may do, or table:METHOD,METHOD".to_owned(),
             ),
@@ -35,19 +36,19 @@ impl AllowList {
         }
     }
 
-    /// Reads `contacts:GET,POST;accounts:GET`.
+    /// Parses `contacts:GET,POST;accounts:GET`.
     ///
     /// # Errors
-    /// What is wrong, for the operator.
+    /// A readable reason for the operator.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut tables = Vec::new();
         for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (table, methods) = entry
                 .split_once(':')
-                .ok_or_else(|| format!("holds \"{entry}\": expected table:METHOD,METHOD"))?;
+                .ok_or_else(|| format!("contains \"{entry}\": expected table:METHOD,METHOD"))?;
             let table = table.trim();
             if !is_name(table) && table != METADATA {
-                return Err(format!("holds \"{table}\", which is no table's name"));
+                return Err(format!("contains \"{table}\", which is not a table name"));
             }
             let methods = methods.split(',').map(parse_method).collect::<Result<Vec<_>, _>>()?;
             tables.push((table.to_owned(), methods));
@@ -59,8 +60,7 @@ impl AllowList {
         }
     }
 
-    /// What the application user should be allowed, and nothing more, so that it can do what is listed: for each table each
-    /// verb.
+    /// The exact permissions that the application user needs for the list: for each table, each verb.
     pub fn expectations(&self) -> Vec<Expectation> {
         let mut tables: Vec<&str> = Vec::new();
         for (table, _) in &self.0 {
@@ -86,15 +86,15 @@ impl AllowList {
         tables.into_iter().flat_map(of_table).collect()
     }
 
-    /// Whether it names a table.
+    /// Whether a table is listed.
     pub fn lists(&self, table: &str) -> bool {
         self.0.iter().any(|(name, _)| name == table)
     }
 
-    /// Whether a request may pass. `uri` has a path that `relay::is_web_api` knows.
+    /// Checks whether a request may pass. `uri` has a path that `relay::is_web_api` accepts.
     ///
     /// # Errors
-    /// Why not, for the caller.
+    /// A readable reason for the caller.
     pub fn check(&self, method: &Method, uri: &Uri) -> Result<(), String> {
         let table = table_of(uri.path())?;
         let mut entries = self.0.iter().filter(|(name, _)| name == table).peekable();
@@ -115,7 +115,9 @@ fn parse_method(name: &str) -> Result<Method, String> {
         "PATCH" => Ok(Method::PATCH),
         "PUT" => Ok(Method::PUT),
         "DELETE" => Ok(Method::DELETE),
-        other => Err(format!("holds \"{other}\": expected GET, POST, PATCH, PUT or DELETE")),
+        other => Err(format!(
+            "contains \"{other}\": expected GET, POST, PATCH, PUT or DELETE"
+        )),
     }
 }
 
@@ -134,10 +136,11 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// What a client reads to know the tables; it stands for the list of them at the root too.
+/// The metadata document, which clients read first. Listing it also allows the list of tables at the root.
 const METADATA: &str = "$metadata";
 
-/// What may be listed without being a table of rows: a document, a function, the definitions of tables.
+/// Names that may be listed although they are not tables of rows: a document, a function, the table
+/// definitions.
 const NO_TABLES: [&str; 3] = [METADATA, "WhoAmI", "EntityDefinitions"];
 
 /// The table of `/api/data/v9.2/contacts` or `/api/data/v9.2/contacts(…)`.
@@ -145,7 +148,7 @@ fn table_of(path: &str) -> Result<&str, String> {
     let mut segments = path.split('/').skip(4);
     let (Some(segment), None) = (segments.next(), segments.next()) else {
         return Err(
-            "where tables are restricted, a path names one table or one row of it, and nothing further".to_owned(),
+            "where tables are restricted, a path must name one table or one of its rows, and nothing else".to_owned(),
         );
     };
     if segment.is_empty() || segment == METADATA {
@@ -161,8 +164,8 @@ fn table_of(path: &str) -> Result<&str, String> {
     let key_is_plain = key.is_none_or(|key| {
         let inner = key.strip_suffix(')');
         inner.is_some_and(|inner| {
-            // Decoded once: what a key may hold is a GUID, or names and values. A parenthesis, a slash or a percent sign
-            // that is left could be read as the end of the key by somebody who decodes differently.
+            // Decoded once, a key is a GUID, or names and values. A remaining parenthesis, slash or percent
+            // sign could end the key for a server that decodes differently.
             let decoded = percent_decode_str(inner).decode_utf8_lossy();
             let is_plain = |c: char| !c.is_control() && !"()/\\%?#;$\u{FFFD}".contains(c);
             !decoded.is_empty() && decoded.chars().all(is_plain)
@@ -171,7 +174,10 @@ fn table_of(path: &str) -> Result<&str, String> {
     if is_name(name) && key_is_plain {
         Ok(name)
     } else {
-        Err("where tables are restricted, a path names one table or one row of it, spelled plainly".to_owned())
+        Err(
+            "where tables are restricted, a path must name one table or one of its rows, without unusual spelling"
+                .to_owned(),
+        )
     }
 }
 

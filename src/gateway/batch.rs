@@ -1,4 +1,4 @@
-//! A request to `$batch`: which requests are one, and what has to be clear about it, so that its parts can be looked at.
+//! Detects requests to `$batch`, and requires an unambiguous format so that the parts can be checked.
 
 use std::rc::Rc;
 
@@ -12,10 +12,11 @@ use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
 use crate::http::boundary::boundary_of;
 
-/// How often a path may be percent-encoded. What is encoded more often is refused before (`dot_segments`).
+/// How many times a path may be percent-encoded. Paths with more levels are refused earlier
+/// (`dot_segments`).
 const ROUNDS: usize = 4;
 
-/// A batch that comes in.
+/// An incoming batch.
 pub(crate) struct Batch {
     boundary: String,
     opened: Rc<Opened>,
@@ -23,10 +24,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// What a request is, if it is a batch.
+    /// The batch in a request, if it is one.
     ///
     /// # Errors
-    /// Why it cannot be told what its parts are, for the caller.
+    /// A readable reason for the caller why its parts are not clear.
     pub(crate) fn of(
         method: &Method,
         uri: &Uri,
@@ -50,7 +51,7 @@ impl Batch {
         }))
     }
 
-    /// What changes its body.
+    /// The rewriter of its body.
     pub(crate) fn change(&self, origins: &Origins) -> Box<dyn Rewrite> {
         let (opened, stop) = (Rc::clone(&self.opened), self.stop.clone());
         Box::new(MultipartLinks::of_request(
@@ -61,13 +62,13 @@ impl Batch {
         ))
     }
 
-    /// Why its body did not go on.
+    /// Why its body was stopped.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
         self.stop.reason().cloned()
     }
 }
 
-/// Whether a path leads to `$batch`, for some server.
+/// Whether some server could interpret a path as `$batch`.
 pub(crate) fn is_batch(path: &str) -> bool {
     let leads_there = |path: &str| {
         let mut segments = path.split(['/', '\\']);
@@ -87,13 +88,13 @@ pub(crate) fn is_batch(path: &str) -> bool {
     leads_there(&path)
 }
 
-/// The boundary of a multipart text that everybody reads as the same.
+/// The boundary in a content type, if all servers interpret it the same way.
 ///
 /// # Errors
-/// What is unclear, for the caller.
+/// A readable reason for the caller.
 pub(crate) fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
     const EXPECTED: &str =
-        "has one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
+        "must have one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     let lower = content_type.to_ascii_lowercase();
     let named = lower.split("boundary").skip(1).map(str::trim_start);

@@ -1,4 +1,4 @@
-//! Who may call: those who carry one of the gateway's keys.
+//! Authenticates callers by the gateway's keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,21 +8,22 @@ use zeroize::Zeroizing;
 
 use crate::host::Host;
 
-/// How many keys of a request are compared: a caller has one, and the proxy before it perhaps another. Each comparison costs two
-/// MACs for each key of the gateway, before anybody knows who calls.
+/// The maximum number of keys in a request that are compared: a caller sends one, and a proxy may add
+/// another. Each comparison costs two MACs for each key of the gateway, before the caller is authenticated.
 const MAX_PRESENTED: usize = 4;
 
-/// A key of fewer characters can be guessed.
+/// The minimum length of a key, because shorter ones can be guessed.
 const MIN_LENGTH: usize = 16;
 
-/// The keys of `GATEWAY_KEY`: several, so that one can be replaced while callers still use another.
+/// The keys in `GATEWAY_KEY`. There can be several, so that a key can be replaced while callers still use
+/// another.
 pub(crate) struct Keys(Vec<Zeroizing<String>>);
 
 impl Keys {
-    /// Reads keys separated by commas or white space.
+    /// Parses keys separated by commas or white space.
     ///
     /// # Errors
-    /// What is wrong, for the operator. Quotes no key.
+    /// A readable reason for the operator. Does not quote a key.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let keys: Vec<_> = text
             .split(|c: char| c == ',' || c.is_whitespace())
@@ -30,21 +31,21 @@ impl Keys {
             .map(|key| Zeroizing::new(key.to_owned()))
             .collect();
         if keys.is_empty() {
-            return Err("holds no key".to_owned());
+            return Err("contains no key".to_owned());
         }
         if keys.iter().any(|key| key.len() < MIN_LENGTH) {
             return Err(format!(
-                "holds a key of fewer than {MIN_LENGTH} characters, which can be guessed"
+                "contains a key of fewer than {MIN_LENGTH} characters, which can be guessed"
             ));
         }
         if !keys.iter().all(|key| key.bytes().all(|b| b.is_ascii_graphic())) {
-            return Err("holds a key with characters that are not visible ASCII".to_owned());
+            return Err("contains a key with characters that are not visible ASCII".to_owned());
         }
         Ok(Self(keys))
     }
 
-    /// Whether a request carries a key: as a bearer token, as `x-api-key`, or as the password of Basic, which is what Excel
-    /// can send.
+    /// Whether a request contains a valid key: as a bearer token, as `x-api-key`, or as the password of
+    /// Basic authentication, which Excel can send.
     pub(crate) fn admit(&self, host: &impl Host, headers: &HeaderMap) -> bool {
         let mut admitted = false;
         for presented in presented(headers).into_iter().take(MAX_PRESENTED) {
@@ -53,7 +54,7 @@ impl Keys {
         admitted
     }
 
-    /// Compares with every key, and each in constant time: what is compared are MACs by a key that nobody knows.
+    /// Compares with every key, each in constant time: it compares MACs under a random key.
     fn matches(&self, host: &impl Host, presented: &str) -> bool {
         let blind = hmac::Key::new(hmac::HMAC_SHA256, &host.random());
         let presented = hmac::sign(&blind, presented.as_bytes());
@@ -65,7 +66,7 @@ impl Keys {
     }
 }
 
-/// What a request shows as its key.
+/// The keys in a request.
 fn presented(headers: &HeaderMap) -> Vec<Zeroizing<String>> {
     let mut presented = Vec::new();
     for value in headers.get_all("x-api-key") {

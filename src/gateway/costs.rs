@@ -9,7 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::batch::clear_boundary;
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::query;
@@ -53,7 +54,7 @@ fn assert_linear(name: &str, unit: &str, length: usize, scan: impl Fn(&str)) {
     };
     let (mut short, mut long) = (Duration::MAX, Duration::MAX);
     for round in 1..=ROUNDS {
-        // Shorter times are fast enough, and too short to be measured.
+        // Shorter times are fast enough, and too short to measure.
         short = short.min(time(&short_text)).max(Duration::from_micros(20));
         long = long.min(time(&long_text));
         if round >= LEAST_ROUNDS && long < short * MOST {
@@ -128,7 +129,7 @@ fn a_multipart_text_costs_what_its_length_costs() {
             );
         });
     }
-    // A boundary as long as this is refused before; matching is linear all the same.
+    // Such a long boundary is refused earlier, but matching is linear nevertheless.
     assert_linear("a long boundary", "b", 32 << 10, |text| {
         let links = MultipartLinks::new(origins(), &format!("{text}x"));
         rewrite(links, &format!("--{text}\r\n"));

@@ -1,4 +1,4 @@
-//! Which headers pass.
+//! Which headers are forwarded.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
@@ -8,11 +8,11 @@ use super::refusal::Refusal;
 use crate::http::content_coding::{Applied, IDENTITY, narrowed};
 use crate::http::header_size;
 
-/// Both services' name for the caller's own id of a request.
+/// The name that both services use for the caller's request id.
 const CALLERS_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// What a caller may say to Dataverse, beside what is OData's and Dataverse's own (`opened`). Anything else says who the caller
-/// is, belongs to the connection, or could turn one method into another.
+/// The request headers that are forwarded, besides those of OData and Dataverse (`opened`). All others identify
+/// the caller, belong to the connection, or could turn one method into another.
 pub(super) const PASSED_IN: [&str; 15] = [
     "accept",
     "accept-language",
@@ -31,8 +31,8 @@ pub(super) const PASSED_IN: [&str; 15] = [
     "x-ms-transfer-mode",
 ];
 
-/// What an answer keeps to itself: the connection's headers, cookies, how to sign in to Dataverse, and what binds a browser
-/// to Dataverse's origin.
+/// The response headers that are not forwarded: those of the connection, cookies, instructions for signing in to
+/// Dataverse, and those that bind a browser to Dataverse's origin.
 const KEPT_BACK: [&str; 14] = [
     "alt-svc",
     "connection",
@@ -50,7 +50,7 @@ const KEPT_BACK: [&str; 14] = [
     "x-frame-options",
 ];
 
-/// The headers of a request as they go on.
+/// The headers of a request to Dataverse.
 ///
 /// # Errors
 /// Why the request is refused, for the caller.
@@ -62,7 +62,7 @@ pub(super) fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<Hea
         }
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
-    // The bytes of a range are the file's own, not those of its coded form.
+    // A range counts the bytes of the file, not those of its compressed form.
     let codings = if given.contains_key(header::RANGE) {
         IDENTITY
     } else {
@@ -76,7 +76,8 @@ pub(super) fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<Hea
     Ok(headers)
 }
 
-/// Refuses a body in a content coding: nobody could look into it, and Dataverse does not document that it takes one.
+/// Refuses a body with a content coding: it could not be checked, and Microsoft does not document that Dataverse
+/// accepts one.
 ///
 /// # Errors
 /// The refusal.
@@ -87,7 +88,7 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// The headers of an answer as they go back, links included.
+/// The headers of a response to the caller, with its links replaced.
 pub(super) fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
     const LINKS: [&str; 3] = ["content-location", "location", "odata-entityid"];
     let mut headers = HeaderMap::new();
@@ -104,10 +105,10 @@ pub(super) fn outward(given: &HeaderMap, origins: &Origins) -> HeaderMap {
     headers
 }
 
-/// Whether a host takes so many headers.
+/// Checks that the headers are not larger than a host accepts.
 ///
 /// # Errors
-/// That there are more.
+/// If they are, with a message for the caller.
 pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
     let lengths = headers.iter().map(|(name, value)| (name.as_str().len(), value.len()));
     if header_size::counted(lengths) > header_size::MAX {
@@ -117,7 +118,7 @@ pub(crate) fn check_size(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// The caller's own id of a request, if it fits a log line.
+/// The caller's request id, if it fits on a log line.
 pub(super) fn client_request_id(headers: &HeaderMap) -> Option<String> {
     let names = ["client-request-id", "x-ms-client-request-id"];
     let id = names.iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
@@ -125,7 +126,7 @@ pub(super) fn client_request_id(headers: &HeaderMap) -> Option<String> {
     fits.then(|| id.to_owned())
 }
 
-/// An answer with the id it belongs to.
+/// Adds the request id to a response.
 pub(super) fn with_id<B>(mut reply: Response<B>, id: &str) -> Response<B> {
     if let Ok(id) = HeaderValue::from_str(id) {
         reply.headers_mut().insert(CALLERS_ID, id);

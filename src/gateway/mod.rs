@@ -1,6 +1,6 @@
-//! The HTTP face: ordinary Web API requests come in without any identity, and go out with this component's.
+//! The HTTP gateway: forwards ordinary Web API requests with this component's identity.
 //!
-//! It speaks `http` types and bodies as they flow; `wasi/incoming.rs` connects it to a host.
+//! It uses the types of the `http` crate and streamed bodies; `wasi/incoming.rs` connects it to a host.
 
 pub(crate) mod allow;
 pub(crate) mod batch;
@@ -8,6 +8,7 @@ pub(crate) mod callers;
 #[cfg(test)]
 mod costs;
 mod headers;
+pub(crate) mod json_links;
 pub(crate) mod links;
 pub(crate) mod multipart;
 pub(crate) mod opened;
@@ -17,6 +18,7 @@ mod refusal;
 mod relay;
 mod reply;
 mod report;
+mod request_body;
 pub(crate) mod rewrite;
 mod routes;
 

@@ -1,5 +1,5 @@
-//! `GATEWAY_PASS_HEADERS`: what acts for somebody else, or goes around an environment's own logic, is closed to callers until
-//! it is named here. The names are of headers; the same parameter in a query is opened with its header.
+//! `GATEWAY_PASS_HEADERS`: headers that impersonate another user or bypass an environment's custom logic
+//! are blocked unless they are listed here. A listed header also allows the same parameter in a query.
 //!
 //! Sources: <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>,
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters>,
@@ -9,17 +9,18 @@ use percent_encoding::percent_decode_str;
 
 use super::headers::PASSED_IN;
 
-/// The parameters in Dataverse's namespace that make a request no stronger. Any other is closed, also one that is not known
-/// today.
+/// The parameters in Dataverse's namespace that grant a request nothing more. All others are blocked,
+/// including unknown ones.
 const HARMLESS: [&str; 3] = ["mscrm.mergelabels", "mscrm.sessiontoken", "mscrm.solutionuniquename"];
 
-/// Dataverse finds no duplicates unless it is told to, so that `false` makes it stricter.
+/// Duplicate detection is off by default in Dataverse, so `false` makes a request stricter.
 const DUPLICATES: &str = "mscrm.suppressduplicatedetection";
 
-/// A text for the plug-ins of an environment, some of which let pass what carries the right one. It has no header.
+/// A text for the plug-ins of an environment, some of which accept requests because of it. It has no
+/// header.
 const TAG: &str = "tag";
 
-/// How often the name of a query option may be percent-encoded. What is encoded more often, no service reads.
+/// How many times the name of a query option may be percent-encoded. No service decodes more.
 const ROUNDS: usize = 4;
 
 /// The names, in lower case.
@@ -27,10 +28,10 @@ const ROUNDS: usize = 4;
 pub struct Opened(Vec<String>);
 
 impl Opened {
-    /// Reads `CallerObjectId,MSCRM.BypassBusinessLogicExecution`. A blank text opens nothing.
+    /// Parses `CallerObjectId,MSCRM.BypassBusinessLogicExecution`. A blank text allows nothing.
     ///
     /// # Errors
-    /// What is wrong, for the operator.
+    /// A readable reason for the operator.
     pub fn parse(text: &str) -> Result<Self, String> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         let read = names.map(|name| {
@@ -40,37 +41,38 @@ impl Opened {
                 Ok(lower)
             } else {
                 Err(format!(
-                    "holds \"{name}\", which it does not open: expected CallerObjectId, MSCRMCallerID, the whole name of a header \
-                     that begins with MSCRM. and is closed, or tag, separated by commas"
+                    "contains \"{name}\", which it cannot allow: expected CallerObjectId, MSCRMCallerID, the full name of a blocked header that begins with MSCRM., or tag, separated by commas"
                 ))
             }
         });
         read.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a header may pass, of a request or of a part of a batch; `name` is in lower case. One that concerns
-    /// Dataverse does. One that says who the caller is, belongs to the connection, or could turn one method into another,
-    /// is left out.
+    /// Whether a header of a request or of a part of a batch is forwarded; `name` is in lower case. Headers
+    /// for Dataverse are. Headers that identify the caller, belong to the connection, or could override the
+    /// method are dropped.
     ///
     /// # Errors
-    /// Why the request is refused, for the caller.
+    /// A readable reason for the caller why the request is refused.
     pub fn passes(&self, name: &str, value: &[u8]) -> Result<bool, String> {
         if is_closed(name, value) {
             return self.is_open(name).then_some(true).ok_or_else(|| {
-                format!("the header {name} is closed: the gateway's operator opens it with GATEWAY_PASS_HEADERS={name}")
+                format!(
+                    "the header {name} is blocked: the gateway's operator can allow it with GATEWAY_PASS_HEADERS={name}"
+                )
             });
         }
         // Of a request itself, this is refused before. Left out, it would make the body something else.
         if name == "content-encoding" && !value.trim_ascii().eq_ignore_ascii_case(b"identity") {
-            return Err("a body with a Content-Encoding is refused: it cannot be looked at".to_owned());
+            return Err("a body with a Content-Encoding is refused, because it cannot be checked".to_owned());
         }
         Ok(PASSED_IN.contains(&name) || name.starts_with("odata-") || name.starts_with("mscrm"))
     }
 
-    /// Looks at the options of a query, whatever they are encoded like.
+    /// Checks the options of a query in every encoding.
     ///
     /// # Errors
-    /// Why the request is refused, for the caller.
+    /// A readable reason for the caller why the request is refused.
     pub fn check_query(&self, query: &str) -> Result<(), String> {
         for option in query.split('&') {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
@@ -99,7 +101,7 @@ impl Opened {
             return Ok(());
         }
         Err(format!(
-            "the query option {header} is closed: the gateway's operator opens it with GATEWAY_PASS_HEADERS={header}"
+            "the query option {header} is blocked: the gateway's operator can allow it with GATEWAY_PASS_HEADERS={header}"
         ))
     }
 
@@ -160,7 +162,7 @@ mod tests {
         assert!(closed.passes("mscrm.suppressduplicatedetection", b"true").is_err());
         assert_eq!(closed.passes("prefer", b"x"), Ok(true));
         assert_eq!(closed.passes("authorization", b"x"), Ok(false));
-        assert_eq!(closed.passes("tag", b"x"), Ok(false), "it is no header");
+        assert_eq!(closed.passes("tag", b"x"), Ok(false), "it is not a header");
         assert_eq!(closed.passes("content-encoding", b"identity"), Ok(false));
         assert!(closed.passes("content-encoding", b"gzip").is_err());
     }

@@ -1,9 +1,10 @@
-//! What a query may say where tables are restricted: nothing that reaches beyond its table, whoever reads it.
+//! Restricts queries to their table if tables are restricted, under every interpretation.
 //!
-//! A service may take single quotes for the delimiters of a text, or double ones within brackets too; it may decode a query
-//! once, or again before it looks for quotes, or even before it parts its options. So a query passes only where all of them
-//! read the same: no slash outside quotes at any depth of decoding, and none at all where something else could be a quote, or
-//! where a quoted text is a path itself, as the `PropertyName` of Dataverse's query functions is
+//! A service may delimit strings by single quotes only, or also by double quotes within brackets. It may
+//! decode a query once, or again before it searches for quotes, or even before it splits the options. So a
+//! query passes only if all these interpretations agree: no slash outside quotes at any level of decoding,
+//! and no slash anywhere if another character could be a quote, or if a quoted string is itself a path,
+//! like the `PropertyName` of Dataverse's query functions
 //! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/filter-rows#dataverse-query-functions>).
 
 use std::borrow::Cow;
@@ -13,23 +14,24 @@ use percent_encoding::percent_decode_str;
 
 use super::allow::is_name;
 
-/// How often a value may be encoded. Dataverse's own links are encoded twice.
+/// How many times a value may be encoded. Dataverse's own links are encoded twice.
 const ROUNDS: usize = 4;
 
-/// What an option's value is.
+/// The kind of an option's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The opaque part of Dataverse's own links, which holds escapes and slashes and names no table.
+    /// The opaque part of Dataverse's own links, which contains escapes and slashes and refers to no table.
     Opaque,
     Columns,
     Number,
     Flag,
     Expression,
-    /// Anything, as far as it is no option itself.
+    /// Any text that does not contain an option itself.
     Text,
 }
 
-/// The options that stay within a table. OData 4.01 takes options without the dollar sign too, so that any other is refused.
+/// The options that stay within a table. All others are refused, also because OData 4.01 allows options
+/// without the dollar sign.
 fn kind_of(name: &str) -> Option<Kind> {
     Some(match name {
         "$skiptoken" | "$deltatoken" => Kind::Opaque,
@@ -37,17 +39,17 @@ fn kind_of(name: &str) -> Option<Kind> {
         "$top" | "$skip" => Kind::Number,
         "$count" => Kind::Flag,
         "$filter" | "$orderby" => Kind::Expression,
-        // A variable for plug-ins, where `opened` lets it pass, and the partition of an elastic table.
+        // A variable for plug-ins, if `opened` allows it, and the partition of an elastic table.
         "tag" | "partitionid" => Kind::Text,
         _ if name.strip_prefix('@').is_some_and(is_name) => Kind::Expression,
         _ => return None,
     })
 }
 
-/// Refuses what reaches other tables by way of the query.
+/// Refuses queries that reach other tables.
 ///
 /// # Errors
-/// Why, for the caller.
+/// A readable reason for the caller.
 pub(super) fn check(query: &str) -> Result<(), String> {
     let mut expressions = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -61,7 +63,7 @@ pub(super) fn check(query: &str) -> Result<(), String> {
         let is_read = kind == Kind::Opaque || readings.is_settled;
         if !is_read || !readings.texts.iter().all(|text| fits(kind, text)) {
             return Err(format!(
-                "where tables are restricted, this value of {name} is refused: it could say more than one thing"
+                "where tables are restricted, this value of {name} is refused: it is ambiguous"
             ));
         }
         if kind == Kind::Expression {
@@ -73,17 +75,16 @@ pub(super) fn check(query: &str) -> Result<(), String> {
     for (name, texts) in &expressions {
         if texts.iter().any(|text| reaches_further(text, is_strict)) {
             return Err(format!(
-                "where tables are restricted, {name} may not follow a navigation property, nor hold a slash beside double quotes or a \
-                 query function"
+                "where tables are restricted, {name} must not follow a navigation property, nor contain a slash together with double quotes or a query function"
             ));
         }
     }
     properties_are_columns(&expressions)
 }
 
-/// What a value may be read as.
+/// The possible interpretations of a value.
 struct Readings<'a> {
-    /// Decoded once, and again as long as that changes anything.
+    /// Decoded once, and again until decoding changes nothing.
     texts: Vec<Cow<'a, str>>,
     is_settled: bool,
 }
@@ -107,7 +108,7 @@ fn readings(value: Cow<'_, str>) -> Readings<'_> {
     }
 }
 
-/// Whether a value is what its option takes, and holds no other option.
+/// Whether a value fits its option and contains no other option.
 fn fits(kind: Kind, text: &str) -> bool {
     let is_of_kind = match kind {
         Kind::Opaque => true,
@@ -119,7 +120,7 @@ fn fits(kind: Kind, text: &str) -> bool {
     is_of_kind && !holds_an_option(text)
 }
 
-/// Whether whoever decodes a query before parting its options finds another one in a value.
+/// Whether a server that decodes a query before splitting its options would find another option in a value.
 fn holds_an_option(text: &str) -> bool {
     const WORDS: [&str; 20] = [
         "apply",
@@ -154,26 +155,26 @@ fn holds_an_option(text: &str) -> bool {
     })
 }
 
-/// What could be the delimiter of a text beside the single quote, or escape one: double quotes, backslashes, and what is
-/// taken for a quote where characters are fitted to a code page.
+/// Characters other than the single quote that could delimit or escape a string: double quotes,
+/// backslashes, and those that best-fit mapping to a code page converts to a quote.
 const OTHER_QUOTES: [char; 11] = [
     '"', '\\', '`', '\u{B4}', '\u{2BC}', '\u{2018}', '\u{2019}', '\u{201C}', '\u{201D}', '\u{FF02}', '\u{FF07}',
 ];
 
-/// What leads further outside quotes: to another table, to nested options, or to another reading.
+/// Characters that, outside quotes, lead to another table, to nested options, or to another interpretation.
 const LEADS_FURTHER: [char; 5] = ['/', '\\', '$', '%', ';'];
 
-/// Whether quoted texts may be paths.
+/// Whether quoted strings may be paths.
 fn has_paths_in_quotes(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     lower.contains(PROPERTY) || lower.contains("microsoft.dynamics.crm")
 }
 
-/// The parameter of a query function that names what it compares.
+/// The parameter of a query function that names the compared column.
 const PROPERTY: &str = "propertyname";
 
-/// Whether an expression leads further outside its quoted values, or anywhere if it is `strict`. One whose quotes do not pair
-/// up cannot be told, and counts as if it did.
+/// Whether an expression contains such characters outside its quoted values, or anywhere if `strict`. An
+/// expression with unpaired quotes counts as if it did.
 fn reaches_further(expression: &str, strict: bool) -> bool {
     if strict {
         return expression.contains(LEADS_FURTHER);
@@ -189,9 +190,9 @@ fn reaches_further(expression: &str, strict: bool) -> bool {
     quoted
 }
 
-/// Sees to it that each `PropertyName` is a column's name, quoted, itself or by way of an alias.
+/// Checks that each `PropertyName` is a quoted column name, directly or through an alias.
 fn properties_are_columns(expressions: &[(String, Vec<Cow<'_, str>>)]) -> Result<(), String> {
-    const REFUSED: &str = "where tables are restricted, PropertyName has to be the name of a column in single quotes";
+    const REFUSED: &str = "where tables are restricted, PropertyName must be the name of a column in single quotes";
     let mut aliases: BTreeMap<&str, bool> = BTreeMap::new();
     for (name, texts) in expressions {
         let are_columns = texts.iter().all(|text| is_quoted_name(text.trim()));

@@ -1,5 +1,6 @@
-//! Refusals: why a caller does not get what it asked for, in the shape of OData's errors
-//! (<https://docs.oasis-open.org/odata/odata-json-format/v4.0/odata-json-format-v4.0.html>, 19), with all that the core knows.
+//! Errors of the gateway, in OData's error format
+//! (<https://docs.oasis-open.org/odata/odata-json-format/v4.0/odata-json-format-v4.0.html>, 19), with all
+//! details that the core knows.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -10,40 +11,43 @@ use crate::host::{Cause, Host};
 use crate::http::content_coding::IDENTITY;
 use crate::log;
 
-/// Said to callers where only the operator can do something.
-const NOT_SET_UP: &str = "the gateway is not set up; its operator finds out why in its log";
+/// The message for callers if only the operator can fix the problem.
+const NOT_SET_UP: &str = "the gateway is not configured; its log tells the operator why";
 
-/// Why a caller does not get what it asked for.
+/// Added for a write that may have taken effect.
+const UNSURE: &str = "; the request may have taken effect";
+
+/// Why the gateway refuses or cannot answer a request.
 pub(super) struct Refusal {
     status: StatusCode,
     code: String,
     message: String,
     service: &'static str,
-    /// What is known of a request to one of the services.
+    /// Details of a request to one of the services.
     details: Details,
     headers: HeaderMap,
 }
 
-/// What is known of a request to one of the services.
+/// Details of a request to one of the services.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Details {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
-    /// What kept an answer from coming.
+    /// The cause of an outage.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
-    /// The status that the service answered with, where the gateway answers with another.
+    /// The service's status, if the gateway's status is different.
     #[serde(skip_serializing_if = "Option::is_none")]
     service_status: Option<u16>,
-    /// Whether a write may have been carried out all the same.
+    /// Whether a write may have been carried out nevertheless.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     may_have_taken_effect: bool,
-    /// How often the service was asked.
+    /// The number of attempts.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
-    /// How long to wait.
+    /// The wait that the service requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u32>,
     /// The service's id of the request.
@@ -62,7 +66,7 @@ struct Details {
     correlation_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_uri: Option<String>,
-    /// The name of the credential that was refused.
+    /// The name of the refused credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,11 +89,11 @@ impl Refusal {
         }
     }
 
-    /// No key, or none that is known.
+    /// No valid key.
     pub(super) fn unauthorized() -> Self {
         let mut refusal = Self::new(
             StatusCode::UNAUTHORIZED,
-            "this gateway wants one of its keys: as Authorization: Bearer, as x-api-key, or as the password of Basic",
+            "this gateway requires one of its keys: as Authorization: Bearer, as x-api-key, or as the password of Basic",
         );
         for challenge in ["Bearer", "Basic realm=\"dynamics365\""] {
             refusal
@@ -99,7 +103,7 @@ impl Refusal {
         refusal
     }
 
-    /// Not among what `GATEWAY_ALLOW` lists.
+    /// Not allowed by `GATEWAY_ALLOW`.
     pub(super) fn forbidden(reason: String) -> Self {
         Self::new(StatusCode::FORBIDDEN, reason)
     }
@@ -108,36 +112,44 @@ impl Refusal {
     pub(super) fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "there is /api/data/v9.2/, /whoami, /validate, /healthz and /readyz",
+            "unknown route: expected /api/data/v9.2/, /whoami, /validate, /healthz or /readyz",
         )
     }
 
-    /// A method that the route does not take; `allowed` are those it does.
+    /// A method that the route does not support; `allowed` lists those it supports.
     pub(super) fn not_allowed(allowed: &'static str) -> Self {
-        let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method");
+        let mut refusal = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this route does not support this method",
+        );
         refusal.headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         refusal
     }
 
-    /// A request that cannot be meant.
+    /// A request that is not valid.
     pub(super) fn bad_request(reason: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }
 
-    /// A body that ended before it was whole.
+    /// A body that was cut off.
     pub(super) fn broken_off() -> Self {
-        Self::bad_request("the request's body broke off".to_owned())
+        Self::bad_request("the request's body was cut off".to_owned())
     }
 
-    /// A body that is longer than the route takes.
+    /// A body that is longer than the route accepts.
     pub(super) fn too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+    }
+
+    /// A body without a length, where one is required.
+    pub(super) fn length_required(reason: &'static str) -> Self {
+        Self::new(StatusCode::LENGTH_REQUIRED, reason)
     }
 
     /// A body in a content coding.
     pub(super) fn coded(name: &str) -> Self {
         let message = format!(
-            "the request's body is compressed (Content-Encoding: {name}), so that it cannot be looked at: send it without one"
+            "the request's body is compressed (Content-Encoding: {name}), so it cannot be checked: send it uncompressed"
         );
         let mut refusal = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
         // RFC 9110, 12.5.3.
@@ -145,12 +157,12 @@ impl Refusal {
         refusal
     }
 
-    /// Headers that the host would not take.
+    /// Headers that the host would not accept.
     pub(super) fn headers_too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
     }
 
-    /// An answer that cannot be passed on.
+    /// An answer that cannot be forwarded.
     pub(super) fn bad_gateway(reason: &'static str) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, reason)
     }
@@ -160,8 +172,8 @@ impl Refusal {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
     }
 
-    /// What the core's errors are over HTTP. What is wrong with the settings goes to the log, and so does what a service refuses or
-    /// fails to do.
+    /// Converts the core's errors. Faults in the settings, and refusals and failures of the services, are
+    /// logged.
     pub(super) fn from_error(host: &impl Host, error: Error) -> Self {
         match error {
             Error::InvalidSettings(faults) => {
@@ -186,11 +198,7 @@ impl Refusal {
 
     fn of_failure(failed: Failed) -> Self {
         let may_have_taken_effect = failed.may_have_taken_effect();
-        let unsure = if may_have_taken_effect {
-            "; the request may have taken effect"
-        } else {
-            ""
-        };
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
         let service = match failed.asked.service {
             Service::EntraId => "entra-id",
             Service::Dataverse => "dataverse",
@@ -236,7 +244,7 @@ impl Refusal {
                 }
             }
             Reason::Dataverse(said) => {
-                // A caller with a good key would take a 401 for its own.
+                // A caller with a valid key would interpret a 401 as its own.
                 let status = StatusCode::from_u16(said.status)
                     .ok()
                     .filter(|status| *status != StatusCode::UNAUTHORIZED);
@@ -274,7 +282,7 @@ impl Refusal {
         Self { service, ..refusal }.with_wait()
     }
 
-    /// Tells the wait as a header too, which clients heed.
+    /// Adds the wait as a header, which clients observe.
     fn with_wait(mut self) -> Self {
         if let Some(seconds) = self.details.retry_after_seconds {
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -282,12 +290,25 @@ impl Refusal {
         self
     }
 
-    /// The same with another status.
+    /// The refusal for a reason that caused this one. It still tells that a write may have taken effect.
+    pub(super) fn because(self, status: StatusCode, reason: &str) -> Self {
+        let may_have_taken_effect = self.details.may_have_taken_effect;
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
+        Self {
+            details: Details {
+                may_have_taken_effect,
+                ..Details::default()
+            },
+            ..Self::new(status, format!("{reason}{unsure}"))
+        }
+    }
+
+    /// The same refusal with another status.
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
-    /// As an answer, with the id of the request it belongs to.
+    /// Converts it to an answer with the id of its request.
     pub(super) fn into_reply<B>(self, id: &str) -> Response<ReplyBody<B>> {
         #[derive(Serialize)]
         struct Outer<'a> {
@@ -323,7 +344,7 @@ impl Refusal {
     }
 }
 
-/// As `outage-cause` in `wit/types.wit`.
+/// The name in `outage-cause` of `wit/types.wit`.
 fn name_of(cause: Cause) -> &'static str {
     match cause {
         Cause::DeniedByHost => "denied-by-host",
@@ -336,7 +357,7 @@ fn name_of(cause: Cause) -> &'static str {
     }
 }
 
-/// With the ids that the services know the request by.
+/// The line for the log, with the ids of the request.
 fn in_the_log(failed: &Failed) -> String {
     let ids = [
         ("client request id", Some(failed.asked.client_request_id.as_str())),

@@ -1,4 +1,4 @@
-//! Relaying a request to the environment, and its answer back, as they flow.
+//! Relays a request to the environment, and streams the response back.
 
 use std::rc::Rc;
 
@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::batch::Batch;
 use super::headers::{check_coding, check_size, inward, outward};
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
-use super::public_origin::public_origin;
+use super::public_origin::PublicOrigin;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
@@ -26,34 +27,37 @@ use crate::http::boundary::boundary_of;
 use crate::http::decoded::forget_bytes;
 use crate::http::{length, media_type};
 
-/// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
-/// takes a body without one is not documented. A longer one is sent in chunks.
+/// A body that may need new links is buffered up to this size, so that its new length can be sent: Microsoft
+/// does not document whether Dataverse accepts a body without a length. Longer bodies are sent in chunks.
 const MAX_HELD: usize = 1 << 20;
 
-/// What uploads of files carry (Microsoft's page "Use file column data"). A file is its owner's, even one that is JSON.
+/// Headers of file uploads (Microsoft's page "Use file column data"). The contents of a file are never changed,
+/// even if it is JSON.
 const FILE_HEADERS: [&str; 3] = ["content-range", "x-ms-file-name", "x-ms-transfer-mode"];
 
-/// Whether a path is `/api/data/v9.2` or below it, or another version's.
+/// Whether a path is `/api/data/v9.2`, or another version, or below it.
 pub(super) fn is_web_api(path: &str) -> bool {
     let version = path.strip_prefix("/api/data/v").and_then(|rest| rest.split('/').next());
     version.is_some_and(|version| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
-/// Relays a request.
 pub(super) async fn relay<H: Host, B: Body>(
     host: &H,
     connection: &Connection,
     request: Request<B>,
     opened: &Rc<Opened>,
+    public_origin: &PublicOrigin,
     id: &str,
 ) -> Result<Reply<H>, Refusal> {
     let (head, body) = request.into_parts();
-    // TRACE answers with the request itself, the token in it.
+    // TRACE echoes the request, including the token.
     if head.method == Method::TRACE || head.method == Method::CONNECT {
         return Err(Refusal::not_allowed("GET, HEAD, POST, PATCH, PUT, DELETE"));
     }
     refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
-    let callers = public_origin(&head.uri, &head.headers).map_err(Refusal::bad_request)?;
+    let callers = public_origin
+        .seen_by(&head.uri, &head.headers)
+        .map_err(Refusal::bad_request)?;
     let environment = connection.environment().to_string();
     let inwards = Origins {
         from: callers.clone(),
@@ -117,8 +121,8 @@ pub(super) async fn relay<H: Host, B: Body>(
     reply(value, &outwards, &head.method, times)
 }
 
-/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own. Nor a
-/// redirect, which would make a caller sign in.
+/// Passes on a response, unless Dataverse refused the gateway's own token: a caller with a valid key would
+/// interpret that 401 as its own. Redirects are errors too, because they would make a caller sign in.
 fn check_accepted<B>(answer: Response<B>, now: u64) -> Result<Response<B>, Reason> {
     let (head, body) = answer.into_parts();
     if let Some(reason) = redirect(&head, now) {
@@ -136,7 +140,8 @@ fn check_accepted<B>(answer: Response<B>, now: u64) -> Result<Response<B>, Reaso
     })))
 }
 
-/// Why a part of a batch stopped it, if one did. Once the batch is under way, what stood before that part may have been done.
+/// The reason why a part of a batch stopped it, if any. Once the batch is being sent, the parts before that one
+/// may have taken effect.
 fn refused(batch: Option<&Batch>, is_under_way: bool) -> Option<Refusal> {
     let unsure = if is_under_way {
         "; the requests before it may have taken effect"
@@ -149,16 +154,16 @@ fn refused(batch: Option<&Batch>, is_under_way: bool) -> Option<Refusal> {
     })
 }
 
-/// The body of a request on its way in.
+/// The body of a request.
 enum Upload<B> {
     None,
-    /// All there, so that it can be sent again.
+    /// Complete, so that it can be sent again.
     Held(Vec<u8>),
     Flowing(Flowing<B>),
 }
 
 impl<B: Body> Upload<B> {
-    /// Sees to the links in a body and to the length that `headers` tell.
+    /// Prepares the body: chooses the change to its links, and sets the length in `headers`.
     async fn prepare(
         body: B,
         method: &Method,
@@ -201,7 +206,7 @@ impl<B: Body> Upload<B> {
     }
 }
 
-/// A body whose beginning is here already.
+/// A body whose beginning has already been read.
 struct Flowing<B> {
     begun: Vec<u8>,
     rest: Rewritten<B>,
@@ -217,7 +222,7 @@ impl<B: Body> Body for Flowing<B> {
     }
 }
 
-/// What has to be done to a body with these headers, if it may hold links.
+/// The change to a body with these headers, if it may contain links.
 fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>> {
     if media_type::is_json(headers) {
         return Some(Box::new(JsonLinks::new(origins.clone())));
@@ -226,7 +231,7 @@ fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>
     Some(Box::new(MultipartLinks::new(origins.clone(), &boundary)))
 }
 
-/// The answer as the caller gets it.
+/// Converts a response for the caller.
 fn reply<B: Body>(
     answer: Response<Received<B>>,
     origins: &Origins,
@@ -257,7 +262,7 @@ fn reply<B: Body>(
         head.headers.insert("server-timing", timing);
     }
     check_size(&head.headers).map_err(Refusal::bad_gateway)?;
-    // Whatever a server sends behind such a head is no body (RFC 9112, 6.3).
+    // Bytes that a server sends after such a head are not a body (RFC 9112, 6.3).
     let has_body =
         *method != Method::HEAD && head.status != StatusCode::NO_CONTENT && head.status != StatusCode::NOT_MODIFIED;
     let body = if has_body {

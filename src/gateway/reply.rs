@@ -1,4 +1,4 @@
-//! What the gateway says itself: plain words, and the identity.
+//! The gateway's own responses: plain text, JSON and the identity.
 
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -9,14 +9,14 @@ use crate::dataverse::received::Received;
 use crate::dataverse::whoami::Identity;
 use crate::host::{Body, Failure, Host};
 
-/// An answer to a caller.
+/// A response to a caller.
 pub(crate) type Reply<H> = Response<ReplyBody<<H as Host>::Body>>;
 
-/// The body of an answer to a caller.
+/// The body of a response to a caller.
 pub(crate) enum ReplyBody<B> {
-    /// The gateway's own; `None` once it is taken.
+    /// The gateway's own; `None` once it has been read.
     Own(Option<Vec<u8>>),
-    /// Dataverse's, as it flows.
+    /// From Dataverse, streamed.
     Relayed(Rewritten<Received<B>>),
 }
 
@@ -29,12 +29,12 @@ impl<B: Body> Body for ReplyBody<B> {
     }
 }
 
-/// A few words.
+/// A plain text response.
 pub(super) fn text<B>(status: StatusCode, words: &'static str) -> Response<ReplyBody<B>> {
     own(status, "text/plain; charset=utf-8", words.as_bytes().to_vec())
 }
 
-/// The answer of `/readyz` to those who are allowed in. `now` is in seconds since 1970.
+/// The response of `/readyz` to callers with a key. `now` is in seconds since 1970.
 pub(super) fn ready<B>(credential: &Used, now: u64) -> Response<ReplyBody<B>> {
     #[derive(Serialize)]
     struct Ready<'a> {
@@ -67,7 +67,7 @@ pub(super) fn ready<B>(credential: &Used, now: u64) -> Response<ReplyBody<B>> {
     json(StatusCode::OK, &ready)
 }
 
-/// The answer of `/whoami`.
+/// The response of `/whoami`.
 pub(super) fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
@@ -84,9 +84,9 @@ pub(super) fn identity<B>(identity: &Identity) -> Response<ReplyBody<B>> {
     json(StatusCode::OK, &identity)
 }
 
-/// A value as JSON.
+/// A JSON response.
 pub(super) fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<ReplyBody<B>> {
-    // Serializing strings and numbers into memory does not fail.
+    // Serializing strings and numbers to memory does not fail.
     own(
         status,
         "application/json; charset=utf-8",
@@ -94,7 +94,7 @@ pub(super) fn json<B>(status: StatusCode, value: &impl Serialize) -> Response<Re
     )
 }
 
-/// These bytes, of this type.
+/// A response with these bytes.
 pub(super) fn own<B>(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<ReplyBody<B>> {
     let mut reply = Response::new(ReplyBody::Own(None));
     *reply.status_mut() = status;

@@ -14,15 +14,17 @@ use crate::dataverse::client::Connection;
 use crate::host::{Body, Host};
 use crate::validation::{Expectation, Line, Outcome, Report, Verb, Verdict, validate, validate_tables};
 
-/// The largest body, in bytes.
+/// The maximum length of a body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// The most expectations that a caller may bring: four verbs for each of 25 tables. Each costs a request to Dataverse, of which
-/// an application user has 6,000 in five minutes
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/api-limits>), so that one call takes few of them from others.
+/// The maximum number of expectations in a call: four verbs for each of 25 tables. Each costs a request to
+/// Dataverse, which allows an application user 6,000 in five minutes
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/api-limits>), so that one call uses
+/// only a few of them.
 const MAX_EXPECTATIONS: usize = 100;
 
-/// Checks what the caller expects, or what follows from `allow`. Where tables are restricted, nothing else is looked at.
+/// Checks the caller's expectations, or those that follow from `allow`. If tables are restricted, nothing
+/// else is checked.
 pub(super) async fn answer<H: Host>(
     host: &H,
     connection: &Connection,
@@ -57,27 +59,29 @@ pub(super) async fn answer<H: Host>(
     })
 }
 
-/// What is expected of listed tables: by the caller, or by the list.
+/// The expectations for the listed tables: the caller's, or those of the list.
 ///
 /// # Errors
-/// That the caller expects something of another table, for the caller.
+/// A readable reason for the caller if an expectation concerns another table.
 fn of_list(own: Option<Vec<Expectation>>, allow: &AllowList) -> Result<Vec<Expectation>, String> {
     let Some(own) = own.filter(|own| !own.is_empty()) else {
         return Ok(allow.expectations());
     };
     match own.iter().find(|one| !allow.lists(&one.entity_set)) {
         Some(other) => Err(format!(
-            "{} is not among the allowed tables, and only those are validated here",
+            "{} is not among the allowed tables, and only those can be validated here",
             other.entity_set
         )),
         None => Ok(own),
     }
 }
 
-/// The expectations in a body: `{"expectations":[{"entitySet":"contacts","verb":"read","allowed":true}]}`. `None`: it has none.
+/// Parses the expectations in a body:
+/// `{"expectations":[{"entitySet":"contacts","verb":"read","allowed":true}]}`. `None` if there are no
+/// expectations.
 ///
 /// # Errors
-/// What is wrong with it and where, for the caller.
+/// A readable reason with the location, for the caller.
 fn read(body: &[u8]) -> Result<Option<Vec<Expectation>>, String> {
     if body.trim_ascii().is_empty() {
         return Ok(None);
@@ -118,7 +122,7 @@ fn expectation(one: &Value) -> Option<Expectation> {
     })
 }
 
-/// The report as JSON: names as in `wit/validation.wit`, but in JSON's usual spelling.
+/// The report as JSON: the names of `wit/validation.wit` in camel case.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown<'a> {
@@ -226,7 +230,7 @@ fn verdict_name(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The report as a page that needs nothing else and runs nothing.
+/// The report as a self-contained page without scripts.
 fn page(report: &Report) -> String {
     let verdict = verdict_name(report.verdict);
     let mut page = format!(
@@ -237,7 +241,7 @@ fn page(report: &Report) -> String {
     );
     for line in &report.lines {
         let outcome = outcome_name(line.outcome);
-        // Writing into a text does not fail.
+        // Writing to a string does not fail.
         let _ = write!(
             page,
             "<tr class={outcome}><td>{}<td>{outcome}<td>{}<td>{}<td>{}",
@@ -255,7 +259,7 @@ fn page(report: &Report) -> String {
     page
 }
 
-/// A text that means nothing in HTML but itself.
+/// A text escaped for HTML.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,44 +1,44 @@
-//! Changing bodies as they flow.
+//! Changes bodies while they are streamed.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::host::{Body, Cause, Failure};
 
-/// Changes a body piece by piece, whatever the pieces are.
+/// Changes a body piece by piece, however it is split.
 pub trait Rewrite {
-    /// Takes the next piece, and appends what can be told so far.
+    /// Takes the next piece, and appends the output that is certain so far.
     fn feed(&mut self, piece: &[u8], out: &mut Vec<u8>);
 
-    /// Appends what was held back, at the end.
+    /// Appends the rest at the end.
     fn finish(&mut self, out: &mut Vec<u8>);
 
-    /// Whether the body must not go on. What it is refused for, its [`Stop`] knows.
+    /// Whether the body must be stopped. The reason is in its [`Stop`].
     fn is_stopped(&self) -> bool {
         false
     }
 }
 
-/// Why a body must not go on, as whoever began it finds out.
+/// The reason why a body was stopped, shared with the code that sends the body.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Rc<OnceCell<Stopped>>);
 
 /// A reason, for the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// It says what this caller may not.
+    /// It requests something that this caller may not do.
     Forbidden(String),
-    /// It cannot be read, or not in one way only.
+    /// It cannot be parsed, or not unambiguously.
     Unclear(String),
 }
 
 impl Stop {
-    /// Notes why; the first reason stands.
+    /// Sets the reason; only the first one is kept.
     pub fn note(&self, reason: Stopped) {
         let _ = self.0.set(reason);
     }
 
-    /// Why, if it is so.
+    /// The reason, if the body was stopped.
     pub fn reason(&self) -> Option<&Stopped> {
         self.0.get()
     }
@@ -51,7 +51,7 @@ pub(crate) struct Rewritten<B> {
 }
 
 impl<B> Rewritten<B> {
-    /// `change` is `None` where the body flows as it is.
+    /// With `change` as `None`, the body passes unchanged.
     pub(crate) fn new(source: B, change: Option<Box<dyn Rewrite>>) -> Self {
         Self { source, change }
     }
@@ -89,7 +89,7 @@ impl<B: Body> Body for Rewritten<B> {
     }
 }
 
-/// Never seen by a caller: whoever began the body asks its [`Stop`] first.
+/// Callers never see this: the code that sends the body checks its [`Stop`] first.
 fn stopped() -> Failure {
     Failure::new(Cause::CutOff, "the request's body was refused")
 }

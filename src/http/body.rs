@@ -1,4 +1,4 @@
-//! Reading a whole body, with a limit; and sending one that may be needed again.
+//! Reads complete bodies up to a limit, and sends bodies that may have to be sent again.
 
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -8,11 +8,12 @@ use super::decoded::{Decoded, forget_coding};
 use super::length;
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 
-/// Sends a request and reads the whole answer, up to `max_bytes` of body. One that is compressed, though that is not asked for, is
-/// decoded, or left as it is where that is not possible: `stranger` says so then.
+/// Sends a request and reads the complete answer, up to `max_bytes` of body. An answer that is compressed
+/// although the request does not accept it is decoded. If the coding is unknown, the body stays as it is and
+/// `stranger` reports it.
 ///
 /// # Errors
-/// A [`Failure`] when no answer begins, when it breaks off, or when it is too large.
+/// A [`Failure`] if no answer begins, if it breaks off, or if it is too large.
 pub(crate) async fn exchange<B: Body>(
     host: &impl Host,
     request: Request<Option<B>>,
@@ -34,17 +35,17 @@ pub(crate) async fn exchange<B: Body>(
         .await
         .map_err(|failure| Failure {
             status: Some(head.status.as_u16()),
-            // There is an answer, so there was a request.
+            // An answer arrived, so the request was sent.
             sent: true,
             ..failure
         })
         .map(|bytes| Response::from_parts(head, bytes))
 }
 
-/// Reads the body of an answer with this status and these headers, up to `max_bytes`.
+/// Reads the body of an answer, up to `max_bytes`.
 ///
 /// # Errors
-/// A [`Failure`] when it breaks off, or when it is too large.
+/// A [`Failure`] if the body breaks off or is too large.
 pub(crate) async fn read_whole(
     body: &mut impl Body,
     status: StatusCode,
@@ -65,7 +66,7 @@ pub(crate) async fn read_whole(
         bytes.try_reserve(chunk.len()).map_err(|_| too_large(max_bytes))?;
         bytes.extend_from_slice(&chunk);
     }
-    // Hosts notice most short bodies; one that does not must not turn half an answer into a whole one.
+    // Hosts detect most truncated bodies. This check catches the rest.
     if announced.is_some_and(|length| length != bytes.len() as u64) {
         return Err(Failure::new(Cause::CutOff, "the answer is not as long as it announced"));
     }
@@ -83,19 +84,19 @@ fn too_large(max_bytes: u64) -> Failure {
 
 /// The body of a request that may be sent more than once.
 pub(crate) enum Payload<'a, B> {
-    /// None at all, which is not an empty one.
+    /// No body, which differs from an empty one.
     None,
-    /// All there, so that it can be sent again.
+    /// A buffered body, which can be sent again.
     Held(&'a [u8]),
-    /// Streamed; `None` once it has been sent.
+    /// A streamed body. `None` after it was sent.
     Flowing(Option<B>),
 }
 
 impl<B: Body> Payload<'_, B> {
-    /// Sends a request with it. A body that is streamed is gone then.
+    /// Sends a request with this body. A streamed body can be sent only once.
     ///
     /// # Errors
-    /// A [`Failure`] when no answer begins, or when the body breaks off.
+    /// A [`Failure`] if no answer begins, or if the request's body breaks off.
     pub(crate) async fn send<H: Host>(
         &mut self,
         host: &H,
@@ -115,7 +116,7 @@ impl<B: Body> Payload<'_, B> {
         }
     }
 
-    /// Whether it can be sent once more.
+    /// Whether the body can be sent again.
     pub(crate) fn is_left(&self) -> bool {
         !matches!(self, Self::Flowing(None))
     }

@@ -3,8 +3,9 @@
 /// The longest boundary, in bytes (RFC 2046, 5.1.1: 1 to 70 characters).
 const LONGEST: usize = 70;
 
-/// The boundary that a content type names, if it is a multipart one. Parameters are as in RFC 9110, 5.6.6: in any order, their
-/// names in any case, their values quoted or not. None is longer than `LONGEST`.
+/// The boundary in a multipart content type. `None` for other types, and for boundaries that are empty or
+/// longer than `LONGEST`. Parameters are in any order, their names are case-insensitive, and their values may
+/// be quoted (RFC 9110, 5.6.6).
 pub fn boundary_of(content_type: &str) -> Option<String> {
     let (media_type, mut rest) = content_type.split_once(';')?;
     if !media_type.trim().to_ascii_lowercase().starts_with("multipart/") {
@@ -12,7 +13,7 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
     }
     loop {
         let (name, value) = rest.split_once('=')?;
-        // Before the name, there may be parameters without a value.
+        // Parameters without a value may precede the name.
         let name = name.rsplit(';').next().unwrap_or_default().trim();
         let (value, later) = match value.trim_start().strip_prefix('"') {
             Some(quoted) => unquote(quoted),

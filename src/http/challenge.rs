@@ -1,28 +1,28 @@
-//! What a 401 of the environment says in `WWW-Authenticate` (RFC 9110, 11.6.1): where tokens come from, and which claims one
-//! must have (Microsoft's page "Claims challenges, claims requests, and client capabilities").
+//! The `WWW-Authenticate` header of the environment's 401 (RFC 9110, 11.6.1): the authority, and the claims
+//! that a token must have (docs/facts/entra.md, 2.6).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
-/// A header is this long at most; more would be no challenge.
+/// The maximum length of a header. Longer ones are ignored.
 const LONGEST: usize = 16 << 10;
 
-/// The claims that a token must have to be accepted, as the JSON that a token request takes. `None` when the refusal is for
-/// another reason.
+/// The required claims of a token, as JSON for a token request. `None` if the token was refused for another
+/// reason.
 pub fn demanded_claims(headers: &HeaderMap) -> Option<Value> {
     if parameter(headers, "error")? != "insufficient_claims" {
         return None;
     }
     let encoded = parameter(headers, "claims")?;
-    // Both alphabets are in use, with and without padding.
+    // Services use both alphabets, with and without padding.
     let standard = encoded.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let claims: Value = serde_json::from_slice(&STANDARD_NO_PAD.decode(standard).ok()?).ok()?;
     claims.is_object().then_some(claims)
 }
 
-/// Where the environment sends people to sign in: `https://login.microsoftonline.com/{tenant}/oauth2/authorize`.
+/// The sign-in URL of the environment: `https://login.microsoftonline.com/{tenant}/oauth2/authorize`.
 pub fn authorization_uri(headers: &HeaderMap) -> Option<String> {
     parameter(headers, "authorization_uri")
 }
@@ -62,7 +62,8 @@ fn parameter_in(challenges: &str, name: &str) -> Option<String> {
     }
 }
 
-/// A quoted text, or what comes before the next comma or space: Dataverse does not quote its URLs, as it should.
+/// A quoted string, or the text before the next comma or space: Dataverse does not quote its URLs, although
+/// it should.
 fn take_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([' ', '\t', ',']).unwrap_or(text.len());

@@ -4,28 +4,28 @@
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
-/// A coding that can be undone.
+/// A supported coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// `gzip` and its old name, `x-gzip`.
     Gzip,
-    /// `deflate`, which is zlib's format.
+    /// `deflate`: the zlib format.
     Deflate,
 }
 
-/// What a body is coded in.
+/// The coding of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Applied {
     /// Nothing.
     Plain,
-    /// One coding that can be undone.
+    /// A supported coding.
     Known(Coding),
-    /// Another, or several: as the header names them, for people.
+    /// An unsupported coding or several codings. Contains the header's value for messages.
     Unknown(String),
 }
 
 impl Applied {
-    /// What is told of a body with these headers.
+    /// The coding that the headers declare.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let names: Vec<_> = members(headers, &CONTENT_ENCODING)
             .filter(|name| !name.eq_ignore_ascii_case("identity"))
@@ -38,7 +38,7 @@ impl Applied {
         }
     }
 
-    /// Its name, for people.
+    /// The name for messages.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Plain => "identity",
@@ -49,16 +49,16 @@ impl Applied {
     }
 }
 
-/// Nothing but plain bytes.
+/// The value for uncompressed bodies.
 pub(crate) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// Whether headers say that gzip is welcome. Saying nothing welcomes any coding (RFC 9110, 12.5.3), but most who say nothing can
-/// undo none.
+/// Whether the headers explicitly accept gzip. A missing header accepts any coding (RFC 9110, 12.5.3), but
+/// most clients that omit it cannot decode any.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     accepted_gzip(headers).is_some()
 }
 
-/// What is left of an `Accept-Encoding` when only `gzip` and `identity` count.
+/// Reduces `Accept-Encoding` to `gzip` and `identity`.
 pub(crate) fn narrowed(headers: &HeaderMap) -> HeaderValue {
     let Some(weight) = accepted_gzip(headers) else {
         return IDENTITY;
@@ -72,14 +72,15 @@ pub(crate) fn narrowed(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(IDENTITY)
 }
 
-/// The weight of gzip as it is written, unless it is zero. Its own name counts before `*`.
+/// The weight of gzip as written, unless it is zero. An explicit entry takes precedence over `*`.
 fn accepted_gzip(headers: &HeaderMap) -> Option<&str> {
     let named = accepted(headers).find(|(name, _)| is_gzip(name));
     let (_, weight) = named.or_else(|| accepted(headers).find(|(name, _)| *name == "*"))?;
     (!is_zero(weight)).then_some(weight)
 }
 
-/// The codings of `Accept-Encoding`, each with its weight as written. One whose weight is not valid is left out.
+/// The codings in `Accept-Encoding`, each with its weight as written. Entries with an invalid weight are
+/// skipped.
 fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     members(headers, &ACCEPT_ENCODING).filter_map(|member| {
         let end = member.find(';').unwrap_or(member.len());
@@ -102,7 +103,7 @@ fn is_weight(text: &str) -> bool {
     fits && (whole == "0" || whole == "1" && digits.bytes().all(|byte| byte == b'0'))
 }
 
-/// Of a weight that is valid.
+/// Whether a valid weight is zero.
 fn is_zero(weight: &str) -> bool {
     !weight.is_empty() && !weight.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
 }
@@ -111,7 +112,7 @@ fn is_gzip(name: &str) -> bool {
     name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip")
 }
 
-/// The members of a list in all headers of a name. One that is not text is a member of its own.
+/// The list members in all headers with this name. A value that is not text counts as one member.
 fn members<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).iter();
     let values = values.map(|value| value.to_str().unwrap_or("unreadable"));
@@ -121,7 +122,7 @@ fn members<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> impl Iterator
         .filter(|member| !member.is_empty())
 }
 
-/// As much of it as fits a message.
+/// A shortened form for messages.
 fn shown(names: &str) -> String {
     const MOST: usize = 60;
     names.chars().filter(|c| !c.is_control()).take(MOST).collect()

@@ -1,21 +1,22 @@
-//! Dates as HTTP writes them (RFC 9110, 5.6.7: <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>), in seconds since 1970.
+//! HTTP dates (RFC 9110, 5.6.7: <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>), in seconds since
+//! 1970.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
 
-/// Reads a date; nothing for one before 1970.
+/// Parses a date; `None` before 1970.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
-/// When an answer was made, by its sender's clock.
+/// The `Date` of an answer, by its sender's clock.
 pub(crate) fn of(headers: &HeaderMap) -> Option<u64> {
     parse(headers.get(header::DATE)?.to_str().ok()?)
 }
 
-/// Writes a date: `Sun, 07 Jan 2024 21:10:42 GMT`.
+/// Formats a date: `Sun, 07 Jan 2024 21:10:42 GMT`.
 pub(crate) fn format(seconds: u64) -> String {
     const YEAR_9999: u64 = 253_402_300_799;
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds.min(YEAR_9999)));

@@ -7,26 +7,26 @@ use super::content_coding::Coding;
 use super::inflate::{Broken, Inflate};
 use crate::host::{Body, Cause, Failure};
 
-/// A body as it is without the coding that it came in.
+/// A body without its content coding.
 pub(crate) enum Decoded<B> {
-    /// It came as it is.
+    /// The body has no coding.
     Plain(B),
-    /// It is decoded while it flows.
+    /// The body is decoded while it is streamed.
     Inflated(Box<Inflated<B>>),
-    /// It could not be read, and this stands in its place; `None` once it is taken.
+    /// A replacement for an unreadable body. `None` after it was read.
     Instead(Option<Vec<u8>>),
 }
 
-/// A body that is decoded while it flows.
+/// A body that is decoded while it is streamed.
 pub(crate) struct Inflated<B> {
     source: B,
     inflate: Inflate,
-    /// The piece that is being decoded, and how much of it has been.
+    /// The piece that is being decoded, and the number of its bytes that were consumed.
     piece: Vec<u8>,
     taken: usize,
 }
 
-/// What comes out of one step, at most: no piece of a body that is small when it is compressed fills the memory.
+/// The maximum output of one step, so that a small compressed piece cannot fill the memory.
 const STEP: usize = 32 << 10;
 
 impl<B> Decoded<B> {
@@ -80,8 +80,8 @@ fn failure(broken: Broken) -> Failure {
     }
 }
 
-/// Takes out of an answer's headers what holds for its coded form only, and makes a strong `ETag` a weak one: that of another form
-/// is another (RFC 9110, 8.8.1).
+/// Removes the headers that describe only the encoded form, and weakens a strong `ETag`, because the decoded
+/// form differs in its bytes (RFC 9110, 8.8.1).
 pub(crate) fn forget_coding(headers: &mut HeaderMap) {
     headers.remove(CONTENT_ENCODING);
     forget_bytes(headers);
@@ -93,7 +93,7 @@ pub(crate) fn forget_coding(headers: &mut HeaderMap) {
     vary(headers);
 }
 
-/// Takes out of an answer's headers what holds for these very bytes: their number and their digests (RFC 9530, RFC 3230).
+/// Removes the headers that describe the exact bytes: the length and the digests (RFC 9530, RFC 3230).
 pub(crate) fn forget_bytes(headers: &mut HeaderMap) {
     headers.remove(CONTENT_LENGTH);
     for name in ["content-digest", "content-md5", "digest", "repr-digest"] {
@@ -101,7 +101,7 @@ pub(crate) fn forget_bytes(headers: &mut HeaderMap) {
     }
 }
 
-/// Says that the answer depends on what codings the caller takes (RFC 9110, 12.5.5).
+/// Declares that the answer depends on the caller's `Accept-Encoding` (RFC 9110, 12.5.5).
 pub(crate) fn vary(headers: &mut HeaderMap) {
     let is_said = headers.get_all(VARY).iter().any(|value| {
         let names = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

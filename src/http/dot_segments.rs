@@ -1,22 +1,22 @@
-//! Segments of dots in a path, which servers resolve (RFC 3986, 5.2.4), in every spelling that some server has been known to
-//! take for one. Who checks a path sees it as it came; who resolves it may decode it once more, cut it off at a `;` or at a
-//! null, take a backslash for a slash, or accept encodings that UTF-8 forbids.
+//! Dot segments in a path, which servers resolve (RFC 3986, 5.2.4), in every spelling that a server is
+//! known to accept. After the path is checked, the resolving server may decode it once more, cut it off at
+//! a `;` or a null, treat a backslash as a slash, or accept encodings that UTF-8 forbids.
 
-/// How often a path may be percent-encoded. Dataverse's own links are encoded twice.
+/// How many times a path may be percent-encoded. Dataverse's own links are encoded twice.
 const ROUNDS: usize = 4;
 
-/// What is wrong with a path.
+/// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A segment of dots.
+    /// A dot segment.
     Dots,
-    /// An encoding that is not the shortest, or a byte that no UTF-8 has (RFC 3629, 3): `%c0%ae` for a dot.
+    /// An overlong encoding, or a byte that is not valid in UTF-8 (RFC 3629, 3): `%c0%ae` for a dot.
     NoUtf8,
-    /// Escapes of escapes of escapes.
+    /// Too many levels of escapes.
     EncodedTooOften,
 }
 
-/// Looks at a path, without its query.
+/// Checks a path without its query.
 ///
 /// # Errors
 /// The first fault.
@@ -35,7 +35,7 @@ pub(crate) fn refuse(path: &str) -> Result<(), Fault> {
     Err(Fault::EncodedTooOften)
 }
 
-/// Slashes, and what is taken for one where characters are fitted to a code page.
+/// Slashes, and characters that best-fit mapping to a code page converts to one.
 fn is_separator(c: char) -> bool {
     matches!(
         c,
@@ -43,8 +43,8 @@ fn is_separator(c: char) -> bool {
     )
 }
 
-/// Whether a segment is nothing but dots, up to what ends it for some server (a path parameter, a null, a query), and apart
-/// from what some server passes over.
+/// Whether a segment consists only of dots, up to a character that ends it for some server (a path
+/// parameter, a null, a query), ignoring characters that some server ignores.
 fn is_dots(segment: &str) -> bool {
     let end = segment.find([';', '\0', '?', '#']).unwrap_or(segment.len());
     let before = segment.get(..end).unwrap_or_default();
@@ -65,7 +65,7 @@ fn is_passed_over(c: char) -> bool {
         )
 }
 
-/// The bytes that the escapes of a text stand for: `%2e`, and `%u002e` as some servers write it.
+/// Decodes the escapes of a text: `%2e`, and `%u002e`, which some servers accept.
 fn decoded(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -92,7 +92,7 @@ enum Escaped {
     Character(char),
 }
 
-/// What an escape stands for, and what comes after it.
+/// The decoded escape and the rest.
 fn escape(after_percent: &[u8]) -> Option<(Escaped, &[u8])> {
     if let Some(after) = after_percent
         .strip_prefix(b"u")
@@ -114,7 +114,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// The text of these bytes. A sequence that is broken off, which nobody can read, counts as one unknown character.
+/// Decodes UTF-8. A truncated sequence counts as one unknown character.
 fn characters(bytes: &[u8]) -> Result<String, Fault> {
     for (index, byte) in bytes.iter().enumerate() {
         let next = index.checked_add(1).and_then(|next| bytes.get(next)).copied();

@@ -1,12 +1,13 @@
-//! How much of headers a host takes: Wasmtime 128 KiB, and it traps beyond that (facts: hosts 5.5).
+//! The maximum size of headers that hosts accept: Wasmtime traps above 128 KiB (docs/facts/hosts.md, 5.5).
 
-/// What all headers of a message may have, in bytes as [`counted`] counts them. The rest is for the token.
+/// The maximum for all headers of a message, in bytes as [`counted`] computes them. The rest is reserved
+/// for the token.
 pub(crate) const MAX: usize = 80 << 10;
 
-/// What the headers of a caller's own may have of that.
+/// The maximum for the caller's headers.
 pub(crate) const MAX_OF_CALLER: usize = 64 << 10;
 
-/// Hosts count each header some bytes longer than it is.
+/// The bytes that hosts add for each header.
 pub(crate) const OVERHEAD: usize = 80;
 
 /// The size of headers, given the lengths of their names and values.

@@ -1,17 +1,18 @@
-//! Undoing a content coding, piece by piece: gzip (RFC 1952: <https://www.rfc-editor.org/rfc/rfc1952>) and deflate, which is zlib's
-//! format (RFC 1950), or deflated data without it, as some servers send (RFC 9110, 8.4.1.2). What is inside, `miniz_oxide` reads.
+//! Decodes a content coding incrementally: gzip (RFC 1952: <https://www.rfc-editor.org/rfc/rfc1952>) and
+//! deflate. Deflate means the zlib format (RFC 1950), or raw deflated data, which some servers send (RFC
+//! 9110, 8.4.1.2). `miniz_oxide` decodes the deflated data itself.
 
 use miniz_oxide::inflate::stream::{InflateState, MinReset, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::content_coding::Coding;
 
-/// What comes out of one.
+/// The state of a decoder.
 pub struct Inflate {
     data: Box<InflateState>,
     stage: Stage,
     crc: Crc,
-    /// Of the member being read, modulo 2^32.
+    /// The decoded size of the current member, modulo 2^32.
     size: u32,
 }
 
@@ -20,30 +21,30 @@ pub struct Inflate {
 pub enum Broken {
     /// It ends too early.
     Cut,
-    /// It is not what it says, or its checksum is wrong.
+    /// It is not in the declared format, or its checksum is wrong.
     Damaged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Of `deflate`: nothing has come.
+    /// `deflate`: before the first byte.
     Begin,
-    /// Of gzip: at the start, or behind a member. Where one ends, the text may end.
+    /// gzip: at the start, or after a member. After a member, the text may end.
     Member { is_first: bool },
-    /// Within a member's head.
+    /// Within a member's header.
     Head(Head),
     /// The deflated data. `in_member`: of gzip.
     Data { in_member: bool },
-    /// The checksum and the size behind them, so many bytes of which have come.
+    /// The checksum and the size after the data. `seen` is the number of bytes read so far.
     Trailer { seen: u8, value: u64 },
-    /// Of `deflate`: all is there.
+    /// `deflate`: the end.
     End,
 }
 
-/// Where within a member's head; the fields of which there are none are left out.
+/// The position within a member's header. Absent fields are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
-    /// Ten bytes, which so many have come of.
+    /// The first ten bytes. `seen` is the number of bytes read so far.
     Fixed {
         seen: u8,
         flags: u8,
@@ -90,11 +91,11 @@ impl Inflate {
         }
     }
 
-    /// Takes bytes off `input`, and writes to `out` what they make. Returns how many were written: none, when all of `input` is
-    /// taken and nothing is left to write.
+    /// Consumes bytes of `input`, and writes the decoded bytes to `out`. Returns the number of bytes written.
+    /// Zero means that all of `input` is consumed and there is no more output.
     ///
     /// # Errors
-    /// Why it cannot be decoded.
+    /// When the input cannot be decoded.
     pub fn take(&mut self, input: &mut &[u8], out: &mut [u8]) -> Result<usize, Broken> {
         loop {
             if let Stage::Data { in_member } = self.stage {
@@ -110,7 +111,7 @@ impl Inflate {
             let Some((byte, rest)) = input.split_first() else {
                 return Ok(0);
             };
-            // Of deflated data, the first byte is only looked at.
+            // The first byte only selects the format; it belongs to the data.
             if self.stage == Stage::Begin {
                 self.begin(*byte);
                 continue;
@@ -120,10 +121,11 @@ impl Inflate {
         }
     }
 
-    /// Whether the text may end here. One without any byte is a body that is not there, such as that of a HEAD.
+    /// Whether the text may end here. An empty text is an absent body, such as in the answer to a HEAD
+    /// request.
     ///
     /// # Errors
-    /// That it ends too early.
+    /// When the text ends too early.
     pub fn finish(&self) -> Result<(), Broken> {
         match self.stage {
             Stage::Begin | Stage::Member { .. } | Stage::End => Ok(()),
@@ -131,7 +133,7 @@ impl Inflate {
         }
     }
 
-    /// Deflated data without zlib's format begin with a low nibble of 8 only if bits are set that no encoder sets.
+    /// Raw deflated data starts with a low nibble of 8 only if bits are set that no encoder sets.
     fn begin(&mut self, first: u8) {
         let is_zlib = first & 0x0f == 8 && first >> 4 <= 7;
         if is_zlib {
@@ -146,21 +148,21 @@ impl Inflate {
         let written = out.get(..done.bytes_written).unwrap_or_default();
         if in_member {
             self.crc.add(written);
-            // As the format has it: modulo 2^32.
+            // The format defines the size modulo 2^32.
             self.size = self.size.wrapping_add(u32::try_from(written.len()).unwrap_or_default());
         }
         match done.status {
             Ok(MZStatus::StreamEnd) if in_member => self.stage = Stage::Trailer { seen: 0, value: 0 },
             Ok(MZStatus::StreamEnd) => self.stage = Stage::End,
             Ok(_) => {}
-            // It waits for more.
+            // More input is needed.
             Err(MZError::Buf) if input.is_empty() => {}
             Err(_) => return Err(Broken::Damaged),
         }
         Ok(written.len())
     }
 
-    /// Takes a byte that belongs to the format around the data.
+    /// Processes a byte of the format around the data.
     fn framing(&mut self, byte: u8) -> Result<Stage, Broken> {
         match self.stage {
             Stage::Member { .. } => {
@@ -182,7 +184,7 @@ impl Inflate {
                     .then_some(Stage::Member { is_first: false })
                     .ok_or(Broken::Damaged)
             }
-            // Nothing follows zlib's end.
+            // Nothing may follow the end of the zlib data.
             Stage::Begin | Stage::Data { .. } | Stage::End => Err(Broken::Damaged),
         }
     }
@@ -222,7 +224,7 @@ impl Inflate {
             },
             Head::Name { flags } | Head::Comment { flags } if byte == 0 => return Ok(self.after(flags)),
             Head::Name { .. } | Head::Comment { .. } => head,
-            // The lower half of the checksum of all before it.
+            // The lower half of the checksum of the header so far.
             Head::Checksum { seen: 0, .. } => Head::Checksum {
                 seen: 1,
                 expected: u16::try_from(before & 0xffff).unwrap_or_default(),
@@ -239,7 +241,7 @@ impl Inflate {
         Ok(Stage::Head(next))
     }
 
-    /// What follows a part of a head: `flags` are those of the parts that are still to come.
+    /// The stage after a field of the header. `flags` are those of the remaining fields.
     fn after(&mut self, flags: u8) -> Stage {
         let left = |flag: u8| flags & !flag;
         Stage::Head(if flags & HAS_EXTRA != 0 {

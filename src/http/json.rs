@@ -1,11 +1,11 @@
-//! JSON as it arrives (RFC 8259: <https://www.rfc-editor.org/rfc/rfc8259>).
+//! JSON text (RFC 8259: <https://www.rfc-editor.org/rfc/rfc8259>).
 
-/// A text without the byte order mark that some servers put before it: whoever reads may ignore it (RFC 8259, 8.1).
+/// Removes the byte order mark that some servers add; a parser may ignore it (RFC 8259, 8.1).
 pub(crate) fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-/// Whether a text begins as an object does.
+/// Whether a text begins like an object.
 pub(crate) fn is_object(text: &[u8]) -> bool {
     without_mark(text).trim_ascii_start().starts_with(b"{")
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode, header};
 
-/// The length in bytes that a message says its body has. Several values that are the same count as one (RFC 9110, 8.6).
+/// The length of the body in bytes. Several equal values count as one (RFC 9110, 8.6).
 pub(crate) fn of(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers
         .get_all(header::CONTENT_LENGTH)
@@ -12,7 +12,7 @@ pub(crate) fn of(headers: &HeaderMap) -> Option<u64> {
     values.all(|other| other == Some(first)).then_some(first)
 }
 
-/// The length in bytes that an answer says its body has. An answer of 204 or 304 has no body, whatever it says.
+/// The length of an answer's body in bytes. A 204 or 304 has no body, regardless of the header.
 pub(crate) fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
         return None;
@@ -20,7 +20,7 @@ pub(crate) fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> 
     of(headers)
 }
 
-/// Digits only, where Rust would also take a sign.
+/// Digits only: Rust's `parse` would also accept a sign.
 fn read(text: &str) -> Option<u64> {
     let text = text.trim();
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?

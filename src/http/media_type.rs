@@ -2,18 +2,18 @@
 
 use http::{HeaderMap, header};
 
-/// The media type that headers name, without its parameters: Dataverse adds some, such as `odata.metadata=minimal`.
+/// The media type without its parameters. Dataverse adds some, such as `odata.metadata=minimal`.
 pub(crate) fn of(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim())
 }
 
-/// Whether headers name JSON.
+/// Whether the media type is JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     of(headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
 }
 
-/// Whether headers name a multipart text.
+/// Whether the media type is multipart.
 pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
     of(headers).is_some_and(|media_type| {
         let kind = media_type.split('/').next().unwrap_or_default();
@@ -21,7 +21,7 @@ pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the body may be a text, which somebody reads: anything that is not known to be something else.
+/// Whether the body may be readable text: every type that is not known to be something else.
 pub(crate) fn may_be_text(headers: &HeaderMap) -> bool {
     const OTHERS: [&str; 4] = ["audio", "font", "image", "video"];
     const OTHER_APPLICATIONS: [&str; 5] = ["octet-stream", "pdf", "zip", "gzip", "msword"];

@@ -1,5 +1,6 @@
-//! What HTTP says, of no service.
+//! HTTP, independent of any service.
 
+pub(crate) mod announced;
 pub(crate) mod body;
 pub(crate) mod boundary;
 pub(crate) mod challenge;

@@ -47,7 +47,8 @@ impl Match {
         }
     }
 
-    /// Whether a reader that compares only the beginning of a line takes this one for the delimiter, although it is not.
+    /// Whether a reader that compares only the beginning of a line takes this one for the delimiter, although
+    /// it is not.
     pub(crate) fn is_ambiguous(self) -> bool {
         matches!(
             self,
@@ -96,8 +97,8 @@ impl Delimiter {
         }
     }
 
-    /// Whether the first line of a text is the delimiter, and the length of that line with its end. The end of the text ends
-    /// the line, too.
+    /// Whether the first line of a text is the delimiter, and the length of that line with its end. The end
+    /// of the text ends the line, too.
     pub(crate) fn first_line(&self, text: &[u8]) -> Option<(Mark, usize)> {
         let mut so_far = Match::START;
         for (index, byte) in text.iter().enumerate() {

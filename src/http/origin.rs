@@ -1,4 +1,4 @@
-//! The origin of a URL (RFC 6454): scheme, host and port. A token never leaves the one it is for.
+//! The origin of a URL (RFC 6454): scheme, host and port. A token is sent only to the origin it is for.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads a URL that names nothing but an origin; one slash at its end is let pass.
+    /// Parses a URL that consists only of an origin. One trailing slash is accepted.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// A readable reason why it is not valid.
     pub fn parse(url: &str) -> Result<Self, String> {
         let (origin, rest) = read(url)?;
         if matches!(rest, "" | "/") {
             Ok(origin)
         } else {
             Err(format!(
-                "carries more than the origin: write {origin}, without a path or a query"
+                "contains more than the origin: write {origin}, without a path or a query"
             ))
         }
     }
@@ -32,14 +32,14 @@ impl Origin {
     /// The origin of an absolute URL.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// A readable reason why it is not valid.
     pub fn of(uri: &Uri) -> Result<Self, String> {
         let scheme = uri.scheme_str().ok_or("does not begin with https://")?;
-        let authority = uri.authority().ok_or("names no host")?;
+        let authority = uri.authority().ok_or("has no host")?;
         Self::parse(&format!("{scheme}://{authority}"))
     }
 
-    /// Whether it is `https` on its usual port, so that the host says it all.
+    /// Whether it is `https` on the default port, so that the host alone identifies it.
     pub fn is_host_alone(&self) -> bool {
         self.scheme == "https" && self.port.is_none()
     }
@@ -51,21 +51,22 @@ impl Origin {
 }
 
 impl fmt::Display for Origin {
-    /// `https://host`, with a port only where it is not the scheme's own.
+    /// `https://host`, with a port only if it is not the default.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
-/// A URL's origin, and what follows it. Stricter than browsers, whose rules (<https://url.spec.whatwg.org>) `Url` follows: it
-/// drops tabs and line ends, takes backslashes and any number of slashes for two, and decodes and rewrites hosts.
+/// Splits a URL into its origin and the rest. Stricter than `Url`, which follows the rules of browsers
+/// (<https://url.spec.whatwg.org>): it drops tabs and line ends, accepts backslashes and any number of
+/// slashes as two, and decodes and rewrites hosts.
 fn read(text: &str) -> Result<(Origin, &str), String> {
     if text.is_empty() {
         return Err("is empty: expected https://host".to_owned());
     }
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("holds a space, a line break or another control character: expected https://host".to_owned());
+        return Err("contains a space, a line break or another control character: expected https://host".to_owned());
     }
     let Some((_, rest)) = text.split_once("://") else {
         let hint =
@@ -74,12 +75,13 @@ fn read(text: &str) -> Result<(Origin, &str), String> {
     };
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
     if authority.is_empty() {
-        return Err("names no host: expected https://host".to_owned());
+        return Err("has no host: expected https://host".to_owned());
     }
     if authority.contains('@') {
-        return Err("carries a user name or password".to_owned());
+        return Err("contains a user name or password".to_owned());
     }
-    // idna's ASCII-only line is not made for what is no ASCII, nor `Url` for hosts that are encoded.
+    // The ASCII-only version of idna does not support other characters, and encoded hosts are refused as
+    // well.
     if !authority.is_ascii() || authority.contains('%') {
         let is_address = authority.starts_with('[');
         return Err(sentence(if is_address {
@@ -104,7 +106,7 @@ fn read(text: &str) -> Result<(Origin, &str), String> {
         }
         Some(Host::Ipv4(address)) => (address.to_string(), address.is_loopback()),
         Some(Host::Ipv6(address)) => (format!("[{address}]"), address.is_loopback()),
-        None => return Err("names no host: expected https://host".to_owned()),
+        None => return Err("has no host: expected https://host".to_owned()),
     };
     let is_as_written = authority
         .get(..host.len())
@@ -119,7 +121,7 @@ fn read(text: &str) -> Result<(Origin, &str), String> {
     Ok((Origin { scheme, host, port }, rest))
 }
 
-/// What `Url` could not read, for people.
+/// A readable reason for an error of `Url`.
 fn sentence(error: ParseError) -> String {
     match error {
         ParseError::InvalidPort => "has a port that is not a number from 1 to 65535",
@@ -132,7 +134,7 @@ fn sentence(error: ParseError) -> String {
     .to_owned()
 }
 
-/// The names that DNS has (RFC 1035, 2.3.1): `Url` lets others pass.
+/// Accepts only DNS names (RFC 1035, 2.3.1); `Url` accepts others too.
 fn check_name(name: &str) -> Result<(), String> {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -177,7 +179,7 @@ mod tests {
         for rest in ["/api/data/v9.2/", "//", "?x=1", "/#", "\\", "/main.aspx?appid=1"] {
             assert_eq!(
                 parsed(&format!("https://Contoso.crm.dynamics.com{rest}")),
-                "carries more than the origin: write https://contoso.crm.dynamics.com, without a path or a query"
+                "contains more than the origin: write https://contoso.crm.dynamics.com, without a path or a query"
             );
         }
         for (url, part) in [
@@ -219,8 +221,8 @@ mod tests {
             ("https://con\ttoso.com", "control character"),
             ("https://contoso.com\n", "line break"),
             ("https://contoso.com\u{0}", "control character"),
-            ("https://", "names no host"),
-            ("https:///contoso.com", "names no host"),
+            ("https://", "has no host"),
+            ("https:///contoso.com", "has no host"),
             ("https://:443", "is not a URL"),
             ("", "is empty"),
             ("https://[::g]", "IPv6"),

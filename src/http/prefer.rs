@@ -1,13 +1,14 @@
-//! The `Prefer` header (RFC 7240): one, with all preferences.
+//! The `Prefer` header (RFC 7240): a single header with all preferences.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Adds a preference; an empty value is none. One that is there already, with the same value, is not said twice.
+/// Adds a preference, without a value if `value` is empty. A preference that exists with the same value is
+/// not repeated.
 ///
 /// # Errors
-/// The preference that is there with another value.
+/// The existing preference with a different value.
 pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
     let mut preferences = list(headers);
     for given in &preferences {
@@ -29,7 +30,7 @@ pub(crate) fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-/// Makes one header of several: whether Dataverse reads more than the first is not documented.
+/// Merges several headers into one: it is not documented whether Dataverse reads more than the first.
 pub(crate) fn merge(headers: &mut HeaderMap) {
     if headers.get_all(PREFER).iter().nth(1).is_some() {
         let preferences = list(headers);
@@ -39,19 +40,20 @@ pub(crate) fn merge(headers: &mut HeaderMap) {
 
 /// Sets the header to these preferences.
 pub(crate) fn set(headers: &mut HeaderMap, preferences: &[String]) {
-    // Made of header values, it is one.
+    // Joined header values are a valid header value.
     if let Ok(value) = HeaderValue::try_from(preferences.join(",")) {
         headers.insert(PREFER, value);
     }
 }
 
-/// All preferences, of all such headers.
+/// All preferences of all `Prefer` headers.
 pub(crate) fn list(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(split).map(str::to_owned).collect()
 }
 
-/// The preferences of a header's value: a comma within quotes parts none, as in a list of annotations.
+/// Splits a header's value into preferences. A comma within quotes, as in a list of annotations, is not a
+/// separator.
 pub(crate) fn split(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let parts = value.split(move |c| {

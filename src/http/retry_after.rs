@@ -1,14 +1,14 @@
-//! `Retry-After` (RFC 9110, 10.2.3: <https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>): seconds, as both services document,
-//! or a date.
+//! `Retry-After` (RFC 9110, 10.2.3: <https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>): seconds, as
+//! both services document, or a date.
 
 use http::{HeaderMap, header};
 
 use super::date;
 
-/// The seconds that an answer asks to wait. `now` is in seconds since 1970. Where the header comes several times, the longest
-/// wait counts.
+/// The wait in seconds that an answer requests. `now` is in seconds since 1970. If there are several
+/// headers, the longest wait counts.
 pub(crate) fn seconds(headers: &HeaderMap, now: u64) -> Option<u32> {
-    // The service's own clock, where it tells the time, is the one that its date is by.
+    // A date is relative to the service's own clock, if the answer contains its time.
     let sent = date::of(headers).unwrap_or(now);
     let values = headers.get_all(header::RETRY_AFTER).iter();
     values.filter_map(|value| wait(value.to_str().ok()?.trim(), sent)).max()

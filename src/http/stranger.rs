@@ -1,4 +1,5 @@
-//! An answer that is not the service's: what came, and from what, without what it says. A proxy's page may quote the request.
+//! Describes an answer that does not come from the service: its kind and its origin, without its content. A
+//! proxy's page may quote the request.
 
 use http::{HeaderMap, header};
 
@@ -7,11 +8,11 @@ use super::media_type;
 use crate::quote::plain_words;
 use crate::redact::redact;
 
-/// Of each part, in characters.
+/// The maximum length of each part, in characters.
 const LONGEST: usize = 80;
 
-/// On one line: media type and size, the title of a page, where a redirect leads, and by which products and proxies it came.
-/// Nothing of it holds one of the secrets.
+/// A description on one line: media type and size, the title of a page, the target of a redirect, and the
+/// products and proxies that sent it. It contains none of the secrets.
 pub(crate) fn describe(headers: &HeaderMap, body: &[u8], secrets: &[&str]) -> String {
     let mut parts = vec![kind(headers), format!("{} bytes", body.len())];
     if let coding @ Applied::Unknown(_) = Applied::of(headers) {
@@ -31,7 +32,7 @@ pub(crate) fn describe(headers: &HeaderMap, body: &[u8], secrets: &[&str]) -> St
     redact(&parts.join(", "), secrets)
 }
 
-/// The media type, as far as it is one (RFC 9110, 8.3.1).
+/// The media type, if it is valid (RFC 9110, 8.3.1).
 fn kind(headers: &HeaderMap) -> String {
     let is_token = |text: &str| {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-+._".contains(&b);
@@ -54,7 +55,7 @@ fn kind(headers: &HeaderMap) -> String {
 pub(crate) fn title(body: &[u8], secrets: &[&str]) -> Option<String> {
     const HEAD: usize = 16 << 10;
     let head = String::from_utf8_lossy(body.get(..HEAD).unwrap_or(body));
-    // What is looked for is ASCII, so that places in one text are places in the other.
+    // The search terms are ASCII, so positions in `lower` are valid in `head`.
     let lower = head.to_ascii_lowercase();
     let begun = lower.find("<title")?;
     let from = begun.checked_add(lower.get(begun..)?.find('>')?)?.checked_add(1)?;
@@ -63,7 +64,7 @@ pub(crate) fn title(body: &[u8], secrets: &[&str]) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
-/// The origin that a redirect leads to.
+/// The origin of a redirect's target.
 pub(crate) fn leads_to(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(header::LOCATION)?.to_str().ok()?;
     let (scheme, rest) = location.split_once("://")?;
@@ -73,7 +74,7 @@ pub(crate) fn leads_to(headers: &HeaderMap) -> Option<String> {
     is_origin.then(|| format!("{scheme}://{host}"))
 }
 
-/// The first header of that name, if it holds what products and hosts are named with.
+/// The first header with this name, if it contains only characters that are usual in product and host names.
 fn products<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let value = headers.get(name)?.to_str().ok()?;
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b" /.-_(),:".contains(&b);

@@ -1,20 +1,19 @@
-//! Microsoft's clouds: which Entra ID issues the tokens for which environments.
+//! Microsoft's clouds: which Entra ID authority issues tokens for which environments.
 
 use crate::http::origin::Origin;
 
 /// One of Microsoft's clouds.
 struct Cloud {
-    /// What tools call it, in lower case.
+    /// Its names in tools, in lower case.
     names: &'static [&'static str],
-    /// Where tokens are asked for, and then the other names of the same service.
+    /// The host that tokens are requested from, followed by aliases of the same service.
     authorities: &'static [&'static str],
-    /// How the hosts of its environments end.
+    /// The suffixes of its environments' hosts.
     environments: &'static [&'static str],
 }
 
-/// Environments: "Datacenter regions" and "Power Apps for US Government" in Microsoft's Power Platform documentation;
-/// authorities: "National clouds" in the Entra ID documentation, the other names as Microsoft's authentication libraries know
-/// them. GCC (`crm9.dynamics.com`) signs in to the public cloud.
+/// Environments: docs/facts/entra.md, 5.2. Authorities: docs/facts/entra.md, 5.1; the aliases are those of
+/// Microsoft's authentication libraries. GCC (`crm9.dynamics.com`) signs in to the public cloud.
 ///
 /// Names: Azure CLI and PowerShell (<https://learn.microsoft.com/cli/azure/manage-clouds-azure-cli>), the Azure SDKs, and Terraform's
 /// providers.
@@ -50,10 +49,10 @@ const CLOUDS: [Cloud; 3] = [
     },
 ];
 
-/// The names that are told to people.
+/// The names that messages suggest.
 pub(crate) const NAMES: &str = "AzureCloud, AzureUSGovernment or AzureChinaCloud";
 
-/// The origin of a cloud's Entra ID, by the cloud's name; `None` if there is no such cloud.
+/// The origin of a cloud's authority by the cloud's name; `None` if the name is unknown.
 pub(crate) fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
     let name = name.to_ascii_lowercase();
     if matches!(name.as_str(), "azuregermancloud" | "azuregermany" | "german") {
@@ -66,21 +65,21 @@ pub(crate) fn authority_by_name(name: &str) -> Option<Result<Origin, String>> {
     Some(Origin::parse(&format!("https://{authority}")))
 }
 
-/// Whether a host is known to be Entra ID's.
+/// Whether a host is a known authority.
 pub(crate) fn is_authority(host: &str) -> bool {
     CLOUDS.iter().any(|cloud| cloud.authorities.contains(&host))
 }
 
-/// Whether a host is one of an environment's.
+/// Whether a host is in an environment domain.
 pub(crate) fn is_environment(host: &str) -> bool {
     let mut endings = CLOUDS.iter().flat_map(|cloud| cloud.environments);
     endings.any(|ending| host.ends_with(ending))
 }
 
-/// The origin of the Entra ID that serves an environment, by the environment's host.
+/// The origin of the authority for an environment, by the environment's host.
 ///
 /// # Errors
-/// Why none can be told, for people.
+/// A readable reason why it is not known.
 pub(crate) fn authority_of(host: &str) -> Result<Origin, String> {
     if host.ends_with(".microsoftdynamics.de") {
         return Err("the environment belongs to Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
@@ -89,22 +88,22 @@ pub(crate) fn authority_of(host: &str) -> Result<Origin, String> {
         .iter()
         .find(|cloud| cloud.environments.iter().any(|suffix| host.ends_with(suffix)));
     let authority = cloud.and_then(|cloud| cloud.authorities.first());
-    let authority = authority.ok_or_else(|| format!("it cannot be told from the environment's host {host}"))?;
+    let authority = authority.ok_or_else(|| format!("it cannot be derived from the environment's host {host}"))?;
     Origin::parse(&format!("https://{authority}"))
 }
 
-/// Whether an authority can serve.
+/// Refuses authorities that were closed.
 ///
 /// # Errors
-/// Why it cannot, for people.
+/// A readable reason.
 pub(crate) fn check_authority(authority: &Origin) -> Result<(), String> {
     if authority.host() == "login.microsoftonline.de" {
-        return Err("is that of Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
+        return Err("is the authority of Microsoft Cloud Deutschland, which was closed in 2021".to_owned());
     }
     Ok(())
 }
 
-/// Whether two authorities are names of one cloud's Entra ID, on its own port.
+/// Whether two authorities are aliases of the same cloud, both on the default port.
 pub(crate) fn is_same_cloud(one: &Origin, other: &Origin) -> bool {
     CLOUDS.iter().any(|cloud| {
         let has = |authority: &Origin| authority.is_host_alone() && cloud.authorities.contains(&authority.host());

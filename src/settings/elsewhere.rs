@@ -1,11 +1,11 @@
-//! Variables that other tools read and this component does not, and what to set instead.
+//! Variables that other tools read but this component does not, and what to set instead.
 
 use super::names::{ASSERTION, CERTIFICATES, SECRETS, VARIABLES};
 
-/// What a variable of another tool holds.
+/// What another tool's variable contains.
 #[derive(Clone, Copy)]
 enum Holds {
-    /// The path of a file, where a component has no files.
+    /// A file path. A component cannot read files.
     Path,
     /// The value itself.
     Value,
@@ -16,8 +16,9 @@ enum Holds {
 const CERTIFICATE: &str = CERTIFICATES[0].0;
 const SECRET: &str = SECRETS[0];
 
-/// Theirs and ours. The Azure SDKs (<https://learn.microsoft.com/dotnet/api/azure.identity.environmentcredential>, and their older
-/// names), Terraform's providers, and the Power Platform's tools.
+/// Their name and ours. From the Azure SDKs
+/// (<https://learn.microsoft.com/dotnet/api/azure.identity.environmentcredential>, and their older names),
+/// Terraform's providers, and the Power Platform tools.
 const OTHERS: [(&str, &str, Holds); 12] = [
     ("AZURE_CLIENT_CERTIFICATE_PATH", CERTIFICATE, Holds::Path),
     ("AZURE_CERTIFICATE_PATH", CERTIFICATE, Holds::Path),
@@ -37,7 +38,7 @@ const OTHERS: [(&str, &str, Holds); 12] = [
     ),
 ];
 
-/// What can stand in a file whose path a variable with this ending holds, as container images do it.
+/// The suffix of variables that contain a file path, a convention of container images.
 const FILE: &str = "_FILE";
 const IN_FILES: [&str; 5] = [
     CERTIFICATE,
@@ -47,12 +48,12 @@ const IN_FILES: [&str; 5] = [
     VARIABLES.environment_url,
 ];
 
-/// Of our variables, what others hold, for people.
+/// For each of our variables that another tool's variable replaces: a readable hint.
 #[derive(Default)]
 pub struct Elsewhere(Vec<(&'static str, String)>);
 
 impl Elsewhere {
-    /// Those of the variables that are set.
+    /// Collects the hints for those that are set.
     pub fn among(is_set: impl Fn(&str) -> bool) -> Self {
         let others = OTHERS
             .iter()
@@ -68,13 +69,13 @@ impl Elsewhere {
         )
     }
 
-    /// What there is in place of one of our variables.
+    /// The hint for one of our variables.
     pub fn of(&self, ours: &str) -> Option<&str> {
         let (_, instead) = self.0.iter().find(|(name, _)| *name == ours)?;
         Some(instead)
     }
 
-    /// What there is in place of a credential.
+    /// The hint for the missing credential.
     pub fn of_credentials(&self) -> Option<&str> {
         [CERTIFICATE, ASSERTION, SECRET].iter().find_map(|ours| self.of(ours))
     }
@@ -88,7 +89,7 @@ fn instead(theirs: &str, ours: &str, holds: Holds) -> String {
             } else {
                 ""
             };
-            format!("{theirs} is, but a component reads no files: set {ours} to what the file holds{form}")
+            format!("{theirs} is, but a component cannot read files: set {ours} to the content of the file{form}")
         }
         Holds::Value => format!("{theirs} is, which this component does not read: set {ours} to its value"),
         Holds::Password => {

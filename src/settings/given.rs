@@ -1,4 +1,4 @@
-//! Settings as they were given: out of the caller's record or out of environment variables, not checked yet.
+//! Settings from the caller's record or from environment variables, not validated yet.
 
 use zeroize::Zeroizing;
 
@@ -8,7 +8,7 @@ use super::parse::{parse_algorithm, parse_flag, plain};
 use crate::credential::AssertionAlgorithm;
 use crate::faults::Faults;
 
-/// Settings as they were given.
+/// Settings before validation.
 #[derive(Default)]
 pub struct Given {
     pub environment_url: Option<String>,
@@ -23,16 +23,17 @@ pub struct Given {
     pub first_byte_timeout_ms: Option<u32>,
     pub between_bytes_timeout_ms: Option<u32>,
     pub retry_budget_ms: Option<u32>,
+    pub call_timeout_ms: Option<u32>,
     pub max_request_bytes: Option<u32>,
     pub max_answer_bytes: Option<u32>,
     pub organization_id: Option<String>,
-    /// What other tools' variables hold of what is missing.
+    /// Hints for missing settings that other tools' variables contain.
     pub elsewhere: Elsewhere,
 }
 
-/// A credential as it was given.
+/// A credential before validation.
 pub struct GivenCredential {
-    /// Its place in the settings, or its variable.
+    /// The settings field or the variable.
     pub name: String,
     pub text: GivenText,
 }
@@ -47,7 +48,7 @@ pub enum GivenText {
 }
 
 impl Given {
-    /// A variable that is empty counts as one that is not set, as shells and manifests often cannot leave one out.
+    /// An empty variable counts as not set, because shells and manifests often cannot omit one.
     pub fn from_variables(variables: &[(String, String)], faults: &mut Faults) -> Self {
         let value = |name: &str| {
             let (_, value) = variables.iter().find(|(key, _)| key == name)?;
@@ -78,6 +79,7 @@ impl Given {
             first_byte_timeout_ms: number(VARIABLES.first_byte_timeout_ms),
             between_bytes_timeout_ms: number(VARIABLES.between_bytes_timeout_ms),
             retry_budget_ms: number(VARIABLES.retry_budget_ms),
+            call_timeout_ms: number(VARIABLES.call_timeout_ms),
             max_request_bytes: number(VARIABLES.max_request_bytes),
             max_answer_bytes: number(VARIABLES.max_answer_bytes),
             organization_id: text(VARIABLES.organization_id),
@@ -85,14 +87,15 @@ impl Given {
         }
     }
 
-    /// Whether nothing that has to be set is.
+    /// Whether none of the required settings is set.
     pub fn is_empty(&self) -> bool {
         let texts = [&self.environment_url, &self.tenant_id, &self.client_id];
         texts.iter().all(|text| text.is_none()) && self.credentials.is_empty()
     }
 }
 
-/// The credentials among the variables, in the order in which they are tried: what never leaves the component first.
+/// The credentials among the variables, in the order in which they are tried: first those that never leave
+/// the component.
 fn credentials(value: impl Fn(&str) -> Option<Zeroizing<String>>) -> Vec<GivenCredential> {
     let certificates = CERTIFICATES.iter().map(|(name, password)| {
         let text = value(name).map(|text| GivenText::Certificate {

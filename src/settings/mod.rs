@@ -1,5 +1,5 @@
-//! Who calls and which environment is called: read from the caller's record or from environment variables, checked once
-//! and never again. Every fault is named at once, with the field or the variable to correct.
+//! The caller's identity and the environment: read from the caller's record or from environment variables,
+//! and validated once. All faults are reported together, each with its field or variable.
 
 pub(crate) mod cloud;
 mod elsewhere;
@@ -24,37 +24,39 @@ use parse::{parse_authority, parse_client_id, parse_organization_id, parse_scope
 pub(crate) use given::{Given, GivenCredential, GivenText};
 pub use parse::parse_tenant;
 
-/// Settings that hold together.
+/// Valid settings.
 #[derive(Debug)]
 pub struct Settings {
-    /// The environment; the token goes nowhere else.
+    /// The environment. The token is sent to no other origin.
     pub environment: Origin,
-    /// The Entra ID that issues the tokens.
+    /// The Entra ID authority that issues the tokens.
     pub authority: Origin,
-    /// The tenant; `None`: the environment is to be asked.
+    /// The tenant; `None` if it is to be discovered from the environment.
     pub tenant: Option<String>,
     /// The application.
     pub client_id: String,
-    /// What the application proves itself with, at least one, in the order in which they are tried.
+    /// The credentials, at least one, in the order in which they are tried.
     pub credentials: Vec<Named>,
-    /// The scope to ask for, ending in `/.default`.
+    /// The scope to request, ending in `/.default`.
     pub scope: String,
-    /// How long to wait.
+    /// The timeouts of requests.
     pub timeouts: Timeouts,
-    /// How long one call may go on trying.
+    /// How long one call may retry.
     pub retry_budget: Duration,
-    /// The largest request body, in bytes.
+    /// How long one call may take in all. Bytes that are transferred extend it.
+    pub call_timeout: Duration,
+    /// The maximum length of a request body, in bytes.
     pub max_request_bytes: u32,
-    /// The largest answer body, in bytes.
+    /// The maximum length of an answer body, in bytes.
     pub max_answer_bytes: u32,
-    /// The organization that the environment should be.
+    /// The expected organization id of the environment.
     pub organization_id: Option<String>,
-    /// What the settings are called where they come from.
+    /// The names of the settings at their source.
     pub names: &'static Names,
 }
 
 impl Settings {
-    /// Checks what a caller gives.
+    /// Validates the settings of a caller.
     ///
     /// # Errors
     /// `invalid-settings`.
@@ -62,7 +64,7 @@ impl Settings {
         check(given, &FIELDS, Faults::default())
     }
 
-    /// Reads environment variables, and wipes them.
+    /// Reads environment variables, then wipes them.
     ///
     /// # Errors
     /// `invalid-settings`.
@@ -72,7 +74,7 @@ impl Settings {
         if given.is_empty() {
             faults.add(
                 "environment",
-                "holds none of this component's variables: does the host pass them on? (Wasmtime: --env NAME; Spin: `environment` \
+                "contains none of this component's variables: does the host pass them on? (Wasmtime: --env NAME; Spin: `environment` \
                  of the component, and for a dependency `inherit_configuration`)",
             );
         }
@@ -82,8 +84,7 @@ impl Settings {
         check(given, &VARIABLES, faults)
     }
 
-    /// Where a tenant's tokens are asked for, and what assertions name as their audience (Microsoft's page "OAuth 2.0 client
-    /// credentials flow").
+    /// The token endpoint of a tenant, which is also the audience of assertions (docs/facts/entra.md, 1.1).
     pub fn token_url(&self, tenant: &str) -> String {
         format!("{}/{tenant}/oauth2/v2.0/token", self.authority)
     }
@@ -93,6 +94,8 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
     let credentials = credentials(&given, names, &mut faults);
     let timeouts = timeouts(&given, names, &mut faults);
     let retry_budget = Duration::from_millis(given.retry_budget_ms.unwrap_or(30_000).into());
+    let call_timeout = at_least_one(given.call_timeout_ms, 300_000, names.call_timeout_ms, &mut faults);
+    let call_timeout = Duration::from_millis(call_timeout.into());
     let max_request_bytes = at_least_one(given.max_request_bytes, 128 << 20, names.max_request_bytes, &mut faults);
     let max_answer_bytes = at_least_one(given.max_answer_bytes, 64 << 20, names.max_answer_bytes, &mut faults);
 
@@ -138,6 +141,7 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
             scope,
             timeouts,
             retry_budget,
+            call_timeout,
             max_request_bytes,
             max_answer_bytes,
             organization_id,
@@ -213,7 +217,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Settings for the unit tests of other rooms.
+    /// Settings for the unit tests of other modules.
     pub(crate) fn contoso() -> Settings {
         with_secrets(&["hunter2-hunter2"])
     }
@@ -250,6 +254,7 @@ pub(crate) mod tests {
         );
         assert_eq!(settings.scope, "https://contoso.crm.dynamics.com/.default");
         assert_eq!(settings.timeouts.connect, Duration::from_secs(10));
+        assert_eq!(settings.call_timeout, Duration::from_secs(300));
         assert_eq!(
             (settings.max_request_bytes, settings.max_answer_bytes),
             (128 << 20, 64 << 20)

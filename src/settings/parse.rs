@@ -1,4 +1,4 @@
-//! Single settings, as people write them.
+//! Parsers of single settings.
 
 use uuid::Uuid;
 
@@ -6,27 +6,28 @@ use crate::credential::{AssertionAlgorithm, pasted};
 use crate::http::origin::Origin;
 use crate::settings::cloud;
 
-/// Reads a setting that is not a secret. What is wrong with how it was pasted comes before what it is not therefore.
+/// Parses a setting that is not a secret. If it is not valid, a fault from pasting is reported in
+/// preference to the parser's reason.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(super) fn plain<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     let text = text.trim();
     parse(text).map_err(|reason| pasted::fault(text).unwrap_or(reason))
 }
 
-/// A GUID in any of the forms that .NET, browsers and portals write: without hyphens, in braces or parentheses, as a URN. In
-/// the one that Microsoft's services write.
+/// Parses a GUID in the forms that .NET, browsers and portals write (without hyphens, in braces or
+/// parentheses, as a URN) and returns it in the hyphenated form of Microsoft's services.
 fn parse_guid(text: &str) -> Option<String> {
     let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     let guid = Uuid::try_parse(inside.unwrap_or(text)).ok()?;
     Some(guid.hyphenated().to_string())
 }
 
-/// A tenant's id or one of its domain names, in lower case.
+/// Parses a tenant's id or one of its domain names, and returns it in lower case.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub fn parse_tenant(tenant: &str) -> Result<String, String> {
     if let Some(id) = parse_guid(tenant) {
         return Ok(id);
@@ -34,7 +35,7 @@ pub fn parse_tenant(tenant: &str) -> Result<String, String> {
     let tenant = tenant.to_ascii_lowercase();
     if let Some(named) = tenant_in_url(&tenant) {
         let named = parse_tenant(named)?;
-        return Err(format!("is a URL: write {named} alone"));
+        return Err(format!("is a URL: give only {named}"));
     }
     if matches!(tenant.as_str(), "common" | "organizations" | "consumers") {
         return Err(format!(
@@ -43,7 +44,7 @@ pub fn parse_tenant(tenant: &str) -> Result<String, String> {
     }
     let host = tenant.strip_prefix("https://").unwrap_or(&tenant).trim_end_matches('/');
     if cloud::is_authority(host) {
-        return Err("is a host of Entra ID, and names no tenant: give the tenant's id".to_owned());
+        return Err("is a host of Entra ID, not a tenant: give the tenant's id".to_owned());
     }
     if cloud::is_environment(host) {
         return Err("is the host of an environment, not a tenant: give the tenant's id".to_owned());
@@ -61,7 +62,8 @@ pub fn parse_tenant(tenant: &str) -> Result<String, String> {
     }
 }
 
-/// The tenant in `https://login.microsoftonline.com/<tenant>/…`, of which a scheme or the host of Entra ID is a sign.
+/// The tenant in `https://login.microsoftonline.com/<tenant>/…`, recognised by a scheme or an Entra ID
+/// host.
 fn tenant_in_url(text: &str) -> Option<&str> {
     let (scheme, rest) = text
         .split_once("://")
@@ -73,23 +75,23 @@ fn tenant_in_url(text: &str) -> Option<&str> {
 }
 
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(super) fn parse_client_id(id: &str) -> Result<String, String> {
     parse_guid(id)
         .ok_or_else(|| "is not a GUID: expected the application (client) id of the app registration".to_owned())
 }
 
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(super) fn parse_organization_id(id: &str) -> Result<String, String> {
     parse_guid(id)
-        .ok_or_else(|| "is not a GUID: expected the environment's organization id, as whoami tells it".to_owned())
+        .ok_or_else(|| "is not a GUID: expected the environment's organization id, as whoami returns it".to_owned())
 }
 
-/// A URL, or the name of a cloud. The Azure SDKs accept the variable without a scheme, so people write it so.
+/// Parses a URL or the name of a cloud. The scheme is optional, as in the Azure SDKs.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(super) fn parse_authority(authority: &str) -> Result<Origin, String> {
     if let Some(origin) = cloud::authority_by_name(authority) {
         return origin;
@@ -116,7 +118,8 @@ pub(super) fn parse_authority(authority: &str) -> Result<Origin, String> {
     cloud::check_authority(&origin).map(|()| origin)
 }
 
-/// Client credentials ask for all that was granted, with this suffix; anything else is AADSTS1002012.
+/// The client credentials flow requires the suffix `/.default`, which requests all granted permissions;
+/// Entra ID refuses other scopes with AADSTS1002012.
 pub(super) fn parse_scope(scope: &str) -> Result<String, String> {
     let resource = scope.strip_suffix("/.default").unwrap_or_default();
     if !resource.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic()) {
@@ -138,7 +141,7 @@ pub(super) fn parse_flag(flag: &str) -> Result<bool, String> {
     match flag.to_ascii_lowercase().as_str() {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err("is none of 1, true, 0 and false".to_owned()),
+        _ => Err("is not a flag: expected 1, true, 0 or false".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What holds for any settings that somebody may write.
+//! Properties that hold for all settings.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -24,6 +24,7 @@ fn names() -> Vec<&'static str> {
         VARIABLES.first_byte_timeout_ms,
         VARIABLES.between_bytes_timeout_ms,
         VARIABLES.retry_budget_ms,
+        VARIABLES.call_timeout_ms,
         VARIABLES.max_request_bytes,
         VARIABLES.max_answer_bytes,
         VARIABLES.organization_id,
@@ -34,7 +35,7 @@ fn names() -> Vec<&'static str> {
     names
 }
 
-/// Something a person may write, or an attacker.
+/// A value that a person or an attacker may write.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -49,7 +50,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Settings are read or refused, and a refusal names only variables and never repeats a credential.
+    /// Settings are accepted or refused. A refusal names only variables and never quotes a credential.
     #[test]
     fn variables_are_read_or_refused(values in vec((proptest::sample::select(names()), value()), 0..16), secret in "[!-~]{12,40}") {
         let mut variables: Vec<_> = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -63,7 +64,7 @@ proptest! {
         }
     }
 
-    /// Both ways of giving settings mean the same.
+    /// A record and variables with the same values result in the same settings.
     #[test]
     fn a_record_and_variables_mean_the_same(
         host in "[a-z]{1,10}(\\.api)?\\.crm[0-9]{0,2}\\.dynamics\\.com",
@@ -103,7 +104,7 @@ proptest! {
         prop_assert_eq!(prints(&by_variables), prints(&by_record));
     }
 
-    /// Whatever is taken for a tenant cannot change where a token is asked for.
+    /// No value accepted as a tenant changes where a token is requested.
     #[test]
     fn a_tenant_is_one_segment_of_a_path(text in prop_oneof![any::<String>(), "[a-z0-9./?#%@:\\\\-]{1,20}"]) {
         if let Ok(tenant) = parse_tenant(&text) {
@@ -114,7 +115,7 @@ proptest! {
         }
     }
 
-    /// An origin is written as it is read.
+    /// A formatted origin parses to the same origin.
     #[test]
     fn an_origin_reads_back(text in prop_oneof![any::<String>(), "https?://[a-zA-Z0-9.:\\[\\]-]{1,30}/?"]) {
         if let Ok(origin) = Origin::parse(&text) {

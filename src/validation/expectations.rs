@@ -1,22 +1,22 @@
-//! What is expected, and how it is written elsewhere.
+//! Validates expectations, and formats observed permissions for the gateway.
 
 use super::report::Expectation;
 use super::verbs::Verb;
 use crate::error::Error;
 use crate::faults::Faults;
 
-/// The tables that are looked at where nothing is expected.
+/// The tables that are checked if there are no expectations.
 const USUAL: [&str; 4] = ["contacts", "leads", "opportunities", "accounts"];
 
-/// What is to be looked at.
+/// A permission to check.
 pub(super) struct ToCheck {
     pub set: String,
     pub verb: Verb,
-    /// `None`: nothing in particular is expected.
+    /// `None`: no expectation.
     pub allowed: Option<bool>,
 }
 
-/// Checks what a caller expects.
+/// Validates a caller's expectations.
 pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<ToCheck>, Error> {
     if expectations.is_empty() {
         let usual = USUAL.iter().flat_map(|set| {
@@ -46,12 +46,12 @@ pub(super) fn wanted(expectations: Vec<Expectation>) -> Result<Vec<ToCheck>, Err
     Ok(wanted.collect())
 }
 
-/// Whether a text can be the name of an entity set, and nothing that leads elsewhere.
+/// Whether a text can be the name of an entity set. Nothing else may pass: the name becomes part of a URL.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// What is allowed, as a value for `GATEWAY_ALLOW`.
+/// The allowed permissions, as a value for `GATEWAY_ALLOW`.
 pub(super) fn gateway_allow(observed: &[Expectation]) -> String {
     let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
     for expectation in observed.iter().filter(|expectation| expectation.allowed) {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_leads_nowhere_else() {
+    fn a_name_has_no_other_url_characters() {
         for name in ["contacts", "new_projects", "A1"] {
             assert!(is_name(name), "{name}");
         }

@@ -1,10 +1,10 @@
-//! Who calls: the token, the credential, and the application user with its roles.
+//! Checks the caller: the token, the credential, and the application user with its roles.
 
 use serde_json::Value;
 
-use super::asking::Asking;
 use super::lines::{Finding, Lines};
 use super::report::Facts;
+use super::requests::Requests;
 use crate::credential::{Kind, Used};
 use crate::dataverse::advice::ADMIN;
 use crate::dataverse::client::Connection;
@@ -12,21 +12,21 @@ use crate::entra::AccessToken;
 use crate::host::Host;
 use crate::http::date::format as date;
 
-/// Roles with power over the whole environment, by the template that they are made from, which is the same in every
-/// environment (Microsoft's page "Security roles and templates").
+/// Administrative roles, by the id of their role template, which is the same in every environment
+/// (docs/facts/dataverse.md, 1.10).
 const POWERFUL: [&str; 2] = [
     "627090ff-40a3-4053-8790-584edc5be201",
     "119f245c-3cc8-4b62-b31c-d1a046ced15d",
 ];
 
-/// Notes which token there is, and which credential got it. `now` is in seconds since 1970.
+/// Reports the token and the credential that obtained it. `now` is in seconds since 1970.
 pub(super) fn token(connection: &Connection, token: AccessToken, now: u64, lines: &mut Lines) -> Facts {
     let settings = connection.settings();
     let found = format!(
-        "of tenant {} for application {}, for {} s more",
+        "for tenant {} and application {}, valid for {} s",
         token.tenant, settings.client_id, token.expires_in
     );
-    let expected = format!("one for {}", settings.environment);
+    let expected = format!("a token for {}", settings.environment);
     lines.add("token", Some(expected), Finding::of(true, found, ""));
     credential(&token.credential, now, lines);
     Facts {
@@ -59,43 +59,43 @@ fn credential(used: &Used, now: u64, lines: &mut Lines) {
     let left = used.days_left(now).unwrap_or_default();
     let (expected, finding) = match used.kind {
         Kind::Certificate => (
-            Some("ends in 30 days or later".to_owned()),
+            Some("expires in 30 days or later".to_owned()),
             Finding::of(
                 !used.ends_soon(now),
-                format!("{what} ends {ends}, in {left} days"),
-                "register its successor with the application, and set it beside this one",
+                format!("{what} expires {ends}, in {left} days"),
+                "register a new certificate with the application, and set it in addition to this one",
             ),
         ),
-        Kind::Assertion => (None, Finding::note(format!("{what} ends {ends}"), None)),
+        Kind::Assertion => (None, Finding::note(format!("{what} expires {ends}"), None)),
         Kind::Secret => {
-            let advice = "a certificate's end would be checked, and its key would not travel";
-            let found = format!("{what}, whose end only Entra ID knows");
+            let advice = "use a certificate: its expiry can be checked, and its key never leaves the component";
+            let found = format!("{what}, whose expiry only Entra ID knows");
             (None, Finding::note(found, Some(advice.to_owned())))
         }
     };
     lines.add("credential", expected, finding);
 }
 
-/// Notes what the environment says of the application user.
-pub(super) async fn user<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
+/// Reports what the environment says about the application user.
+pub(super) async fn user<H: Host>(requests: &Requests<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
     const SELECT: &str = "$select=fullname,isdisabled,applicationid";
-    let client_id = asking.connection().settings().client_id.clone();
-    let expected = format!("enabled, and of application {client_id}");
-    let finding = match asking.json(format!("systemusers({id})?{SELECT}")).await {
+    let client_id = requests.connection().settings().client_id.clone();
+    let expected = format!("enabled, and belongs to application {client_id}");
+    let finding = match requests.json(format!("systemusers({id})?{SELECT}")).await {
         Ok(user) => details(&user, &client_id, facts),
         Err(reason) => Finding::unknown(reason, Some(READ_USERS)),
     };
     lines.add("user-details", Some(expected), finding);
 
     if let Some(unit) = &facts.business_unit_id {
-        let unit = asking.json(format!("businessunits({unit})?$select=name")).await;
+        let unit = requests.json(format!("businessunits({unit})?$select=name")).await;
         facts.business_unit_name = unit.ok().and_then(|unit| text(&unit, "name"));
     }
-    roles(asking, id, facts, lines).await;
+    roles(requests, id, facts, lines).await;
 }
 
 const READ_USERS: &str =
-    "have somebody look who may, or give the application user the privilege to read users and security roles";
+    "ask an administrator to check it, or grant the application user the privilege to read users and security roles";
 
 fn details(user: &Value, client_id: &str, facts: &mut Facts) -> Finding {
     facts.user_name = text(user, "fullname");
@@ -103,25 +103,26 @@ fn details(user: &Value, client_id: &str, facts: &mut Facts) -> Finding {
         .get("isdisabled")
         .and_then(Value::as_bool)
         .map(|disabled| !disabled);
-    let name = facts.user_name.as_deref().unwrap_or("without a name");
+    let name = facts.user_name.as_deref().unwrap_or("unnamed");
     match (facts.enabled, text(user, "applicationid")) {
         (Some(enabled), Some(application)) => {
             let state = if enabled { "enabled" } else { "disabled" };
             Finding::of(
                 enabled && application.eq_ignore_ascii_case(client_id),
-                format!("{name}, {state}, of application {application}"),
-                format!("look at the application user ({ADMIN}, Application users)"),
+                format!("{name}, {state}, belongs to application {application}"),
+                format!("check the application user ({ADMIN}, Application users)"),
             )
         }
-        _ => Finding::unknown("the answer does not tell", None),
+        _ => Finding::unknown("the answer does not contain it", None),
     }
 }
 
-/// The roles that the user has itself (Microsoft's reference of the table User: `systemuserroles_association`).
-async fn roles<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
+/// Reports the roles assigned to the user directly: `systemuserroles_association` (docs/facts/dataverse.md,
+/// 1.10).
+async fn roles<H: Host>(requests: &Requests<'_, H>, id: &str, facts: &mut Facts, lines: &mut Lines) {
     let path = format!("systemusers({id})/systemuserroles_association?$select=name,_roletemplateid_value");
-    let answer = asking.json(path).await;
-    let listed = answer.and_then(|answer| listed(&answer).ok_or_else(|| "the answer does not tell".to_owned()));
+    let answer = requests.json(path).await;
+    let listed = answer.and_then(|answer| listed(&answer).ok_or_else(|| "the answer does not contain it".to_owned()));
     let finding = match listed {
         Ok(roles) => {
             let names = |powerful: bool| {
@@ -139,7 +140,7 @@ async fn roles<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lin
                 powerful.is_empty(),
                 found,
                 format!(
-                    "{} may change the environment itself: replace it by a role made for the purpose ({ADMIN}, Application users)",
+                    "{} may change the environment itself: replace it with a role that has only the required privileges ({ADMIN}, Application users)",
                     powerful.join(" and ")
                 ),
             )
@@ -150,7 +151,7 @@ async fn roles<H: Host>(asking: &Asking<'_, H>, id: &str, facts: &mut Facts, lin
     lines.add("roles", Some(expected.to_owned()), finding);
 }
 
-/// The roles' names, and whether each has power over the whole environment. `None` for an answer that is not all of them.
+/// The roles' names, and whether each is administrative. `None` if the answer is malformed or incomplete.
 fn listed(answer: &Value) -> Option<Vec<(String, bool)>> {
     let roles = answer.get("value")?.as_array()?;
     if answer.get("@odata.nextLink").is_some() {
@@ -164,7 +165,7 @@ fn listed(answer: &Value) -> Option<Vec<(String, bool)>> {
     roles.iter().map(role).collect()
 }
 
-/// A text, or a number as one.
+/// A member that is text or a number, as text.
 pub(super) fn text(object: &Value, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::String(text) => Some(text.clone()),

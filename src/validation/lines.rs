@@ -1,15 +1,15 @@
-//! The report's lines, and what they come to.
+//! The report's lines and its verdict.
 
 use super::probe::Found;
 use super::report::{Line, Outcome, Verdict};
 use super::verbs::Verb;
 use crate::dataverse::advice::ADMIN;
 
-/// The lines so far.
+/// The lines collected so far.
 #[derive(Default)]
 pub(super) struct Lines(Vec<Line>);
 
-/// What a check found.
+/// The result of a check.
 pub(super) struct Finding {
     pub outcome: Outcome,
     pub found: String,
@@ -53,20 +53,20 @@ impl Lines {
         });
     }
 
-    /// `allowed`: what is expected; `None`: nothing in particular.
+    /// Adds the line for one permission. `allowed` is the expectation; `None`: no expectation.
     pub(super) fn expectation(&mut self, set: &str, verb: Verb, allowed: Option<bool>, found: Found) {
         let verb = verb.name();
         let finding = match found {
             Found::Changed(what) => Finding::of(
                 false,
-                format!("allowed, and Dataverse carried out what was to fail: {what}"),
-                format!("data has changed: look at the table {set}"),
+                format!("allowed, but Dataverse carried out a request that should have failed: {what}"),
+                format!("data has changed: check the table {set}"),
             ),
             Found::Unknown(why) => Finding::unknown(why, None),
             Found::Allowed(privilege) => {
                 let privilege = privilege.map(|privilege| format!(" ({privilege})")).unwrap_or_default();
                 let advice = format!(
-                    "the application user may {verb} rows of {set}: take the privilege out of its security role ({ADMIN}, \
+                    "the application user may {verb} rows of {set}: remove the privilege from its security role ({ADMIN}, \
                      Security roles)"
                 );
                 judged(allowed, true, format!("allowed{privilege}"), Some(advice))

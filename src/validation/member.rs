@@ -1,4 +1,4 @@
-//! Whether the environment knows the application, by `WhoAmI`.
+//! Checks with `WhoAmI` that the environment accepts the application.
 
 use super::lines::{Finding, Lines};
 use crate::dataverse::client::Connection;
@@ -6,10 +6,10 @@ use crate::dataverse::whoami::Identity;
 use crate::error::{DataverseRefusal, Error, Reason};
 use crate::host::Host;
 
-/// Notes whether the token is accepted and the application has a user; `None`, where it has not.
+/// Reports whether the token is accepted and the application has a user; `None` if not.
 ///
 /// # Errors
-/// Where Dataverse says neither.
+/// If Dataverse's answer decides neither.
 pub(super) async fn whoami(
     connection: &Connection,
     host: &impl Host,
@@ -21,7 +21,7 @@ pub(super) async fn whoami(
         ..Finding::of(false, refusal.summary(), "")
     };
     let audience = Some(format!("accepted by {}", settings.environment));
-    let user = Some(format!("WhoAmI names the application user of {}", settings.client_id));
+    let user = Some(format!("WhoAmI returns the application user of {}", settings.client_id));
     let audience_of_token = settings.scope.strip_suffix("/.default").unwrap_or(&settings.scope);
     match connection.whoami(host).await {
         Ok(identity) => {
@@ -44,7 +44,7 @@ pub(super) async fn whoami(
                 lines.add("audience", audience, Finding { found, ..finding });
                 Ok(None)
             }
-            // A 403 without a code is not Dataverse's: something between stands in the way.
+            // A 403 without a code is not from Dataverse, but from an intermediary.
             Reason::Dataverse(refusal) if refusal.status == 403 && !refusal.code.is_empty() => {
                 lines.add("application-user", user, refused(refusal));
                 Ok(None)

@@ -1,7 +1,6 @@
-//! The checks before production: who the application is, which environment it reaches, and that it may do what it should and
-//! nothing else. Changes no data.
+//! Checks before production: the application's identity, the environment, and that the application's
+//! permissions match the expectations. Changes no data.
 
-mod asking;
 mod environment;
 mod expectations;
 mod identity;
@@ -10,15 +9,16 @@ mod member;
 mod privileges;
 mod probe;
 mod report;
+mod requests;
 mod verbs;
 
 use crate::dataverse::client::Connection;
 use crate::error::Error;
 use crate::host::Host;
-use asking::Asking;
 use expectations::ToCheck;
 use lines::Lines;
 use privileges::Privileges;
+use requests::Requests;
 
 pub(crate) use report::{Expectation, Facts, Line, Outcome, Report, Verdict};
 pub(crate) use verbs::Verb;
@@ -41,8 +41,8 @@ pub(crate) async fn validate(
     .await
 }
 
-/// Checks whether the connection works and what it may do to these tables, none or more, and reads nothing else: not the
-/// application user, its roles and its privileges, and not what the environment is.
+/// Checks only the connection and its permissions on the given tables, of which there may be none. Does not
+/// read the application user, its roles and privileges, or details of the environment.
 ///
 /// # Errors
 /// As [`validate`].
@@ -59,11 +59,11 @@ pub(crate) async fn validate_tables(
     run(connection, host, wanted, Extent::Tables).await
 }
 
-/// How much is looked at.
+/// How much is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Everything,
-    /// Only what is wanted.
+    /// Only the connection and the given tables.
     Tables,
 }
 
@@ -73,7 +73,7 @@ async fn run(connection: &Connection, host: &impl Host, wanted: Vec<ToCheck>, ex
 
     let token = connection.acquire_token(host).await?;
     let mut facts = identity::token(&connection, token, host.now(), &mut lines);
-    let asking = Asking::new(&connection, host);
+    let requests = Requests::new(&connection, host);
     let mut privileges = Privileges::default();
     match member::whoami(&connection, host, &mut lines).await? {
         Some(identity) => {
@@ -81,19 +81,19 @@ async fn run(connection: &Connection, host: &impl Host, wanted: Vec<ToCheck>, ex
             facts.business_unit_id = Some(identity.business_unit_id);
             facts.organization_id = Some(identity.organization_id);
             if extent == Extent::Everything {
-                identity::user(&asking, &identity.user_id, &mut facts, &mut lines).await;
-                environment::check(&asking, &mut facts, &mut lines).await;
-                privileges = Privileges::read(&asking, &identity.user_id, &mut lines).await;
+                identity::user(&requests, &identity.user_id, &mut facts, &mut lines).await;
+                environment::check(&requests, &mut facts, &mut lines).await;
+                privileges = Privileges::read(&requests, &identity.user_id, &mut lines).await;
             } else {
-                environment::organization(&asking, &facts, &mut lines);
+                environment::organization(&requests, &facts, &mut lines);
             }
         }
-        None => asking.stop("the environment does not let this application in"),
+        None => requests.stop("the environment does not accept this application"),
     }
     let mut observed = Vec::new();
     for wanted in wanted {
         let ToCheck { set, verb, allowed } = wanted;
-        let found = privileges.agree(probe::probe(&asking, &set, verb).await, &set, verb);
+        let found = privileges.agree(probe::probe(&requests, &set, verb).await, &set, verb);
         if let Some(allowed) = found.is_allowed() {
             observed.push(Expectation {
                 entity_set: set.clone(),

@@ -1,35 +1,35 @@
-//! The user's privileges as Dataverse lists them: their names and depth, and a second opinion on each finding.
+//! The user's privileges as Dataverse lists them: their names and depth, and a cross-check of each finding.
 
 use serde_json::Value;
 
-use super::asking::Asking;
 use super::identity::text;
 use super::lines::{Finding, Lines};
 use super::probe::Found;
+use super::requests::Requests;
 use super::verbs::Verb;
 use crate::dataverse::advice::verb_and_table;
 use crate::host::Host;
 
-/// Privileges on tables, by what their names say; empty where they cannot be read.
+/// Privileges on tables, parsed from their names; empty if they cannot be read.
 #[derive(Default)]
 pub(super) struct Privileges(Vec<Privilege>);
 
 struct Privilege {
     verb: Verb,
-    /// As the name has it, in lower case: `contact`.
+    /// The table in the privilege's name, in lower case: `contact`.
     table: String,
-    /// With the depth: `prvReadContact, Global`.
+    /// The name with the depth: `prvReadContact, Global`.
     shown: String,
 }
 
 impl Privileges {
-    /// Microsoft's reference: `RetrieveUserPrivileges`, `RolePrivilege`.
-    pub(super) async fn read<H: Host>(asking: &Asking<'_, H>, user_id: &str, lines: &mut Lines) -> Self {
+    /// `RetrieveUserPrivileges`, `RolePrivilege` (docs/facts/dataverse.md, 1.10).
+    pub(super) async fn read<H: Host>(requests: &Requests<'_, H>, user_id: &str, lines: &mut Lines) -> Self {
         let path = format!("systemusers({user_id})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
-        let answer = asking.json(path).await;
+        let answer = requests.json(path).await;
         let listed = answer.and_then(|answer| {
             let listed = answer.get("RolePrivileges").and_then(Value::as_array).cloned();
-            listed.ok_or_else(|| "the answer does not tell".to_owned())
+            listed.ok_or_else(|| "the answer does not contain it".to_owned())
         });
         let (found, privileges) = match listed {
             Ok(listed) => (
@@ -42,8 +42,9 @@ impl Privileges {
         Self(privileges)
     }
 
-    /// A finding with the privilege's name. What is allowed without a privilege that the table's others make expect cannot be
-    /// told: a team may give it, or Dataverse looks at the row before the privilege.
+    /// Adds the privilege's name to a finding. If other privileges on the table are listed but this one is
+    /// not, an allowed finding becomes unknown: a team may grant the privilege, or Dataverse checks the row
+    /// before the privilege.
     pub(super) fn agree(&self, found: Found, set: &str, verb: Verb) -> Found {
         let Found::Allowed(_) = found else {
             return found;
@@ -53,7 +54,7 @@ impl Privileges {
             Some(privilege) => Found::Allowed(Some(privilege.shown.clone())),
             None if of_table.is_empty() => found,
             None => Found::Unknown(
-                "Dataverse's answer says that it is allowed, but the privilege is not among the user's own: a team may give it"
+                "Dataverse's answer indicates that it is allowed, but the user does not have the privilege itself: a team may grant it"
                     .to_owned(),
             ),
         }
@@ -74,8 +75,8 @@ fn privilege(listed: &Value) -> Option<Privilege> {
     })
 }
 
-/// Whether an entity set can be the table's: its plural, by the rules that Dataverse makes it with. Another is not recognised,
-/// and then there is no second opinion.
+/// Whether an entity set's name is the regular plural of the table's name, as Dataverse forms it. An
+/// irregular name does not match, and then there is no cross-check.
 fn is_of(table: &str, set: &str) -> bool {
     let set = set.to_ascii_lowercase();
     let rest = |ending: &str| set.strip_suffix(ending);
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_privilege_is_of_the_table_whose_plural_is_the_set() {
+    fn a_privilege_matches_the_plural_of_its_table() {
         for (table, set) in [
             ("contact", "contacts"),
             ("opportunity", "opportunities"),
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_list_does_not_bear_out_is_unknown() {
+    fn a_privilege_missing_from_the_list_makes_the_finding_unknown() {
         let listed = [
             json!({"PrivilegeName": "prvReadContact", "Depth": "Basic"}),
             json!({"PrivilegeName": "prvAppendToLead", "Depth": "Basic"}),
@@ -133,6 +134,9 @@ mod tests {
             "contacts",
             Verb::Read,
         );
-        assert!(matches!(denied, Found::Denied { .. }), "Dataverse has the last word");
+        assert!(
+            matches!(denied, Found::Denied { .. }),
+            "the list does not override a denial"
+        );
     }
 }

@@ -1,15 +1,16 @@
-//! What an application may do to a table, by asking for what cannot happen. Each answer is read for what it says and nothing
-//! more; anything else is unknown.
+//! Finds out an application's permissions on a table with requests that cannot succeed. Only unambiguous
+//! answers count; any other answer is unknown.
 //!
-//! Sources: the privilege on the table is checked before the row is looked at ("How access to a record is determined"); a change
-//! under `If-Match: *` of a row that is not there is refused with 404 ("Perform conditional operations using the Web API"); a
-//! change set is done as a whole or not at all, in order ("Execute batch operations using the Web API"). None of it was verified
-//! against a live environment.
+//! Sources: the privilege on the table is checked before the row
+//! (<https://learn.microsoft.com/power-platform/admin/how-record-access-determined>). An update with
+//! `If-Match: *` of a row that does not exist is refused with 404 (docs/facts/dataverse.md, 1.3). A change
+//! set is atomic and runs in order (docs/facts/dataverse.md, 1.7). None of this was verified against a live
+//! environment.
 
 use http::{Method, StatusCode, header};
 use serde_json::Value;
 
-use super::asking::{Asking, Refused, Unanswered};
+use super::requests::{Refused, Requests, Unanswered};
 use super::verbs::Verb;
 use crate::dataverse::advice::{privilege_in, verb_and_table};
 use crate::dataverse::batch::{DraftPart, PartResult};
@@ -18,18 +19,18 @@ use crate::error::DataverseRefusal;
 use crate::guid::new_guid;
 use crate::host::Host;
 
-/// What there is to say.
+/// What was found about a permission.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// With the privilege that allows it, where it is known.
+    /// With the privilege that allows it, if known.
     Allowed(Option<String>),
     Denied {
         why: String,
         advice: Option<String>,
     },
-    /// Dataverse did what was to fail. Which request it was.
+    /// Dataverse carried out a request that should have failed. Describes the request.
     Changed(String),
-    /// Why.
+    /// The reason.
     Unknown(String),
 }
 
@@ -43,39 +44,40 @@ impl Found {
     }
 }
 
-/// Finds out what the application may do. `set` is a name.
-pub(super) async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb) -> Found {
-    // No row has it: it is drawn at random, of 122 bits.
-    let missing = new_guid(asking.host());
+/// Probes one permission. `set` is a valid name.
+pub(super) async fn probe<H: Host>(requests: &Requests<'_, H>, set: &str, verb: Verb) -> Found {
+    // No row has this id: it has 122 random bits.
+    let missing = new_guid(requests.host());
     let row = format!("{set}({missing})");
     match verb {
         Verb::Read => {
-            // Every table of the standard kind has this column, and the key comes along; the key's own name is not known.
+            // Every standard table has this column. The name of the key is not known, but the key is always
+            // returned.
             let path = format!("{set}?$select=createdon&$top=1");
-            match asking.send(Draft::get(path)).await {
+            match requests.send(Draft::get(path)).await {
                 Ok(response) if response.status == StatusCode::OK && holds_rows(&response.body) => Found::Allowed(None),
-                Ok(response) => Found::Unknown(format!("the answer, {}, holds no rows", response.status.as_u16())),
+                Ok(response) => Found::Unknown(format!("the answer, {}, contains no rows", response.status.as_u16())),
                 Err(unanswered) => of_unanswered(unanswered, verb, &missing),
             }
         }
-        Verb::Write => carried_out(asking, change(row), verb, &missing).await,
+        Verb::Write => carried_out(requests, change(row), verb, &missing).await,
         Verb::Delete => {
             let request = Draft {
                 headers: vec![if_any()],
                 ..Draft::new(Method::DELETE, row)
             };
-            carried_out(asking, request, verb, &missing).await
+            carried_out(requests, request, verb, &missing).await
         }
         Verb::Create => {
             let create = Draft {
                 body: Some(b"{}".to_vec()),
                 ..Draft::new(Method::POST, set)
             };
-            let requests = [create, change(row)].into_iter().map(|request| DraftPart {
+            let parts = [create, change(row)].into_iter().map(|request| DraftPart {
                 request,
                 content_id: None,
             });
-            match asking.change_set(requests.collect()).await {
+            match requests.change_set(parts.collect()).await {
                 Ok(PartResult::Done(created)) => Found::Changed(format!(
                     "a row was created, {}",
                     created.entity_id().unwrap_or_default()
@@ -84,7 +86,7 @@ pub(super) async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb
                     let refused = Refused::new(refused.refusal, refused.may_have_taken_effect);
                     of_change_set(&refused, &missing)
                 }
-                Ok(PartResult::NotRun) => Found::Unknown("Dataverse did not come to it".to_owned()),
+                Ok(PartResult::NotRun) => Found::Unknown("Dataverse did not run it".to_owned()),
                 Err(Unanswered::Refused(error)) => Found::Unknown(error.summary()),
                 Err(Unanswered::Unknown(reason)) => Found::Unknown(reason),
             }
@@ -92,7 +94,7 @@ pub(super) async fn probe<H: Host>(asking: &Asking<'_, H>, set: &str, verb: Verb
     }
 }
 
-/// The change of a row that is not there: nothing is changed.
+/// An update of a row that does not exist, so nothing changes.
 fn change(row: String) -> Draft {
     Draft {
         headers: vec![if_any()],
@@ -106,9 +108,9 @@ fn if_any() -> (String, String) {
     (header::IF_MATCH.to_string(), "*".to_owned())
 }
 
-async fn carried_out<H: Host>(asking: &Asking<'_, H>, request: Draft, verb: Verb, missing: &str) -> Found {
+async fn carried_out<H: Host>(requests: &Requests<'_, H>, request: Draft, verb: Verb, missing: &str) -> Found {
     let row = request.path.clone();
-    match asking.send(request).await {
+    match requests.send(request).await {
         Ok(response) => Found::Changed(format!("{row} was answered with {}", response.status.as_u16())),
         Err(unanswered) => of_unanswered(unanswered, verb, missing),
     }
@@ -122,7 +124,8 @@ fn of_unanswered(unanswered: Unanswered, verb: Verb, missing: &str) -> Found {
     }
 }
 
-/// A refusal of one request. The lack of a privilege counts only if it is not another's: to change a row could take reading it.
+/// Interprets the refusal of one request. A missing privilege counts only if it belongs to `verb`: an
+/// update could also require the privilege to read.
 fn of_refusal(error: &Refused, verb: Verb) -> Found {
     match lacking(&error.refusal) {
         Some(Lack::Privilege(word)) if word == verb.privilege() => denied(&error.refusal),
@@ -131,8 +134,8 @@ fn of_refusal(error: &Refused, verb: Verb) -> Found {
     }
 }
 
-/// A refusal of a change set: of the create, or of the change after it. A create takes the privilege to create, and a change the
-/// one to write.
+/// Interprets the refusal of a change set, which may be that of the create or of the following update. The
+/// create requires the Create privilege, and the update the Write privilege.
 fn of_change_set(error: &Refused, missing: &str) -> Found {
     if is_missing(&error.refusal, missing) {
         return Found::Allowed(None);
@@ -142,7 +145,7 @@ fn of_change_set(error: &Refused, missing: &str) -> Found {
         Some(Lack::Privilege("Write")) => Found::Allowed(None),
         Some(Lack::Access) if error.refusal.message.contains("CreateAccess") => denied(&error.refusal),
         _ => Found::Unknown(format!(
-            "it cannot be told whether the create was refused, or the change after it: {}",
+            "it is not clear whether the create or the following update was refused: {}",
             error.summary()
         )),
     }
@@ -156,11 +159,11 @@ fn denied(error: &DataverseRefusal) -> Found {
     }
 }
 
-/// What the application user lacks.
+/// The missing permission.
 enum Lack {
-    /// The privilege on a table, by the word for it in a role's editor.
+    /// The privilege on a table, by its name in a security role.
     Privilege(&'static str),
-    /// The right to the row.
+    /// Access to the row.
     Access,
 }
 
@@ -178,7 +181,8 @@ fn lacking(error: &DataverseRefusal) -> Option<Lack> {
     }
 }
 
-/// Whether Dataverse says that this very row is not there. A table that is not there is 404 too, and its URL has the id in it.
+/// Whether Dataverse says that exactly this row does not exist. A missing table is also a 404, with the id
+/// in the message's URL.
 fn is_missing(error: &DataverseRefusal, id: &str) -> bool {
     let message = error.message.to_ascii_lowercase();
     error.status == 404
@@ -187,7 +191,7 @@ fn is_missing(error: &DataverseRefusal, id: &str) -> bool {
             || error.code.is_empty() && message.contains("does not exist"))
 }
 
-/// Whether it is an answer to a query, of which nothing is kept.
+/// Whether a body is the answer to a query. Its content is not kept.
 fn holds_rows(body: &[u8]) -> bool {
     let answer: serde_json::Result<Value> = serde_json::from_slice(body);
     answer.is_ok_and(|answer| answer.get("value").is_some_and(Value::is_array))

@@ -1,42 +1,42 @@
-//! What is expected, and what was found.
+//! The expectations and the report of a validation run.
 
 use super::verbs::Verb;
 use crate::credential::Used;
 
-/// What an application should be able to do, or should not.
+/// A permission that an application should or should not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
     /// The entity set, such as `contacts`.
     pub entity_set: String,
-    /// What is done to its rows.
+    /// The operation on its rows.
     pub verb: Verb,
-    /// Whether that should be allowed.
+    /// Whether it should be allowed.
     pub allowed: bool,
 }
 
-/// What was found.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// What all lines come to.
+    /// The overall result.
     pub verdict: Verdict,
-    /// One for each check.
+    /// One line for each check.
     pub lines: Vec<Line>,
-    /// What is known now.
+    /// What is known about the caller and the environment.
     pub facts: Facts,
-    /// What is allowed and what is not, where that could be told.
+    /// The permissions that could be determined, allowed or not.
     pub observed: Vec<Expectation>,
-    /// What is allowed, as a value for `GATEWAY_ALLOW`.
+    /// The allowed permissions, as a value for `GATEWAY_ALLOW`.
     pub gateway_allow: String,
 }
 
-/// What all lines come to.
+/// The overall result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Every check passed.
     Passed,
     /// A check failed.
     Failed,
-    /// No check failed, and one could not be made.
+    /// No check failed, but at least one could not be made.
     Unknown,
 }
 
@@ -45,60 +45,60 @@ pub(crate) enum Verdict {
 pub(crate) struct Line {
     /// What was checked.
     pub check: String,
-    /// What should be.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What is.
+    /// The actual value.
     pub found: String,
-    /// Whether the two agree.
+    /// Whether they match.
     pub outcome: Outcome,
     /// What to do.
     pub advice: Option<String>,
 }
 
-/// What one check came to.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is as it should be.
+    /// The check passed.
     Passed,
-    /// It is not.
+    /// The check failed.
     Failed,
-    /// It cannot be told.
+    /// The result could not be determined.
     Unknown,
-    /// There is nothing that it should be.
+    /// Information without an expectation.
     Note,
 }
 
-/// What is known after the checks.
+/// What is known about the caller and the environment after the checks.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// The tenant that issued the token.
     pub tenant: String,
     /// The application.
     pub client_id: String,
-    /// What the token is for.
+    /// The audience of the token.
     pub audience: String,
-    /// In seconds.
+    /// The remaining lifetime of the token, in seconds.
     pub token_expires_in: u32,
-    /// The credential that got the token.
+    /// The credential that obtained the token.
     pub credential: Used,
-    /// The whole days until it ends.
+    /// The full days until the credential expires.
     pub credential_days_left: Option<u64>,
-    /// The application user.
+    /// The id of the application user.
     pub user_id: Option<String>,
     /// Its name.
     pub user_name: Option<String>,
     /// Whether it is enabled.
     pub enabled: Option<bool>,
-    /// Its business unit.
+    /// The id of its business unit.
     pub business_unit_id: Option<String>,
-    /// The name of that.
+    /// Its name.
     pub business_unit_name: Option<String>,
     /// Its security roles.
     pub roles: Option<Vec<String>>,
-    /// The environment's organization.
+    /// The id of the environment's organization.
     pub organization_id: Option<String>,
-    /// The name of that.
+    /// Its name.
     pub organization_name: Option<String>,
-    /// What kind of environment it is.
+    /// The kind of the environment.
     pub organization_kind: Option<String>,
 }

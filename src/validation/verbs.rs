@@ -1,25 +1,25 @@
-//! What one can do to the rows of a table, in the words of the report, of HTTP and of security roles.
+//! The operations on a table's rows, with their names in reports, HTTP and security roles.
 
 use http::Method;
 
-/// What one can do to the rows of a table.
+/// An operation on the rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Make a row.
+    /// Create a row.
     Create,
     /// Read rows.
     Read,
-    /// Change a row.
+    /// Update a row.
     Write,
     /// Delete a row.
     Delete,
 }
 
 impl Verb {
-    /// All of them.
+    /// All verbs.
     pub const ALL: [Self; 4] = [Self::Create, Self::Read, Self::Write, Self::Delete];
 
-    /// In a word.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         self.row().0
     }
@@ -29,7 +29,7 @@ impl Verb {
         self.row().1
     }
 
-    /// What a security role calls it, and what the names of its privileges have behind `prv`.
+    /// The name in a security role, which follows `prv` in the names of privileges.
     pub fn privilege(self) -> &'static str {
         self.row().2
     }

@@ -1,28 +1,15 @@
-//! What the errors of `wasi:http` and `wasi:io` mean to a caller.
+//! Converts errors of `wasi:http` to failures. WASI 0.3 has the same errors as different Rust types, so
+//! `crates/wasi03` compiles this file too; the parent module chooses the types.
 
-use wasip2::http::types::{ErrorCode, http_error_code};
-use wasip2::io::streams::StreamError;
+use super::wait::FIRST_BYTE;
+use super::{Cause, ErrorCode, Failure, Timeouts};
 
-use crate::host::{Cause, Failure};
+/// How to make a host trust a certificate.
+const TRUST: &str = "a proxy that inspects TLS, or a test server, has a certificate of an authority that the host has to trust: on \
+                     Spin by [[client_tls]] in the runtime configuration, with an embedder by its TLS connector; the commands of \
+                     Wasmtime trust the public authorities only";
 
-/// A stream that broke. Its end (`closed`) is one of these only for a writer.
-pub(super) fn broken(error: &StreamError) -> Failure {
-    match error {
-        StreamError::Closed => cut_off("the connection was closed"),
-        StreamError::LastOperationFailed(error) => http_error_code(error).map_or_else(
-            // What else it says may be the host's stack, which is nobody's business.
-            || cut_off("the connection broke"),
-            failure,
-        ),
-    }
-}
-
-fn cut_off(detail: &str) -> Failure {
-    Failure::new(Cause::CutOff, detail)
-}
-
-/// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
-/// count as not sent.
+/// Converts an error. The request counts as not sent only for errors that can occur only before sending.
 pub(super) fn failure(code: ErrorCode) -> Failure {
     let (cause, sent, what) = match &code {
         ErrorCode::HttpRequestDenied => (
@@ -49,19 +36,33 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
         ErrorCode::TlsCertificateError => (
             Cause::NoConnection,
             false,
-            "the service's TLS certificate is not trusted",
+            "the host this component runs in does not trust the service's TLS certificate",
         ),
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "TLS failed"),
-        ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection within connect-timeout-ms"),
-        ErrorCode::ConnectionReadTimeout => (
-            Cause::TimedOut,
-            true,
-            "no answer within first-byte-timeout-ms, or nothing more of it within between-bytes-timeout-ms",
+        // Hosts report this only for the handshake, and it usually means an untrusted certificate.
+        ErrorCode::TlsProtocolError => (
+            Cause::NoConnection,
+            false,
+            "the TLS handshake failed, so that nothing was sent. Perhaps the host this component runs in does not trust the \
+             service's certificate",
+        ),
+        // This may also occur after the handshake.
+        ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "the service ended TLS with an alert"),
+        ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection in time"),
+        ErrorCode::ConnectionReadTimeout => (Cause::TimedOut, true, "nothing more came in time"),
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_) => (
+            Cause::DeniedByHost,
+            false,
+            "the host this component runs in does not send such a request",
         ),
         ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             (Cause::TimedOut, true, "the request took too long")
         }
-        // What Spin puts in the place of a capability that a dependency was not given.
+        // Spin reports this for a dependency that was not granted a capability.
         ErrorCode::InternalError(Some(text)) if text.contains("is not permitted") => (
             Cause::DeniedByHost,
             false,
@@ -70,13 +71,38 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
         ),
         _ => (Cause::CutOff, true, "the connection broke before the answer ended"),
     };
+    let advice = match &code {
+        ErrorCode::TlsCertificateError | ErrorCode::TlsProtocolError => format!(": {TRUST}"),
+        _ => String::new(),
+    };
     Failure {
         sent,
-        ..Failure::new(cause, format!("{what} ({})", shown(&code)))
+        lasting: matches!(code, ErrorCode::TlsCertificateError),
+        ..Failure::new(cause, format!("{what}{advice} ({})", shown(&code)))
     }
 }
 
-/// The host's code, and of a text that the host adds the beginning of its first line: the rest may be the host's own stack.
+/// Converts the error of a request that received no response. The host observes these timeouts too.
+pub(super) fn no_answer(code: ErrorCode, timeouts: &Timeouts) -> Failure {
+    let detail = match code {
+        ErrorCode::ConnectionTimeout => format!(
+            "no connection within {} ms: raise DATAVERSE_CONNECT_TIMEOUT_MS (connect-timeout-ms)",
+            timeouts.connect.as_millis()
+        ),
+        ErrorCode::ConnectionReadTimeout => format!(
+            "no answer within {} ms of the request: raise {FIRST_BYTE}",
+            timeouts.first_byte.as_millis()
+        ),
+        other => return failure(other),
+    };
+    Failure {
+        detail,
+        ..failure(code)
+    }
+}
+
+/// The host's error code, with the start of the first line of any text: further lines may contain the host's
+/// stack.
 fn shown(code: &ErrorCode) -> String {
     const LONGEST: usize = 200;
     let text = format!("{code:?}");

@@ -1,4 +1,4 @@
-//! Sending a request.
+//! Sends requests.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -6,18 +6,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, Request, Response, StatusCode, header, request};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types as wasi;
 use wasip2::http::types::ErrorCode;
 use wstd::io::AsyncPollable;
 
-use super::failure::failure;
+use super::failure::{failure, no_answer};
 use super::stream::{Sink, WasiBody};
-use super::{headers, within};
+use super::wait::Wait;
+use super::{headers, method};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
-/// As [`crate::host::Host::send`].
+/// See [`crate::host::Host::send`].
 pub(super) async fn send<B: Body>(
     request: Request<Option<B>>,
     timeouts: &Timeouts,
@@ -26,38 +27,42 @@ pub(super) async fn send<B: Body>(
     let (outgoing, body) = outgoing(&head, source.is_some())?;
     let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
     let future = outgoing_handler::handle(outgoing, Some(options)).map_err(|code| Failure {
-        // Refused at the door.
+        // Refused before anything was sent.
         sent: false,
         ..failure(code)
     })?;
-    // Held until the answer has been read: letting go of an unfinished upload ends the connection, and with it the answer.
+    // Kept until the response has been read: dropping an unfinished upload closes the connection, which cuts off
+    // the response.
     let mut upload = body.map(Sink::new);
     if let (Some(mut source), Some(upload)) = (source, &mut upload) {
         let ready = AsyncPollable::new(future.subscribe());
         let mut answered = pin!(ready.wait_for());
-        let mut written = pin!(write(&mut source, upload, timeouts.first_byte));
+        let mut written = pin!(write(&mut source, upload, Wait::Upload(timeouts.first_byte)));
         poll_fn(|cx| match answered.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => written.as_mut().poll(cx),
         })
         .await?;
     }
-    let limit = timeouts.connect.saturating_add(timeouts.first_byte);
-    within(limit, AsyncPollable::new(future.subscribe())).await?;
+    let wait = Wait::Answer {
+        connect: timeouts.connect,
+        first_byte: timeouts.first_byte,
+    };
+    wait.until(AsyncPollable::new(future.subscribe()).wait_for()).await?;
     let answer = match future.get() {
-        Some(Ok(answer)) => answer.map_err(failure)?,
-        // It is ready, and is asked for once.
+        Some(Ok(answer)) => answer.map_err(|code| no_answer(code, timeouts))?,
+        // The future is ready, and this is its first `get`.
         Some(Err(())) | None => return Err(failure(ErrorCode::InternalError(None))),
     };
     response(answer, upload, timeouts)
 }
 
-/// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
-/// when a service refuses a body before having read it. That it stalls, or cannot be read, is, since then no answer will
-/// come.
-async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Result<(), Failure> {
+/// Sends a body. A write error is not reported: the response, or its own error, says more, as when a service
+/// rejects a body before reading all of it. A timeout, or a body that cannot be read, is reported, because then
+/// no response will come.
+async fn write(source: &mut impl Body, upload: &mut Sink, wait: Wait) -> Result<(), Failure> {
     while let Some(chunk) = source.chunk().await? {
-        let written = upload.write(&chunk, limit).await;
+        let written = upload.write(&chunk, wait).await;
         source.sent(chunk);
         match written {
             Ok(()) => {}
@@ -65,7 +70,7 @@ async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Re
             Err(_) => return Ok(()),
         }
     }
-    let _ = upload.finish(limit).await;
+    let _ = upload.finish(wait).await;
     Ok(())
 }
 
@@ -80,7 +85,7 @@ fn outgoing(
     let headers = wasi::Fields::new();
     for (name, value) in &head.headers {
         let appended = headers.append(name.as_str(), value.as_bytes());
-        // Some hosts keep the length to themselves, and see to it.
+        // Some hosts set the length themselves and refuse it here.
         if appended.is_err() && name != header::CONTENT_LENGTH {
             return Err(refused(&format!("header {name}")));
         }
@@ -93,7 +98,7 @@ fn outgoing(
         wasi::Scheme::Https
     };
     outgoing
-        .set_method(&method(&head.method))
+        .set_method(&method::outgoing(&head.method))
         .map_err(|()| refused("method"))?;
     outgoing.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
     outgoing
@@ -102,7 +107,7 @@ fn outgoing(
     outgoing
         .set_path_with_query(uri.path_and_query().map(http::uri::PathAndQuery::as_str))
         .map_err(|()| refused("path"))?;
-    // Asking for the body makes hosts send one, even on a GET.
+    // Once the body is requested, hosts send one, even with a GET.
     let body = if has_body {
         Some(outgoing.body().map_err(|()| refused("body"))?)
     } else {
@@ -111,22 +116,9 @@ fn outgoing(
     Ok((outgoing, body))
 }
 
-fn method(method: &Method) -> wasi::Method {
-    match *method {
-        Method::GET => wasi::Method::Get,
-        Method::POST => wasi::Method::Post,
-        Method::PUT => wasi::Method::Put,
-        Method::DELETE => wasi::Method::Delete,
-        Method::PATCH => wasi::Method::Patch,
-        Method::HEAD => wasi::Method::Head,
-        Method::OPTIONS => wasi::Method::Options,
-        _ => wasi::Method::Other(method.to_string()),
-    }
-}
-
-/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`within`), which are to
-/// pass first: the one within a body, as Wasmtime 48 tells of its own without an error code; and the one to the first byte
-/// where an upload may take its time, as hosts count that in.
+/// Hosts refuse a timeout that they do not support and use their own. Two of these timeouts are longer than ours
+/// (`wait.rs`), so that ours expire first: the one between bytes, because Wasmtime 48 reports its own without an
+/// error code, and, for long uploads, the one to the first byte, because hosts count the upload in it.
 fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
     const GRACE: Duration = Duration::from_secs(2);
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -139,7 +131,7 @@ fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOption
     options
 }
 
-/// Whether a body is of unknown length, or too long to be gone at once.
+/// Whether a body has an unknown length, or is too long to be sent immediately.
 fn may_be_long(headers: &HeaderMap) -> bool {
     const SHORT: u64 = 64 << 10;
     let length = headers
@@ -160,7 +152,8 @@ fn response(
     };
     let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is not valid"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is not valid"))?;
-    let body = WasiBody::of_response(answer, upload, timeouts.between_bytes).ok_or_else(|| unusable("no body"))?;
+    let body =
+        WasiBody::of_response(answer, upload, Wait::More(timeouts.between_bytes)).ok_or_else(|| unusable("no body"))?;
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

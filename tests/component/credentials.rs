@@ -76,11 +76,14 @@ fn each_mistake_has_its_sentence() {
         (String::new(), "is empty"),
         (base64(&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]), "keytool -importkeystore"),
         (base64(b"openssh-key-v1\0"), "ssh-keygen -p -m PKCS8"),
-        ("a secret, not a certificate".to_owned(), "holds no PEM text"),
-        (base64(b"no PEM either"), "holds no PEM text"),
-        (base64(&[0xff, 0xfe, 0x00]), "holds no PEM text"),
-        (certificate.clone(), "holds no private key"),
-        (key.clone(), "holds no certificate"),
+        (
+            "a secret, not a certificate".to_owned(),
+            "is neither PEM text nor a PFX",
+        ),
+        (base64(b"no PEM either"), "is neither PEM text nor a PFX"),
+        (base64(&[0xff, 0xfe, 0x00]), "is neither PEM text nor a PFX"),
+        (certificate.clone(), "contains no private key"),
+        (key.clone(), "contains no certificate"),
         (
             format!("{}{key}", other.certificate_pem),
             "no certificate that belongs to the private key",
@@ -104,7 +107,7 @@ fn each_mistake_has_its_sentence() {
             format!(
                 "{certificate}-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMAA=\n-----END RSA PRIVATE KEY-----\n"
             ),
-            "old encryption",
+            "legacy PEM encryption",
         ),
         (
             format!("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n{key}"),

@@ -221,7 +221,7 @@ fn a_certificate_out_of_time_is_tried_last_and_has_its_own_sentence() {
     let ended = generate_valid("ended", now - 3 * DAY, now - 2 * DAY).unwrap();
     let to_come = generate_valid("to come", now + DAY, now + 9 * DAY).unwrap();
     let tenant = Tenant::start();
-    for (identity, sentence) in [(&ended, "no longer valid"), (&to_come, "not valid yet")] {
+    for (identity, sentence) in [(&ended, "has expired"), (&to_come, "not valid yet")] {
         tenant.sandbox.clear_requests();
         let alone = tenant.settings_with([certificate_of(identity)]);
         let mut client = Client::open(&alone, Network::Machine);

@@ -427,7 +427,7 @@ fn what_is_pasted_wrongly_says_how_to_write_it() {
         ..contoso_settings()
     };
     let login = "https://login.microsoftonline.com";
-    let alone = format!("write {TENANT} alone");
+    let alone = format!("give only {TENANT}");
     for (settings, field, parts) in [
         (
             secret("\u{feff}hunter2~hunter2"),
@@ -486,7 +486,7 @@ fn what_is_pasted_wrongly_says_how_to_write_it() {
         (
             tenant(&format!("{login}/Contoso.onmicrosoft.com")),
             "tenant-id",
-            &["write contoso.onmicrosoft.com alone"],
+            &["give only contoso.onmicrosoft.com"],
         ),
         (tenant(&format!("{login}/common")), "tenant-id", &["one tenant"]),
         (tenant(login), "tenant-id", &["host of Entra ID"]),

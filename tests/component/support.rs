@@ -142,6 +142,8 @@ impl Tenant {
     /// With changes to what the sandbox knows.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut demo = DEMO.clone();
+        // The component promises a new assertion for each request.
+        demo.config.refuse_replayed_assertions = true;
         change(&mut demo.config);
         let sandbox = Sandbox::start(demo.config.clone()).unwrap();
         Self { sandbox, demo }

@@ -278,7 +278,7 @@ fn an_application_that_is_no_member_is_a_finding_with_the_steps() {
     assert_eq!(ended(&report, Outcome::Unknown).len(), 16);
     assert_eq!(
         line(&report, "read contacts").found,
-        "not asked, since the environment does not let this application in"
+        "not checked, because the environment does not accept this application"
     );
     assert!(report.observed.is_empty() && report.gateway_allow.is_empty());
     assert!(report.facts.user_id.is_none());
@@ -504,7 +504,11 @@ fn a_wait_within_the_budget_is_waited_for() {
     let unknown = ended(&report, Outcome::Unknown);
     assert_eq!(unknown[0], "read opportunities");
     assert_eq!(unknown.len(), 3 + 4, "{unknown:?}");
-    assert!(line(&report, "write accounts").found.starts_with("not asked, since "));
+    assert!(
+        line(&report, "write accounts")
+            .found
+            .starts_with("not checked, because ")
+    );
     let sent = tenant.sandbox.requests();
     assert!(sent[before..].last().unwrap().path_and_query.contains("opportunities?"));
 }

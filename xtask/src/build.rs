@@ -1,4 +1,5 @@
-//! Builds the component. Cargo itself decides whether it is stale.
+//! Builds the components, each with a separate call of cargo: in one call, cargo would unify their features, and
+//! one of them would get both handlers. Cargo decides whether a component is out of date.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -10,29 +11,65 @@ use serde_json::Value;
 
 use crate::setup::{TARGET, rustc};
 
-/// Whether a build shows what it does.
+/// The output of a build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Cargo's progress, then the file and its size.
     Shown,
-    /// Nothing but errors.
+    /// Only errors.
     Silent,
 }
 
-/// Builds the component where it is stale, and returns its path.
+/// Builds the WASI 0.2 component if it is out of date, and returns its path.
 ///
 /// # Errors
-/// When it does not build.
+/// If the build fails.
 pub fn component(output: Output) -> Result<PathBuf> {
     wasm("dynamics365", output)
 }
 
-/// Builds the adapter that shows Spin's variables to the component, and returns its path.
+/// Builds the WASI 0.3 component, and returns its path.
 ///
 /// # Errors
-/// When it does not build.
+/// If the build fails.
+pub fn wasi03(output: Output) -> Result<PathBuf> {
+    wasm("dynamics365-wasi03", output)
+}
+
+/// Builds the component for the release candidate of WASI 0.3 that Spin 4.0 supports, and returns its path.
+///
+/// # Errors
+/// If the build fails.
+pub fn wasi03_rc(output: Output) -> Result<PathBuf> {
+    wasm("dynamics365-wasi03-rc", output)
+}
+
+/// Builds all components.
+///
+/// # Errors
+/// If a build fails.
+pub fn everything(output: Output) -> Result<()> {
+    component(output)?;
+    wasi03(output)?;
+    wasi03_rc(output)?;
+    spin_variables(output)?;
+    Ok(())
+}
+
+/// Builds the adapter that passes Spin's variables to the component, and returns its path.
+///
+/// # Errors
+/// If the build fails.
 pub fn spin_variables(output: Output) -> Result<PathBuf> {
     wasm("spin-variables", output)
+}
+
+/// Builds the minimal relay, the baseline of the bench, and returns its path.
+///
+/// # Errors
+/// If the build fails.
+pub fn bench_floor(output: Output) -> Result<PathBuf> {
+    wasm("bench-floor", output)
 }
 
 fn wasm(package: &str, output: Output) -> Result<PathBuf> {
@@ -48,8 +85,8 @@ fn wasm(package: &str, output: Output) -> Result<PathBuf> {
 fn run_cargo(package: &str, output: Output) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo
-        .args(["build", "--package", package, "--lib", "--release", "--target", TARGET])
-        .arg("--message-format=json-render-diagnostics")
+        .args(["rustc", "--package", package, "--lib", "--release", "--target", TARGET])
+        .args(["--crate-type", "cdylib", "--message-format=json-render-diagnostics"])
         .stdout(Stdio::piped());
     if output == Output::Silent {
         cargo.arg("--quiet");
@@ -68,7 +105,7 @@ fn run_cargo(package: &str, output: Output) -> Result<PathBuf> {
     built.with_context(|| format!("cargo built no {package}"))
 }
 
-/// The path of a package's component, in the message that tells of it.
+/// The path of a package's component, if it is in this message of cargo.
 fn artifact(message: &str, package: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let is_packages = message["target"]["name"] == package.replace('-', "_");
@@ -78,8 +115,8 @@ fn artifact(message: &str, package: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Puts the `wasm-ld` that comes with Rust before any other: an older one on the path (Debian's `lld` 14) cannot link what
-/// today's Rust emits.
+/// Puts the `wasm-ld` that comes with Rust first on the path: an older one (Debian's `lld` 14) cannot link the
+/// output of current Rust.
 fn prefer_own_linker(cargo: &mut Command) -> Result<()> {
     let own = Path::new(&rustc(&["--print", "target-libdir"])?)
         .with_file_name("bin")

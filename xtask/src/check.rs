@@ -1,4 +1,4 @@
-//! Every check, in the order in which they fail fastest.
+//! All checks, the fastest first.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use xtask::setup::TARGET;
 
 use crate::deny;
 
-/// Runs all of them, and ends with the counts of the tests.
+/// Runs all checks, and finally prints the test counts.
 pub fn everything() -> Result<()> {
     step("format", xtask::cargo().args(["fmt", "--all", "--check"]))?;
     say("dependencies");
@@ -18,7 +18,12 @@ pub fn everything() -> Result<()> {
         "lints",
         xtask::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
-    for package in ["dynamics365", "spin-variables"] {
+    for package in [
+        "dynamics365",
+        "dynamics365-wasi03",
+        "dynamics365-wasi03-rc",
+        "spin-variables",
+    ] {
         step(
             &format!("lints of {package} as a component"),
             xtask::cargo()
@@ -32,9 +37,8 @@ pub fn everything() -> Result<()> {
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )?;
-    say("component");
-    build::component(Output::Shown)?;
-    build::spin_variables(Output::Shown)?;
+    say("components");
+    build::everything(Output::Shown)?;
     tests()
 }
 
@@ -51,7 +55,7 @@ fn step(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs the tests, and adds up the counts of the test runners, one of which there is for each file of tests.
+/// Runs the tests, and adds up the counts of the test runners, one per test file.
 fn tests() -> Result<()> {
     say("tests");
     let mut child = xtask::cargo()

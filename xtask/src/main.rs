@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the component and say where it is.
+    /// Build the components and say where they are.
     Build,
     /// Do the main job once: build the component, start the sandbox, and read and write rows with a certificate.
     Demo,
@@ -38,6 +38,15 @@ enum Task {
         /// Where to listen. The sandbox checks credentials as the real services do, but it is made for loopback.
         #[arg(long, default_value = "127.0.0.1:8365")]
         listen: SocketAddr,
+        /// Serve over TLS, with a certificate from an authority that is made at the start.
+        #[arg(long)]
+        tls: bool,
+        /// The origin in audiences, links and challenges, where clients come through a proxy, as in `https://crm.example`.
+        #[arg(long)]
+        origin: Option<String>,
+        /// Accept each client assertion only once. MSAL sends one until it expires.
+        #[arg(long)]
+        refuse_replayed_assertions: bool,
     },
     /// Serve the gateway in front of a sandbox, until Ctrl-C.
     Up {
@@ -45,8 +54,11 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: SocketAddr,
     },
-    /// Measure the gateway against a native reverse proxy, and print a table.
-    Bench,
+    /// Measure the gateway against a native reverse proxy and a component that only relays, and print a table.
+    Bench {
+        /// What to measure; everything, if nothing is named.
+        parts: Vec<bench::Part>,
+    },
     /// Look for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
         /// How long for each target.
@@ -85,14 +97,26 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Build => {
-            component()?;
-            build::spin_variables(Output::Shown)?;
-            Ok(())
+            setup::install()?;
+            build::everything(Output::Shown)
         }
         Task::Demo => demo::run(&component()?),
-        Task::Sandbox { listen } => sandbox::serve(*listen),
+        Task::Sandbox {
+            listen,
+            tls,
+            origin,
+            refuse_replayed_assertions,
+        } => sandbox::serve(|config| {
+            config.listen = *listen;
+            config.tls = *tls;
+            config.origin = origin.clone();
+            config.refuse_replayed_assertions = *refuse_replayed_assertions;
+        }),
         Task::Up { listen } => up::serve(&component()?, *listen),
-        Task::Bench => bench::run(&component()?),
+        Task::Bench { parts } => {
+            setup::install()?;
+            bench::run(parts)
+        }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {
             let plan = Plan {

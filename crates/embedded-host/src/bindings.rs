@@ -1,4 +1,4 @@
-//! The host's side of the contract in `wit/`.
+//! The host side of the contract in `wit/`.
 
 wasmtime::component::bindgen!({ path: "../../wit", world: "service" });
 

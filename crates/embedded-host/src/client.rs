@@ -1,12 +1,12 @@
-//! A plain HTTP/1.1 client, with a connection for each call. It sends what it is told and nothing else, and can leave in the
-//! middle.
+//! A plain HTTP/1.1 client with one connection per call. It sends exactly what the test specifies, and can
+//! disconnect midway.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-/// A server that says nothing for so long is taken to hang.
+/// A server that sends nothing for this long is considered hung.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A request.
@@ -16,19 +16,19 @@ pub struct Call {
     body: Vec<u8>,
 }
 
-/// Where a caller leaves, which closes its connection.
+/// The point at which a caller disconnects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
-    /// After so many bytes of the request's body, the rest of which is never sent.
+    /// After this many bytes of the request's body; the rest is never sent.
     InBody(usize),
-    /// After the request, without a look at the answer.
+    /// After the request, without reading the response.
     BeforeAnswer,
-    /// After so many bytes of the answer, its head included.
+    /// After this many bytes of the response, including its head.
     InAnswer(usize),
 }
 
 impl Call {
-    /// To `http://HOST:PORT`.
+    /// A call to `http://HOST:PORT`.
     pub fn new(origin: &str, method: &str, path: &str) -> Self {
         let address = origin.trim_start_matches("http://").to_owned();
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
@@ -39,23 +39,23 @@ impl Call {
         }
     }
 
-    /// With one header more.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.head.push_str(&format!("{name}: {value}\r\n"));
         self
     }
 
-    /// With a body and its length.
+    /// Adds a body and its length.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         let length = self.body.len().to_string();
         self.header("content-length", &length)
     }
 
-    /// Opens the connection and sends the head; the rest is the caller's to do.
+    /// Connects and sends the head; the test does the rest.
     ///
     /// # Errors
-    /// When nothing listens, or it hangs up at once.
+    /// If nothing listens, or the server disconnects immediately.
     pub fn begin(&self) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -64,22 +64,22 @@ impl Call {
         Ok(stream)
     }
 
-    /// Sends it all, and reads the answer.
+    /// Sends the entire request, and reads the response.
     ///
     /// # Errors
-    /// When no answer begins.
+    /// If no response begins.
     pub fn send(&self) -> io::Result<Reply> {
         let mut stream = self.begin()?;
-        // A server may answer without reading it all.
+        // A server may respond without reading the entire body.
         let _ = stream.write_all(&self.body);
         Reply::read(&mut stream)
     }
 
-    /// Sends it, leaves in the middle after a while in which it does nothing, and returns as much of the answer as was read.
-    /// A caller that leaves at once may be gone before a server has looked at its request.
+    /// Sends the request, idles for `after`, disconnects, and returns the bytes of the response that were read.
+    /// A caller that disconnects without a pause may be gone before the server has read its request.
     ///
     /// # Errors
-    /// When the server hangs up before the caller does.
+    /// If the server disconnects first.
     pub fn leave(&self, at: Leaving, after: Duration) -> io::Result<Vec<u8>> {
         let mut stream = self.begin()?;
         let (sent, read) = match at {
@@ -97,27 +97,27 @@ impl Call {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// Its headers, the names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As much of its body as came.
+    /// The bytes of the body that were received.
     pub body: Vec<u8>,
-    /// Whether the body ended as it said it would.
+    /// Whether the body is complete.
     pub whole: bool,
 }
 
 impl Reply {
-    /// Reads until the server hangs up.
+    /// Reads until the server disconnects.
     ///
     /// # Errors
-    /// When there is no head of an answer.
+    /// If the head is missing or incomplete.
     pub fn read(stream: &mut TcpStream) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        // A reset after the answer is no fault of the answer.
+        // A connection reset after the response does not matter.
         let ended = stream.read_to_end(&mut bytes);
         Self::parse(&bytes).ok_or_else(|| match ended {
             Err(error) if bytes.is_empty() => error,
@@ -125,7 +125,7 @@ impl Reply {
         })
     }
 
-    /// An answer, or the beginning of one; `None` where its head does not end.
+    /// Parses a response, or the start of one; `None` if its head is incomplete.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let (head, rest) = (bytes.get(..end)?, bytes.get(end + 4..)?);
@@ -151,7 +151,7 @@ impl Reply {
         Some(reply)
     }
 
-    /// The value of the first header of that name, in lower case.
+    /// The value of the first header with this name, which is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
         Some(value)
@@ -163,7 +163,7 @@ impl Reply {
     }
 }
 
-/// Takes the chunks of a body together. `None`: the last one is not there.
+/// Joins the chunks of a body. `None` if the last one is missing.
 fn unchunk(mut rest: &[u8], body: &mut Vec<u8>) -> Option<()> {
     loop {
         let end = rest.windows(2).position(|window| window == b"\r\n")?;

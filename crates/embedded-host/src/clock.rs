@@ -1,4 +1,4 @@
-//! The clocks of an instance, which tests may set forward or back.
+//! The clocks of an instance, which tests can move.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
-/// The machine's clocks, set forward or back as a whole. Waits take their real time.
+/// The machine's clocks with an offset. Timers still take real time.
 #[derive(Clone)]
 pub struct Clock {
     start: Instant,
-    /// Seconds by which the wall clock is set.
+    /// Offset of the wall clock, in seconds.
     wall: Arc<AtomicI64>,
-    /// Seconds by which the monotonic clock is set; it only ever goes forward.
+    /// Offset of the monotonic clock, in seconds; it never decreases.
     monotonic: Arc<AtomicI64>,
 }
 
@@ -27,13 +27,13 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Lets time pass: both clocks go on by so many seconds.
+    /// Moves both clocks forward, as if time had passed.
     pub fn pass(&self, seconds: u32) {
         self.wall.fetch_add(seconds.into(), Ordering::Relaxed);
         self.monotonic.fetch_add(seconds.into(), Ordering::Relaxed);
     }
 
-    /// Sets the wall clock wrong by so many seconds more, as somebody might set a machine's.
+    /// Moves the wall clock only, forward or back, as if it had been set wrong.
     pub fn set_wrong(&self, seconds: i64) {
         self.wall.fetch_add(seconds, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Files, piece by piece.
+//! Files, in pieces.
 
 use anyhow::Result;
 use wasmtime::component::ResourceAny;
@@ -18,7 +18,7 @@ impl Instance {
     /// `download-file`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn download_file(
         &mut self,
         connection: Option<Connection>,
@@ -32,7 +32,7 @@ impl Instance {
     /// `download.info`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn file_info(&mut self, download: Download) -> Result<FileInfo> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.download().call_info(&mut self.store, download.0)?)
@@ -41,7 +41,7 @@ impl Instance {
     /// `download.position`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn download_position(&mut self, download: Download) -> Result<u64> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.download().call_position(&mut self.store, download.0)?)
@@ -50,7 +50,7 @@ impl Instance {
     /// `download.read`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn read_file(&mut self, download: Download) -> Result<Result<Option<Vec<u8>>, Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.download().call_read(&mut self.store, download.0)?)
@@ -59,7 +59,7 @@ impl Instance {
     /// `upload-file`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn upload_file(
         &mut self,
         connection: Option<Connection>,
@@ -73,7 +73,7 @@ impl Instance {
     /// `resume-upload`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn resume_upload(
         &mut self,
         connection: Option<Connection>,
@@ -88,7 +88,7 @@ impl Instance {
     /// `upload.chunk-size`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn chunk_size(&mut self, upload: Upload) -> Result<u32> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.upload().call_chunk_size(&mut self.store, upload.0)?)
@@ -97,7 +97,7 @@ impl Instance {
     /// `upload.position`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn upload_position(&mut self, upload: Upload) -> Result<u64> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.upload().call_position(&mut self.store, upload.0)?)
@@ -106,7 +106,7 @@ impl Instance {
     /// `upload.write`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn write_file(&mut self, upload: Upload, bytes: &[u8]) -> Result<Result<(), Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.upload().call_write(&mut self.store, upload.0, bytes)?)
@@ -115,7 +115,7 @@ impl Instance {
     /// `upload.finish`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn finish_file(&mut self, upload: Upload) -> Result<Result<(), Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.upload().call_finish(&mut self.store, upload.0)?)
@@ -124,7 +124,7 @@ impl Instance {
     /// `upload.state`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn upload_state(&mut self, upload: Upload) -> Result<String> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.upload().call_state(&mut self.store, upload.0)?)

@@ -1,4 +1,4 @@
-//! Calls by text.
+//! Calls in text form.
 
 use anyhow::{Context, Result, anyhow};
 use wasmtime::AsContextMut;
@@ -6,7 +6,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{Func, Instance, Val};
 
-/// Calls the one export that has the name in `call`.
+/// Calls the export with the name in `call`.
 pub fn invoke(mut store: impl AsContextMut, instance: &Instance, call: &str) -> Result<String> {
     let call = UntypedFuncCall::parse(call).map_err(|error| anyhow!("not a call: {error}"))?;
     let function =

@@ -1,7 +1,9 @@
-//! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
+//! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` does, for the tests and for `cargo
+//! xtask`.
 //!
-//! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
-//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+//! A [`Component`] is a compiled file. An [`Instance`] is a running instance with its own environment variables
+//! and memory. A [`Server`] serves a component over HTTP, and a [`client`] calls it. Output is captured. The
+//! network is either the machine's or a [`Network`] of prepared responses.
 
 mod bindings;
 pub mod client;
@@ -15,10 +17,10 @@ mod spin;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::cli::StdoutStream;
 use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -37,7 +39,7 @@ pub use spin::environment_of;
 pub use wasmtime::component::ResourceAny as Connection;
 pub use wasmtime_wasi_http::Error as HttpError;
 
-/// Options that all take their defaults.
+/// Options with all defaults.
 pub const DEFAULT_OPTIONS: types::Options = types::Options {
     authority: None,
     scope: None,
@@ -47,12 +49,13 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     first_byte_timeout_ms: None,
     between_bytes_timeout_ms: None,
     retry_budget_ms: None,
+    call_timeout_ms: None,
     max_request_bytes: None,
     max_answer_bytes: None,
     organization_id: None,
 };
 
-/// A certificate with its key, as PEM, without a password.
+/// A certificate with its key, in PEM format, without a password.
 pub fn certificate(pem: impl Into<String>) -> types::Credential {
     types::Credential::Certificate(types::Certificate {
         text: pem.into(),
@@ -64,7 +67,7 @@ pub fn certificate(pem: impl Into<String>) -> types::Credential {
 pub fn secret(secret: impl Into<String>) -> types::Credential {
     types::Credential::Secret(secret.into())
 }
-/// Request options that say nothing.
+/// Request options without any settings.
 pub const NO_REQUEST_OPTIONS: types::RequestOptions = types::RequestOptions {
     return_representation: None,
     annotations: None,
@@ -78,31 +81,39 @@ pub const NO_REQUEST_OPTIONS: types::RequestOptions = types::RequestOptions {
     suppress_flows: None,
 };
 
-/// How much of what an instance prints is kept, in bytes.
+/// The most output that is kept per instance, in bytes.
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// The compiled component.
 pub struct Component {
     compiled: wasmtime::component::Component,
-    pre: ServicePre<State>,
+    /// `None` if it exports no functions.
+    pre: Option<ServicePre<State>>,
 }
 
 impl Component {
     /// Compiles a file.
     ///
     /// # Errors
-    /// When it cannot be read, is no component, or imports what WASI 0.2 with HTTP does not offer.
+    /// If the file cannot be read, is not a component, or imports anything other than WASI with HTTP.
     pub fn load(path: &Path) -> Result<Self> {
-        let engine = Engine::default();
+        let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
         let compiled = wasmtime::component::Component::from_file(&engine, path)?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
-        let pre = ServicePre::new(linker.instantiate_pre(&compiled)?)?;
-        Ok(Self { compiled, pre })
+        let mut component = Self { compiled, pre: None };
+        if component
+            .exports()
+            .iter()
+            .any(|name| name.starts_with("raia:dynamics365/"))
+        {
+            let mut linker = Linker::new(&engine);
+            wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+            wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
+            component.pre = Some(ServicePre::new(linker.instantiate_pre(&component.compiled)?)?);
+        }
+        Ok(component)
     }
 
-    /// The names of the interfaces that it imports.
+    /// The names of the imported interfaces.
     pub fn imports(&self) -> Vec<String> {
         let ty = self.compiled.component_type();
         ty.imports(self.compiled.engine())
@@ -110,7 +121,7 @@ impl Component {
             .collect()
     }
 
-    /// The names of the interfaces that it exports.
+    /// The names of the exported interfaces.
     pub fn exports(&self) -> Vec<String> {
         let ty = self.compiled.component_type();
         ty.exports(self.compiled.engine())
@@ -122,24 +133,24 @@ impl Component {
     /// Starts an instance.
     ///
     /// # Errors
-    /// When it cannot be instantiated.
+    /// If it cannot be instantiated.
     pub fn instance(&self, variables: &[(&str, &str)], network: Network) -> Result<Instance> {
         self.instance_with_clock(variables, network, Clock::default())
     }
 
-    /// Starts an instance that goes by `clock`.
+    /// Starts an instance with this clock.
     ///
     /// # Errors
-    /// When it cannot be instantiated.
+    /// If it cannot be instantiated.
     pub fn instance_with_clock(&self, variables: &[(&str, &str)], network: Network, clock: Clock) -> Result<Instance> {
         let output = MemoryOutputPipe::new(MAX_OUTPUT);
         self.start(variables, network, clock, output.clone(), output)
     }
 
-    /// Starts an instance that nobody listens to: what it prints cannot be written.
+    /// Starts an instance whose output streams are closed: it cannot print anything.
     ///
     /// # Errors
-    /// When it cannot be instantiated.
+    /// If it cannot be instantiated.
     pub fn instance_without_output(&self, variables: &[(&str, &str)], network: Network) -> Result<Instance> {
         let output = MemoryOutputPipe::new(MAX_OUTPUT);
         self.start(variables, network, Clock::default(), output, ClosedOutputStream)
@@ -168,7 +179,8 @@ impl Component {
         };
         let mut store = Store::new(self.compiled.engine(), state);
         store.limiter(|state| &mut state.peak_memory);
-        let instance = self.pre.instance_pre().instantiate(&mut store)?;
+        let pre = self.pre.as_ref().context("the component exports no functions")?;
+        let instance = pre.instance_pre().instantiate(&mut store)?;
         let service = Service::new(&mut store, &instance)?;
         Ok(Instance {
             store,
@@ -179,7 +191,7 @@ impl Component {
     }
 }
 
-/// One running instance. Every method's outer error is a trap; the inner one is the contract's.
+/// A running instance. The outer error of each method is a trap; the inner one is an error of the contract.
 pub struct Instance {
     store: Store<State>,
     instance: wasmtime::component::Instance,
@@ -191,7 +203,7 @@ impl Instance {
     /// `connection.open`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn open(&mut self, settings: &types::Settings) -> Result<Result<Connection, types::Error>> {
         Ok(self
             .service
@@ -200,10 +212,10 @@ impl Instance {
             .call_open(&mut self.store, settings)?)
     }
 
-    /// Lets go of a connection.
+    /// Closes a connection.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn close(&mut self, connection: Connection) -> Result<()> {
         Ok(connection.resource_drop(&mut self.store)?)
     }
@@ -211,7 +223,7 @@ impl Instance {
     /// `acquire-token`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn acquire_token(
         &mut self,
         connection: Option<Connection>,
@@ -225,7 +237,7 @@ impl Instance {
     /// `whoami`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn whoami(&mut self, connection: Option<Connection>) -> Result<Result<types::Identity, types::Error>> {
         Ok(self
             .service
@@ -236,7 +248,7 @@ impl Instance {
     /// `odata-request`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn odata_request(
         &mut self,
         connection: Option<Connection>,
@@ -251,7 +263,7 @@ impl Instance {
     /// `odata-batch`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn odata_batch(
         &mut self,
         connection: Option<Connection>,
@@ -266,7 +278,7 @@ impl Instance {
     /// `validate`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn validate(
         &mut self,
         connection: Option<Connection>,
@@ -278,21 +290,21 @@ impl Instance {
             .call_validate(&mut self.store, connection, expectations)?)
     }
 
-    /// Calls an export by a line of text, and returns its result as text, as `wasmtime run --invoke` does: both are in
+    /// Calls an export in text form, and returns its result as text, like `wasmtime run --invoke`. Both are in
     /// WAVE, the component model's notation for values.
     ///
     /// # Errors
-    /// When the line does not fit an export, or the component traps.
+    /// If the text does not match an export, or the component traps.
     pub fn invoke(&mut self, call: &str) -> Result<String> {
         invoke::invoke(&mut self.store, &self.instance, call)
     }
 
-    /// The most linear memory that the instance has had, in bytes.
+    /// The peak linear memory of the instance, in bytes.
     pub fn peak_memory(&self) -> usize {
         self.store.data().peak_memory.bytes()
     }
 
-    /// All that the instance has printed so far, on standard output and standard error.
+    /// The output of the instance so far: standard output and standard error.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.contents()).into_owned()
     }

@@ -1,4 +1,4 @@
-//! What an instance's outgoing requests reach.
+//! The network for outgoing requests of an instance.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// What an instance's outgoing requests reach.
+/// The network for outgoing requests of an instance.
 #[derive(Clone)]
 pub enum Network {
     /// The machine's network, as under `wasmtime run -Shttp`.
     Machine,
-    /// A function that answers every request, whatever its host.
+    /// A function that answers every request, for any host.
     Answered(Arc<dyn Fn(Request<Bytes>) -> Reply + Send + Sync>),
 }
 
 impl Network {
-    /// A network in which `answer` stands for every server.
+    /// A network in which `answer` takes the place of every server.
     pub fn answered(answer: impl Fn(Request<Bytes>) -> Reply + Send + Sync + 'static) -> Self {
         Self::Answered(Arc::new(answer))
     }
 }
 
-/// What comes back of a request.
+/// The outcome of a request.
 pub enum Reply {
-    /// An answer.
+    /// A response.
     Answer(Response<Vec<u8>>),
-    /// What the host says instead.
+    /// An error of the host.
     Fails(fn() -> Error),
-    /// Nothing, for ever.
+    /// No response, ever.
     Never,
 }
 

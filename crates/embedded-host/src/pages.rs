@@ -1,4 +1,4 @@
-//! Queries page by page.
+//! Queries, page by page.
 
 use anyhow::Result;
 use wasmtime::component::ResourceAny;
@@ -14,7 +14,7 @@ impl Instance {
     /// `odata-pages`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn odata_pages(&mut self, connection: Option<Connection>, request: &Request) -> Result<Result<Pages, Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse
@@ -25,7 +25,7 @@ impl Instance {
     /// `fetch-xml`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn fetch_xml(&mut self, connection: Option<Connection>, query: &FetchQuery) -> Result<Result<Pages, Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.call_fetch_xml(&mut self.store, connection, query)?.map(Pages))
@@ -34,7 +34,7 @@ impl Instance {
     /// `pages.next`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn next_page(&mut self, pages: Pages) -> Result<Result<Option<Response>, Error>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.pages().call_next(&mut self.store, pages.0)?)
@@ -43,7 +43,7 @@ impl Instance {
     /// `pages.delta-link`.
     ///
     /// # Errors
-    /// When the component traps.
+    /// If the component traps.
     pub fn delta_link(&mut self, pages: Pages) -> Result<Option<String>> {
         let dataverse = self.service.raia_dynamics365_dataverse();
         Ok(dataverse.pages().call_delta_link(&mut self.store, pages.0)?)

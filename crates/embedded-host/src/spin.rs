@@ -1,4 +1,4 @@
-//! The part of Spin that the adapter `spin-variables` talks to.
+//! The part of Spin that the adapter `spin-variables` uses.
 
 use std::path::Path;
 
@@ -22,10 +22,11 @@ enum StoreError {
     Io(String),
 }
 
-/// The environment that the adapter makes of Spin's variables; `None` for variables that cannot be read.
+/// The environment into which the adapter converts Spin's variables. With `variables` as `None`, reading them
+/// fails.
 ///
 /// # Errors
-/// When the adapter does not fit, or traps.
+/// If the adapter does not match, or traps.
 pub fn environment_of(adapter: &Path, variables: Option<&[(&str, &str)]>) -> Result<Vec<(String, String)>> {
     let engine = Engine::default();
     let adapter = Component::from_file(&engine, adapter)?;

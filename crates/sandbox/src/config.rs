@@ -15,6 +15,11 @@ use crate::user::{Organization, User};
 pub struct Config {
     /// Where to listen; port 0 picks a free one. Loopback by default.
     pub listen: SocketAddr,
+    /// Whether to serve over TLS, with a certificate from a certification authority that is made at the start.
+    pub tls: bool,
+    /// The origin in audiences, links and challenges, where clients reach the sandbox through a proxy. By default that of
+    /// the listener.
+    pub origin: Option<String>,
     /// The one tenant, a GUID.
     pub tenant_id: String,
     /// A domain name that stands for the tenant in URLs.
@@ -25,19 +30,20 @@ pub struct Config {
     pub organization: Organization,
     /// The environment's users that belong to no application.
     pub users: Vec<User>,
-    /// How long an access token is valid (facts: entra 3, 3599 s).
+    /// How long an access token is valid (docs/facts/entra.md, 3, 3599 s).
     pub token_lifetime: Duration,
-    /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it
-    /// knows (facts: entra 2.1).
+    /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it knows
+    /// (docs/facts/entra.md, 2.1).
     pub refresh_in: Option<Duration>,
     /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
     pub assertion_clock_skew: Duration,
     /// Whether a `jti` is accepted only once.
     ///
-    /// Guess: nothing documented says that Entra ID checks it, and MSAL for Python and for Node send one assertion
-    /// several times (facts: entra 1.2). The strict reading is the default; switch it off for such clients.
+    /// Guess: nothing documented says that Entra ID checks it. MSAL for Python and for Node send an assertion again until
+    /// it expires (docs/facts/entra.md, 1.2), so the default is no. The strict reading suits clients that promise a new assertion
+    /// for each request.
     pub refuse_replayed_assertions: bool,
-    /// Rows on a page when the request names no size (facts: dataverse 1.6, 5,000).
+    /// Rows on a page when the request names no size (docs/facts/dataverse.md, 1.6, 5,000).
     pub default_page_size: usize,
 }
 
@@ -45,6 +51,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: false,
+            origin: None,
             tenant_id: "10000000-0000-4000-8000-000000000001".into(),
             tenant_domain: None,
             applications: Vec::new(),
@@ -53,7 +61,7 @@ impl Default for Config {
             token_lifetime: Duration::from_secs(3599),
             refresh_in: None,
             assertion_clock_skew: Duration::from_secs(300),
-            refuse_replayed_assertions: true,
+            refuse_replayed_assertions: false,
             default_page_size: 5000,
         }
     }

@@ -171,7 +171,7 @@ impl Dataverse {
         self.decorated(limits::throttled(code, retry_after_secs))
     }
 
-    /// The recorded headers (facts: dataverse 1.4 and the exchange at its end).
+    /// The recorded headers (docs/facts/dataverse.md, 1.4 and the exchange at its end).
     pub(crate) fn decorated(&self, mut answer: Answer) -> Answer {
         let first = Uuid::new_v4().to_string();
         let second = Uuid::new_v4().to_string();

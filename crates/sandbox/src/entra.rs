@@ -1,4 +1,4 @@
-//! The token endpoint: `POST /{tenant}/oauth2/v2.0/token` for client credentials.
+//! The token endpoint, `POST /{tenant}/oauth2/v2.0/token` for client credentials, and its metadata.
 
 mod assertion;
 mod claims;
@@ -7,6 +7,7 @@ mod errors;
 mod federated;
 mod form;
 mod jwt;
+pub(crate) mod openid;
 mod scope;
 mod subject_name;
 mod trusted;
@@ -60,6 +61,9 @@ impl Entra {
     }
 
     pub(crate) fn answer(&self, request: &Received, shared: &Shared) -> Answer {
+        if openid::is_metadata(&request.path) {
+            return self.metadata(request, shared);
+        }
         let form = Form::read(request);
         let result = self.token(request, &form, shared);
         framed(result, request, &form, shared)
@@ -76,12 +80,28 @@ impl Entra {
         }
     }
 
+    fn metadata(&self, request: &Received, shared: &Shared) -> Answer {
+        let checked = match tenant(&request.path) {
+            // Of no tenant: the hosts of the cloud.
+            "common" => Ok(()),
+            tenant => self.check_tenant(tenant),
+        };
+        match checked.and_then(|()| openid::document(request, &self.tenant_id, shared)) {
+            Ok(document) => answer(StatusCode::OK, "application/json; charset=utf-8", document.to_string()),
+            Err(refusal) => framed(Err(refusal), request, &Form::read(request), shared),
+        }
+    }
+
     /// Guess: the order of the checks. Microsoft documents each error, not which of two comes first.
     fn token(&self, request: &Received, form: &Form, shared: &Shared) -> Result<serde_json::Value, EntraError> {
         if request.method != Method::POST {
             return Err(errors::only_post(&request.method));
         }
-        self.check_tenant(&request.path)?;
+        let tenant = tenant(&request.path);
+        if request.path != format!("/{tenant}/oauth2/v2.0/token") {
+            return Err(errors::tenant_not_found(tenant));
+        }
+        self.check_tenant(tenant)?;
         let grant_type = form.require("grant_type")?;
         if grant_type != "client_credentials" {
             return Err(errors::unsupported_grant(grant_type));
@@ -104,7 +124,7 @@ impl Entra {
             requested,
             shared.clock.unix(),
         );
-        // facts: entra 3
+        // docs/facts/entra.md, 3
         let mut body = json!({
             "token_type": "Bearer", "expires_in": granted.expires_in, "ext_expires_in": granted.expires_in,
             "access_token": granted.token,
@@ -115,14 +135,10 @@ impl Entra {
         Ok(body)
     }
 
-    fn check_tenant(&self, path: &str) -> Result<(), EntraError> {
-        let tenant = tenant(path);
-        let known = path == format!("/{tenant}/oauth2/v2.0/token")
-            && (tenant.eq_ignore_ascii_case(&self.tenant_id)
-                || self
-                    .tenant_domain
-                    .as_ref()
-                    .is_some_and(|domain| domain.eq_ignore_ascii_case(tenant)));
+    fn check_tenant(&self, tenant: &str) -> Result<(), EntraError> {
+        let domain = self.tenant_domain.as_ref();
+        let known = tenant.eq_ignore_ascii_case(&self.tenant_id)
+            || domain.is_some_and(|domain| domain.eq_ignore_ascii_case(tenant));
         if known {
             Ok(())
         } else {
@@ -160,7 +176,7 @@ fn tenant(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
-/// facts: entra 2.3: a throttled token request is not answered with JSON.
+/// docs/facts/entra.md, 2.3: a throttled token request is not answered with JSON.
 pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
     let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, "text/plain", "Too Many Requests");
     append(&mut answer, "retry-after", &retry_after_secs.to_string());
@@ -170,7 +186,7 @@ pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
 /// A grant or a refusal with the ids and headers that both have.
 fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, shared: &Shared) -> Answer {
     let trace_id = Uuid::new_v4().to_string();
-    // facts: entra 2.9: the header; MSAL for Node puts it into the form.
+    // docs/facts/entra.md, 2.9: the header; MSAL for Node puts it into the form.
     let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
     let asked_id = asked_id
         .and_then(|id| Uuid::try_parse(id).ok())

@@ -36,7 +36,8 @@ pub struct Fault {
 /// What goes wrong.
 #[derive(Clone)]
 pub enum FaultKind {
-    /// 429 with `Retry-After`. Entra ID answers plain text (facts: entra 2.3) and has no use for the code.
+    /// 429 with `Retry-After`. Entra ID answers plain text (docs/facts/entra.md, 2.3) and has no use for the
+    /// code.
     Throttle {
         /// 0x80072322 (requests), 0x80072321 (execution time) or 0x80072326 (concurrency).
         code: String,

@@ -1,8 +1,9 @@
 //! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
 //!
-//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` is Entra ID, `/api/data/v9.x/` is Dataverse.
-//! Every rule names its source: the URL of a page, a standard, or a section of the project's collected facts, as in
-//! `facts: entra 3`. What could not be confirmed is marked `Guess:`. What the sandbox cannot answer it refuses with 501.
+//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are
+//! Entra ID, `/api/data/v9.x/` is Dataverse. Every rule names its source: the URL of a page, a standard, or a section of the project's
+//! collected facts, as in `docs/facts/entra.md, 3`. What could not be confirmed is marked `Guess:`. What the
+//! sandbox cannot answer it refuses with 501.
 //!
 //! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
 //! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the
@@ -14,7 +15,7 @@
 //!
 //! 1. `sandbox` (what tests call), `server` (the listener), `state` (both services, and which of them answers)
 //! 2. `entra` and `dataverse`, which do not know each other
-//! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`
+//! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`, `signing`, `tls`
 //! 4. `config`, `user`, `privileges`, `schema`, `certificate`, `federation`
 //! 5. `request`, `response`, `clock`, `guid`
 //!
@@ -49,7 +50,9 @@ mod sandbox;
 mod schema;
 mod server;
 mod shared;
+mod signing;
 mod state;
+mod tls;
 mod tokens;
 mod user;
 

@@ -1,13 +1,11 @@
 //! Both services and what belongs to neither, and which of them answers a request.
 
-use std::net::SocketAddr;
-
 use http::StatusCode;
 use http::header::HOST;
 
 use crate::config::Config;
 use crate::dataverse::{Dataverse, Refusal};
-use crate::entra::{self, Entra};
+use crate::entra::{self, Entra, openid};
 use crate::fault::{Faults, Service};
 use crate::large::Large;
 use crate::recorder::Recorder;
@@ -25,9 +23,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<State> {
+    pub(crate) fn new(config: &Config, origin: String) -> anyhow::Result<State> {
         Ok(State {
-            shared: Shared::new(config, format!("http://{address}")),
+            shared: Shared::new(config, origin),
             recorder: Recorder::default(),
             large: Large::default(),
             faults: Faults::default(),
@@ -43,7 +41,7 @@ impl State {
             return answer(StatusCode::BAD_REQUEST, "text/plain", "A request needs a Host header.");
         }
         let large = match instead {
-            // facts: dataverse 1.8 has the status. Guess: the empty code and the text.
+            // docs/facts/dataverse.md, 1.8 has the status. Guess: the empty code and the text.
             Some(StatusCode::PAYLOAD_TOO_LARGE) => {
                 let message = "The request is too large.";
                 Some(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "", message).into_answer())
@@ -87,7 +85,7 @@ impl State {
 pub(crate) fn service(path: &str) -> Option<Service> {
     if path.starts_with("/api/data/") {
         Some(Service::Dataverse)
-    } else if path.ends_with("/oauth2/v2.0/token") {
+    } else if path.ends_with("/oauth2/v2.0/token") || openid::is_metadata(path) {
         Some(Service::Entra)
     } else {
         None

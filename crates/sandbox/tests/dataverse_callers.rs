@@ -108,7 +108,7 @@ fn in_a_batch_each_request_says_for_whom() {
     let body = part(&format!("CallerObjectId: {}\r\n", ada.entra_object_id)) + &part("") + "--b--\r\n";
     let answer = local.batch(&[], &body);
     assert_eq!(answer.text().matches(&ada.user_id).count(), 1, "{}", answer.text());
-    // The headers of the batch are not those of its requests (facts: dataverse 1.7).
+    // The headers of the batch are not those of its requests (docs/facts/dataverse.md, 1.7).
     let answer = local.batch(&[("CallerObjectId", &ada.entra_object_id)], &(part("") + "--b--\r\n"));
     assert_eq!(answer.text().matches(&ada.user_id).count(), 0, "{}", answer.text());
 }

@@ -1,5 +1,6 @@
-//! Spin keeps secrets in variables, which a vault or Kubernetes can fill, and a portable WASI 0.2 component reads environment
-//! variables. This component exports the one and imports the other: `azure_tenant_id` becomes `AZURE_TENANT_ID`.
+//! Provides Spin's variables as environment variables. Spin stores secrets in variables, which a vault or
+//! Kubernetes can set, but a portable WASI 0.2 component reads environment variables: `azure_tenant_id`
+//! becomes `AZURE_TENANT_ID`.
 
 #![cfg(target_family = "wasm")]
 

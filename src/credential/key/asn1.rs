@@ -19,7 +19,7 @@ pub(super) const fn primitive(number: TagNumber) -> Tag {
     }
 }
 
-/// The elements that follow each other in `der`, each whole with its tag and length. Ends after one that is broken.
+/// The consecutive elements in `der`, each with its tag and length. Ends after the first malformed one.
 pub(super) fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
     let mut reader = SliceReader::new(der);
     std::iter::from_fn(move || match &mut reader {
@@ -35,16 +35,16 @@ pub(super) fn elements(der: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
     })
 }
 
-/// Fields in the order in which they are written.
+/// A reader of consecutive fields.
 pub(super) struct Fields<'a>(SliceReader<'a>);
 
 impl<'a> Fields<'a> {
-    /// The fields that follow each other in `der`.
+    /// Reads the consecutive fields in `der`.
     pub(super) fn new(der: &'a [u8]) -> Result<Self> {
         SliceReader::new(der).map(Self)
     }
 
-    /// The fields of the one SEQUENCE that `der` is.
+    /// Reads the fields of `der`, which must be exactly one SEQUENCE.
     pub(super) fn of_sequence(der: &'a [u8]) -> Result<Self> {
         let mut whole = Self::new(der)?;
         let fields = whole.sequence()?;
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         AnyRef::decode(&mut self.0)
     }
 
-    /// The content of the next field, which has to have this tag.
+    /// The content of the next field, which must have this tag.
     pub(super) fn tagged(&mut self, tag: Tag) -> Result<&'a [u8]> {
         let field = self.any()?;
         der::Tagged::tag(&field).assert_eq(tag)?;
@@ -78,27 +78,27 @@ impl<'a> Fields<'a> {
         Self::new(self.tagged(tag)?)
     }
 
-    /// The fields of the SEQUENCE that is next.
+    /// The fields of the next field, a SEQUENCE.
     pub(super) fn sequence(&mut self) -> Result<Self> {
         self.within(Tag::Sequence)
     }
 
-    /// The OBJECT IDENTIFIER that is next.
+    /// The next field, an OBJECT IDENTIFIER.
     pub(super) fn oid(&mut self) -> Result<ObjectIdentifier> {
         ObjectIdentifier::decode(&mut self.0)
     }
 
-    /// The OCTET STRING that is next.
+    /// The next field, an OCTET STRING.
     pub(super) fn octets(&mut self) -> Result<&'a [u8]> {
         self.tagged(Tag::OctetString)
     }
 
-    /// The INTEGER that is next.
+    /// The next field, an INTEGER.
     pub(super) fn number(&mut self) -> Result<u64> {
         u64::decode(&mut self.0)
     }
 
-    /// Passes over fields.
+    /// Skips fields.
     pub(super) fn skip(&mut self, count: usize) -> Result<()> {
         (0..count).try_for_each(|_| self.any().map(drop))
     }
@@ -107,7 +107,7 @@ impl<'a> Fields<'a> {
         self.0.is_finished()
     }
 
-    /// Nothing may be left.
+    /// Fails if any field is left.
     pub(super) fn finish(self) -> Result<()> {
         if self.is_finished() {
             Ok(())

@@ -1,22 +1,23 @@
-//! From BER to DER (X.690, 8 and 10), as far as PFX files need it: Java, macOS and older tools write lengths that are not
-//! known beforehand, and strings in pieces.
+//! Converts BER to DER (X.690, 8 and 10), as far as PFX files need it: Java, macOS and older tools write
+//! indefinite lengths and split strings.
 
 use der::{Encode, Length};
 use zeroize::Zeroizing;
 
 use super::unreadable::Unreadable;
 
-/// Deeper than any PFX.
+/// The maximum nesting, deeper than any PFX.
 const MAX_DEPTH: u8 = 16;
 const CONSTRUCTED: u8 = 0x20;
 const TAG_NUMBER: u8 = 0x1f;
 const OCTET_STRING: u8 = 0x04;
 const END_OF_CONTENTS: &[u8] = &[0, 0];
 
-/// The one element that `ber` is, with every length written out and every OCTET STRING in one piece. What is inside a
-/// primitive element stays as it is.
+/// Converts `ber`, which must be one element: all lengths become definite and every OCTET STRING becomes
+/// one piece. The content of primitive elements stays unchanged.
 pub(super) fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    // Room for all of it, as headers grow by few bytes: growing would leave copies behind that are not wiped.
+    // Enough capacity for everything, because headers grow by only a few bytes: reallocation would leave
+    // copies that are not wiped.
     let mut der = Zeroizing::new(Vec::with_capacity(ber.len().saturating_mul(2)));
     element(&mut ber, Place::Anywhere, MAX_DEPTH, &mut der)?;
     if ber.is_empty() {
@@ -74,7 +75,7 @@ fn element(ber: &mut &[u8], place: Place, depth: u8, der: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// `None`: the content goes on until its end is marked.
+/// `None`: an indefinite length, ended by an end-of-contents marker.
 fn length(ber: &mut &[u8]) -> Result<Option<usize>, Unreadable> {
     let &[first] = take(ber, 1)? else {
         return Err(Unreadable::Damaged);

@@ -31,7 +31,7 @@ const PBE_SHA1_TRIPLE_DES: ObjectIdentifier = oid("1.2.840.113549.1.12.1.3");
 const PBE_SHA1_RC2_128: ObjectIdentifier = oid("1.2.840.113549.1.12.1.5");
 const PBE_SHA1_RC2_40: ObjectIdentifier = oid("1.2.840.113549.1.12.1.6");
 
-/// Opens the key of a PKCS#8 `EncryptedPrivateKeyInfo`.
+/// Decrypts the key of a PKCS#8 `EncryptedPrivateKeyInfo`.
 pub(super) fn open_key(
     info: &[u8],
     password: Password<'_>,
@@ -44,8 +44,8 @@ pub(super) fn open_key(
     Ok(key)
 }
 
-/// Decrypts what is a SEQUENCE, as everything is that keys and PFX files encrypt: thereby a wrong password is noticed.
-/// `algorithm` is the inside of an `AlgorithmIdentifier`.
+/// Decrypts a SEQUENCE. Everything that is encrypted in keys and PFX files is one, which makes it possible
+/// to detect a wrong password. `algorithm` holds the fields of an `AlgorithmIdentifier`.
 pub(super) fn decrypt(
     mut algorithm: Fields<'_>,
     encrypted: &[u8],
@@ -102,7 +102,7 @@ fn pbes2(
         salt: derivation.octets()?,
         iterations: derivation.number()?,
     };
-    // The key's length, which follows from the cipher.
+    // The key length, which is known from the cipher.
     derivation.optional(Tag::Integer)?;
     let prf = match derivation.optional(Tag::Sequence)? {
         None => HMAC_SHA1,
@@ -135,7 +135,7 @@ enum Cipher {
     Aes192,
     Aes256,
     TripleDes,
-    /// With as many effective bits as the key has.
+    /// The effective key bits equal the key length.
     Rc2 {
         key_length: usize,
     },

@@ -1,4 +1,4 @@
-//! From a password to a key.
+//! Derives keys from passwords.
 
 use std::num::NonZeroU32;
 
@@ -7,11 +7,12 @@ use zeroize::Zeroizing;
 
 use super::unreadable::Unreadable;
 
-/// How many rounds of hashing one certificate may cost, all keys derived for it together: the number stands in the text,
-/// and a component cannot be interrupted. In one, a round takes about a microsecond, three with SHA-512.
+/// The maximum number of hash iterations for one certificate, over all keys derived for it. The file sets
+/// the number, and a component cannot be interrupted. An iteration takes about one microsecond in a
+/// component, three with SHA-512.
 pub(crate) const MAX_ROUNDS: u64 = 2_000_000;
 
-/// The rounds that are left.
+/// The iterations that remain.
 pub(crate) struct Rounds(u64);
 
 impl Rounds {
@@ -29,7 +30,7 @@ impl Rounds {
     }
 }
 
-/// How a password is drawn out.
+/// The salt and iteration count of a derivation.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch<'a> {
     pub salt: &'a [u8],
@@ -51,7 +52,7 @@ pub(crate) fn pbkdf2(
     Ok(key)
 }
 
-/// What a key of PKCS#12 is for (RFC 7292, B.3).
+/// The purpose of a derived key (RFC 7292, B.3).
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Encryption = 1,
@@ -94,13 +95,13 @@ pub(crate) fn pkcs12(
     Ok(key)
 }
 
-/// As often as it takes to fill whole blocks.
+/// Repeats `bytes` to a multiple of the block length.
 fn repeated(bytes: &[u8], block: usize) -> Zeroizing<Vec<u8>> {
     let length = bytes.len().next_multiple_of(block);
     Zeroizing::new(bytes.iter().copied().cycle().take(length).collect())
 }
 
-/// `block = block + b + 1`, as numbers with their big end first.
+/// `block = block + b + 1`, as big-endian numbers.
 fn add_one_and(b: &[u8], block: &mut [u8]) {
     let mut carry = 1_u16;
     for (digit, &add) in block.iter_mut().zip(b).rev() {

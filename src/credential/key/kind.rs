@@ -1,10 +1,10 @@
-//! What DER is by its structure: labels and names of files are often wrong.
+//! Detects the kind of a DER element by its structure, because PEM labels and file names are often wrong.
 
 use der::Tag;
 
 use super::asn1::Fields;
 
-/// What an element of DER is.
+/// The kind of a DER element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// X.509 (RFC 5280, 4.1).
@@ -19,16 +19,16 @@ pub(super) enum Kind {
     Sec1,
     /// A key for DSA, as OpenSSL writes it.
     Dsa,
-    /// Certificates and perhaps more (RFC 2315, 7).
+    /// A PKCS#7 bundle (RFC 2315, 7).
     Pkcs7,
-    /// A request for a certificate (RFC 2986, 4).
+    /// A certificate signing request (RFC 2986, 4).
     Request,
     /// A public key (RFC 5280, 4.1.2.7, or RFC 8017, A.1.1).
     PublicKey,
 }
 
 impl Kind {
-    /// `None`: none of these, or it is broken.
+    /// `None` if it is of another kind or malformed.
     pub(super) fn of(der: &[u8]) -> Option<Self> {
         let mut fields = Fields::of_sequence(der).ok()?;
         let (first, second) = (fields.any().ok()?, fields.any().ok()?);
@@ -50,16 +50,15 @@ impl Kind {
         }
     }
 
-    /// What it is instead of a certificate or a private key, and what makes one of it.
+    /// For an element that is neither a certificate nor a private key: what it is and how to convert it.
     pub(super) fn besides(self) -> Option<&'static str> {
         match self {
             Self::Pkcs7 => Some(
                 "a PKCS#7 bundle (.p7b), which never has a private key: take the certificates out of it (openssl pkcs7 \
-                 -print_certs -in app.p7b, with -inform DER where it is binary) and add the key",
+                 -print_certs -in app.p7b, with -inform DER if it is binary) and add the key",
             ),
             Self::Request => Some(
-                "a certificate signing request (.csr): expected the certificate that was issued for it, or make one that signs \
-                 itself (openssl x509 -req -in app.csr -signkey key.pem -days 365)",
+                "a certificate signing request (.csr): expected the certificate that was issued for it, or make a self-signed one (openssl x509 -req -in app.csr -signkey key.pem -days 365)",
             ),
             Self::PublicKey => Some("a public key, which cannot sign"),
             _ => None,
@@ -67,8 +66,8 @@ impl Kind {
     }
 }
 
-/// Whether something to be signed is a request: its version, and then a name, which is a list of sets, where a certificate has
-/// an algorithm.
+/// Whether the signed part belongs to a request: after the version it has a name (a list of sets), where a
+/// certificate has an algorithm.
 fn is_request(to_be_signed: &[u8]) -> bool {
     let read = || {
         let mut fields = Fields::new(to_be_signed)?;

@@ -1,4 +1,4 @@
-//! What the containers hold: certificates and private keys.
+//! Extracts certificates and private keys from their containers.
 
 mod asn1;
 mod ber;
@@ -23,19 +23,19 @@ use text::Form;
 
 pub(super) use private::PrivateKey;
 
-/// What a text holds, in its order.
+/// The content of a text, in order.
 #[derive(Default)]
 pub(super) struct Contents {
     /// In DER.
     pub certificates: Vec<Vec<u8>>,
     pub keys: Vec<PrivateKey>,
-    /// Something else, which explains what is missing.
+    /// Something else that was found, which explains why a certificate or key is missing.
     pub besides: Option<&'static str>,
 }
 
 impl Contents {
     /// # Errors
-    /// What is wrong with the text, for people. Quotes nothing of it.
+    /// A readable reason why the text is not valid. Does not quote it.
     pub(super) fn read(text: &str, password: Password<'_>) -> Result<Self, String> {
         let mut rounds = Rounds::new();
         let mut contents = Self::default();
@@ -46,7 +46,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Adds a PFX, or other things that follow each other in DER. What is broken counts as what it was `meant` to be.
+    /// Adds a PFX or consecutive DER elements. A malformed element counts as the kind it was `meant` to be.
     fn add(
         &mut self,
         der: &[u8],
@@ -75,7 +75,7 @@ impl Contents {
             Kind::Pkcs8 => self.keys.push(PrivateKey::of_pkcs8(der)),
             Kind::EncryptedPkcs8 => {
                 let key = encryption::open_key(der, password, rounds)
-                    .map_err(|why| why.sentence("holds a private key", password))?;
+                    .map_err(|why| why.sentence("contains a private key", password))?;
                 self.keys.push(PrivateKey::of_pkcs8(&key));
             }
             Kind::Pkcs1 => self.keys.push(PrivateKey::Rsa(copy())),

@@ -1,11 +1,11 @@
-//! The password of a certificate, in the forms that the schemes hash.
+//! The password of a certificate, in the encodings that the schemes hash.
 
 use zeroize::Zeroizing;
 
 use crate::credential::pasted;
 
-/// The password, if one is set. None and an empty one open the same things: vaults hand out PFX files "without a password"
-/// that are encrypted with the empty one.
+/// The password, if one is set. A missing password and an empty one are equivalent: vaults export PFX files
+/// "without a password" that are encrypted with the empty password.
 #[derive(Clone, Copy)]
 pub(crate) struct Password<'a>(&'a str);
 
@@ -14,26 +14,27 @@ impl<'a> Password<'a> {
         Self(password.unwrap_or_default())
     }
 
-    /// Whether there is anything that could be wrong.
+    /// Whether a password is set.
     pub(crate) fn is_set(self) -> bool {
         !self.0.is_empty()
     }
 
-    /// What may be wrong with it, for people: passwords may hold anything, but some things are seldom meant.
+    /// What may be wrong with it, readable. A password may contain anything, but some characters are
+    /// usually a mistake.
     pub(crate) fn doubt(self) -> Option<String> {
         if self.0.ends_with(char::is_whitespace) {
-            return Some("ends with white space or a line end, which counts".to_owned());
+            return Some("ends with white space or a line break, which is part of it".to_owned());
         }
         pasted::fault(self.0)
     }
 
-    /// As PBES2 takes it (RFC 8018, 3: UTF-8).
+    /// The encoding for PBES2 (RFC 8018, 3: UTF-8).
     pub(crate) fn utf8(self) -> &'a [u8] {
         self.0.as_bytes()
     }
 
-    /// As PKCS#12 takes it (RFC 7292, B.1: UTF-16, big end first, with a terminator). What has no password is written by some
-    /// with the terminator alone and by others with nothing, so there may be two forms to try.
+    /// The encodings for PKCS#12 (RFC 7292, B.1: big-endian UTF-16 with a terminator). Without a password,
+    /// some tools write only the terminator and others nothing, so there may be two forms to try.
     pub(crate) fn utf16(self) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
         let mut terminated = Zeroizing::new(Vec::with_capacity(self.0.len().saturating_mul(2).saturating_add(2)));
         for unit in self.0.encode_utf16().chain([0]) {

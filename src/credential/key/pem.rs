@@ -1,4 +1,4 @@
-//! PEM (RFC 7468), as it is after files, variables and vaults.
+//! PEM (RFC 7468), in the forms that files, variables and vaults change it to.
 
 use zeroize::Zeroizing;
 
@@ -9,14 +9,14 @@ use super::password::Password;
 use super::text::from_base64;
 use super::{Contents, PrivateKey};
 
-/// How every block begins.
+/// The start of every block.
 pub(super) const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// Reads every block that matters, and passes over what stands between them.
+/// Reads every relevant block and skips the text between them.
 ///
 /// # Errors
-/// What is wrong with a block, for people.
+/// A readable reason why a block is not valid.
 pub(super) fn read(
     pem: &str,
     password: Password<'_>,
@@ -31,9 +31,9 @@ pub(super) fn read(
         rest = after;
         let mut add = |kind| contents.add(&decode(label, body)?, Some(kind), password, rounds);
         match label {
-            // A PFX too: `certutil -encode` writes this label, whatever it is given.
+            // Also a PFX: `certutil -encode` writes this label for any file.
             "CERTIFICATE" | "X509 CERTIFICATE" => add(Kind::Certificate)?,
-            // What the certificate is trusted for follows it.
+            // Trust settings follow the certificate.
             "TRUSTED CERTIFICATE" => {
                 let der = decode(label, body)?;
                 let certificate = elements(&der).next().and_then(Result::ok);
@@ -51,7 +51,7 @@ pub(super) fn read(
             "PUBLIC KEY" | "RSA PUBLIC KEY" => add(Kind::PublicKey)?,
             "OPENSSH PRIVATE KEY" => contents.besides = contents.besides.or(Some(OPENSSH)),
             "TSS2 PRIVATE KEY" => contents.keys.push(PrivateKey::Unusable(
-                "holds a key that only the TPM that made it can use: expected the private key itself".to_owned(),
+                "contains a key that only its TPM can use: expected the private key itself".to_owned(),
             )),
             _ => {}
         }
@@ -59,14 +59,13 @@ pub(super) fn read(
     Ok(())
 }
 
-/// A key that ssh-keygen made.
-pub(super) const OPENSSH: &str = "a private key in OpenSSH's own format: convert it (ssh-keygen -p -m PKCS8 -f key, which changes the \
-                           file itself)";
+/// A key made by ssh-keygen.
+pub(super) const OPENSSH: &str = "a private key in OpenSSH's own format: convert it (ssh-keygen -p -m PKCS8 -f key, which changes the file in place)";
 
 fn decode(label: &str, body: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     if body.contains("Proc-Type:") {
         return Err(
-            "holds a private key in PEM's old encryption (Proc-Type: 4,ENCRYPTED): convert it \
+            "contains a private key in the legacy PEM encryption (Proc-Type: 4,ENCRYPTED): convert it \
                     (openssl pkcs8 -topk8 -in key.pem -out converted.pem)"
                 .to_owned(),
         );
@@ -80,7 +79,5 @@ fn damaged(label: &str) -> String {
     } else {
         "BEGIN"
     };
-    format!(
-        "holds a PEM block ({label}) that is damaged: its base64 was cut off or changed, or its END line is missing"
-    )
+    format!("contains a damaged PEM block ({label}): its base64 was cut off or changed, or its END line is missing")
 }

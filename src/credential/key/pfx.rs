@@ -43,7 +43,7 @@ pub(super) fn is_pfx(bytes: &[u8]) -> bool {
 }
 
 /// # Errors
-/// Why it does not open, for people.
+/// A readable reason why it cannot be opened.
 pub(super) fn read(
     pfx: &[u8],
     password: Password<'_>,
@@ -87,8 +87,8 @@ fn content_info<'a>(fields: &mut Fields<'a>) -> Result<(ObjectIdentifier, Fields
     Ok((info.oid()?, info.within(EXPLICIT)?))
 }
 
-/// Checks the MAC, which tells a wrong password before anything is decrypted. One of an unknown kind is passed over:
-/// who can change the text can leave it out as well.
+/// Checks the MAC, which detects a wrong password before anything is decrypted. A MAC of an unknown kind is
+/// ignored: anyone who can change the file can also remove the MAC.
 fn verify(mac: &[u8], safe: &[u8], password: Password<'_>, rounds: &mut Rounds) -> Result<(), Unreadable> {
     let mut mac = Fields::new(mac)?;
     let mut digest_info = mac.sequence()?;
@@ -138,7 +138,7 @@ fn decrypt_bags(
     decrypt(algorithm, &encrypted, password, rounds)
 }
 
-/// `SafeContents`. Revocation lists and other secrets are passed over.
+/// `SafeContents`. Revocation lists and other secrets are skipped.
 fn read_bags(
     bags: &[u8],
     password: Password<'_>,

@@ -1,4 +1,4 @@
-//! A private key, and why one cannot sign.
+//! A private key, or the reason why it cannot sign.
 
 use der::asn1::ObjectIdentifier;
 use ring::rsa::KeyPair;
@@ -11,12 +11,12 @@ const fn oid(text: &str) -> ObjectIdentifier {
 }
 
 const RSA: ObjectIdentifier = oid("1.2.840.113549.1.1.1");
-/// X.500's name for RSA, which OpenSSL reads as well.
+/// The X.500 identifier for RSA, which OpenSSL also accepts.
 const RSA_OF_X500: ObjectIdentifier = oid("2.5.8.1.1");
 const RSA_OAEP: ObjectIdentifier = oid("1.2.840.113549.1.1.7");
 const RSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
 
-/// What else keys are for (RFC 8410, RFC 5480, RFC 3279).
+/// Other key algorithms (RFC 8410, RFC 5480, RFC 3279).
 const OTHERS: [(ObjectIdentifier, &str); 8] = [
     (oid("1.2.840.10045.2.1"), "a key for an elliptic curve"),
     (oid("1.3.101.110"), "a key for X25519"),
@@ -28,18 +28,18 @@ const OTHERS: [(ObjectIdentifier, &str); 8] = [
     (oid("1.2.840.10046.2.1"), "a key for Diffie-Hellman"),
 ];
 
-/// A private key, not encrypted.
+/// A decrypted private key.
 #[derive(PartialEq, Eq)]
 pub(crate) enum PrivateKey {
-    /// As PKCS#1 has it, in DER.
+    /// PKCS#1, in DER.
     Rsa(Zeroizing<Vec<u8>>),
-    /// Why it cannot sign, for people.
+    /// A readable reason why it cannot sign.
     Unusable(String),
 }
 
 impl PrivateKey {
-    /// Takes the key out of PKCS#8. Parameters and attributes do not matter: some leave out the NULL that RFC 8017 (A.1) asks
-    /// for, and Windows adds what the key is for.
+    /// Extracts the key from PKCS#8. Parameters and attributes are ignored: some tools omit the NULL that
+    /// RFC 8017 (A.1) requires, and Windows adds the key usage.
     pub(crate) fn of_pkcs8(der: &[u8]) -> Self {
         let read = || {
             let mut info = Fields::of_sequence(der)?;
@@ -53,7 +53,7 @@ impl PrivateKey {
             Ok((RSA_OAEP, _)) => Self::restricted("encryption (RSAES-OAEP)"),
             Ok((other, _)) => match OTHERS.iter().find(|(oid, _)| *oid == other) {
                 Some((_, what)) => Self::not_rsa(what),
-                None => Self::not_rsa(&format!("a key of a kind that is not known here (OID {other})")),
+                None => Self::not_rsa(&format!("a key of an unknown kind (OID {other})")),
             },
             Err(_) => Self::Unusable(not_valid("its structure is broken")),
         }
@@ -62,20 +62,20 @@ impl PrivateKey {
     /// A key that is `what`.
     pub(crate) fn not_rsa(what: &str) -> Self {
         Self::Unusable(format!(
-            "holds {what}, not an RSA key: Entra ID takes RSA keys of 2048 bits and more"
+            "contains {what}, not an RSA key: Entra ID accepts RSA keys of 2048 bits and more"
         ))
     }
 
-    /// An RSA key whose algorithm says what it may do. Entra ID is documented to take ordinary ones.
+    /// An RSA key whose algorithm restricts its use. Entra ID is documented to accept ordinary RSA keys.
     fn restricted(to: &str) -> Self {
         Self::Unusable(format!(
-            "holds an RSA key that is restricted to {to}, which is not supported: make an ordinary one (openssl genpkey \
+            "contains an RSA key that is restricted to {to}, which is not supported: make an ordinary one (openssl genpkey \
              -algorithm RSA -pkeyopt rsa_keygen_bits:2048) and a certificate for it"
         ))
     }
 
     /// # Errors
-    /// Why the key cannot sign, for people.
+    /// A readable reason why the key cannot sign.
     pub(crate) fn rsa(&self) -> Result<KeyPair, String> {
         match self {
             Self::Rsa(der) => KeyPair::from_der(der).map_err(|rejected| why_rejected(&rejected.to_string())),
@@ -84,19 +84,19 @@ impl PrivateKey {
     }
 }
 
-/// ring's reasons in words that say what to do.
+/// Translates ring's reasons into messages that say what to do.
 fn why_rejected(reason: &str) -> String {
     match reason {
         "TooSmall" => {
-            "holds an RSA key that is too short, or whose public exponent is below 65537: expected 2048, 3072 or 4096 bits"
+            "contains an RSA key that is too short, or whose public exponent is below 65537: expected 2048, 3072 or 4096 bits"
                 .to_owned()
         }
-        "TooLarge" => "holds an RSA key that is too long: expected 2048, 3072 or 4096 bits".to_owned(),
+        "TooLarge" => "contains an RSA key that is too long: expected 2048, 3072 or 4096 bits".to_owned(),
         "PrivateModulusLenNotMultipleOf512Bits" => {
-            "holds an RSA key of an unusual length: expected 2048, 3072 or 4096 bits".to_owned()
+            "contains an RSA key of an unusual length: expected 2048, 3072 or 4096 bits".to_owned()
         }
         "VersionNotSupported" => {
-            "holds an RSA key of more than two primes, which is not supported: make an ordinary one (openssl genpkey -algorithm \
+            "contains an RSA key of more than two primes, which is not supported: make an ordinary one (openssl genpkey -algorithm \
              RSA -pkeyopt rsa_keygen_bits:2048) and a certificate for it"
                 .to_owned()
         }
@@ -105,5 +105,5 @@ fn why_rejected(reason: &str) -> String {
 }
 
 fn not_valid(reason: &str) -> String {
-    format!("holds a private key that is not valid ({reason}): its text was cut off or changed")
+    format!("contains a private key that is not valid ({reason}): its text was cut off or changed")
 }

@@ -1,4 +1,4 @@
-//! What kind of text somebody gave for a certificate.
+//! Detects the form of the text given as a certificate.
 
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -9,24 +9,24 @@ use zeroize::Zeroizing;
 use super::pem::{BEGIN, OPENSSH};
 use super::pfx;
 
-/// Longer than any certificate with its issuers, in bytes.
+/// The maximum length in bytes, more than any certificate with its chain.
 const MAX_LENGTH: usize = 256 << 10;
 
-/// How often something may be wrapped up in base64 or percent signs.
+/// The maximum number of nested base64 or percent encodings.
 const MAX_LAYERS: u8 = 4;
 
 const EXPECTED: &str = "expected PEM text with certificate and private key, or a PFX in base64";
 
-/// What the text is, freed from what variables and vaults do to files.
+/// The form of the text, after undoing the encodings that variables and vaults add.
 pub(super) enum Form {
     Pem(Zeroizing<String>),
-    /// A PFX, or certificates and keys one after the other.
+    /// A PFX, or consecutive certificates and keys.
     Der(Zeroizing<Vec<u8>>),
 }
 
 impl Form {
     /// # Errors
-    /// What the text seems to be instead, for people.
+    /// A readable guess of what the text is instead.
     pub(super) fn of(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LENGTH {
             return Err(format!(
@@ -37,7 +37,7 @@ impl Form {
         Self::unwrap(text, MAX_LAYERS)?.ok_or_else(|| mistaken(text))
     }
 
-    /// `None`: it is nothing that is known.
+    /// `None` if the form is unknown.
     fn unwrap(text: &str, layers: u8) -> Result<Option<Self>, String> {
         let Some(layers) = layers.checked_sub(1) else {
             return Ok(None);
@@ -69,14 +69,14 @@ impl Form {
     }
 }
 
-/// What base64 stands for, in the standard or the URL-safe alphabet, with its padding or without. Several texts of it may follow
-/// each other.
+/// Decodes base64 in the standard or the URL-safe alphabet, with or without padding. Several encoded texts
+/// may follow each other.
 pub(super) fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),
     );
-    // Room for all of it: growing would leave copies behind that are not wiped.
+    // Enough capacity for everything: reallocation would leave copies that are not wiped.
     let mut packed = Zeroizing::new(String::with_capacity(text.len()));
     packed.extend(text.chars().filter(|c| !is_noise(*c)).map(|c| match c {
         '-' => '+',
@@ -90,7 +90,7 @@ pub(super) fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-/// What files, tables, mail and web pages put between the characters that count.
+/// Characters that files, tables, mail and web pages insert between the relevant ones.
 fn is_noise(c: char) -> bool {
     c.is_whitespace()
         || matches!(
@@ -99,7 +99,8 @@ fn is_noise(c: char) -> bool {
         )
 }
 
-/// Line ends that were written as two characters, or more, are line ends again. What UTF-16 leaves of them goes.
+/// Restores line ends that were escaped as two or more characters, and removes NUL characters that remain
+/// from UTF-16.
 fn with_line_ends(text: &str) -> Zeroizing<String> {
     let mut lines = Zeroizing::new(String::with_capacity(text.len()));
     for (number, piece) in text.split('\\').enumerate() {
@@ -114,7 +115,7 @@ fn with_line_ends(text: &str) -> Zeroizing<String> {
     lines
 }
 
-/// The text for which a percent-encoded one stands; `None` where it is not one.
+/// The decoded text; `None` if it is not percent-encoded.
 fn without_percent_signs(text: &str) -> Option<Zeroizing<String>> {
     if !text.contains('%') {
         return None;
@@ -144,7 +145,7 @@ fn text_of(bytes: &[u8]) -> Option<Zeroizing<String>> {
     }
 }
 
-/// What other programs write, by how it begins.
+/// Refuses formats of other programs, detected by their first bytes.
 fn refuse_bytes(bytes: &[u8]) -> Result<(), String> {
     const MAGIC: [(&[u8], &str); 5] = [
         (
@@ -174,7 +175,7 @@ fn refuse_bytes(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// What other programs write, by the words in it.
+/// Refuses formats of other programs, detected by their text.
 fn refuse_text(text: &str) -> Result<(), String> {
     let is_hex = text.len() > 128
         && text.starts_with("30")
@@ -184,13 +185,13 @@ fn refuse_text(text: &str) -> Result<(), String> {
     let what = if is_hex {
         "is written in hex: convert it (xxd -r -p app.hex | base64)"
     } else if text.starts_with("PuTTY-User-Key-File") {
-        "is a key of PuTTY: convert it (puttygen app.ppk -O private-openssh -o key.pem) and add its certificate"
+        "is a PuTTY key: convert it (puttygen app.ppk -O private-openssh -o key.pem) and add its certificate"
     } else if text.contains("<RSAKeyValue") {
         "is a key in XML (RSAKeyValue): export it as PEM (in .NET: ExportPkcs8PrivateKeyPem) and add its certificate"
     } else if text.starts_with('{') && text.contains("\"kty\"") {
         "is a JSON Web Key: expected the certificate with its key (from Key Vault: az keyvault secret show --query value -o tsv)"
     } else if text.starts_with(['{', '[']) {
-        "is JSON: give the text that is its value alone (from Key Vault: az keyvault secret show --query value -o tsv)"
+        "is JSON: give only the value inside it (from Key Vault: az keyvault secret show --query value -o tsv)"
     } else if text.contains("BEGIN") && (text.contains("CERTIFICATE") || text.contains("KEY")) {
         "has BEGIN and END lines whose dashes were changed: expected five ASCII dashes on each side, as in \
          -----BEGIN CERTIFICATE-----"
@@ -205,13 +206,13 @@ fn mistaken(text: &str) -> String {
     let seems = if text.is_empty() {
         "is empty"
     } else if is_thumbprint(text) {
-        "seems to be a thumbprint, which only names a certificate"
+        "seems to be a thumbprint, which only identifies a certificate"
     } else if is_path(text) {
-        "seems to be the path of a file, and files are not read"
+        "seems to be a file path, and files are not read"
     } else if text.starts_with('0') && text.chars().any(|c| !c.is_ascii() || c == '\0') {
-        "seems to be a binary file, which has to be given in base64 (base64 -w0 app.pfx)"
+        "seems to be a binary file, which must be given in base64 (base64 -w0 app.pfx)"
     } else {
-        "holds no PEM text, and is no PFX in base64 either (or its base64 is cut off)"
+        "is neither PEM text nor a PFX in base64 (or its base64 is cut off)"
     };
     format!("{seems}: {EXPECTED}")
 }

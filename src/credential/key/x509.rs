@@ -1,14 +1,14 @@
-//! What is needed of an X.509 certificate (RFC 5280, 4.1), and no more: names and extensions would be a tenth of the
-//! component.
+//! Reads only the required fields of an X.509 certificate (RFC 5280, 4.1). Parsing names and extensions
+//! would make up a tenth of the component.
 
 use der::asn1::{AnyRef, BitStringRef};
 use der::{DateTime, Error, ErrorKind, Result, Tag, TagNumber, Tagged};
 
 use super::asn1::{Fields, constructed};
 
-/// What a certificate says.
+/// The required fields of a certificate.
 pub(crate) struct X509<'a> {
-    /// The content of the name of who signed it, and of its own. Two that are alike are the same to whoever made them.
+    /// The encoded content of the issuer's name. Two names match if their encodings are equal.
     pub issuer: &'a [u8],
     pub subject: &'a [u8],
     /// For RSA, an `RSAPublicKey` of PKCS#1.
@@ -16,7 +16,8 @@ pub(crate) struct X509<'a> {
     pub validity: Validity,
 }
 
-/// When a certificate is valid, both ends included, in seconds since 1970-01-01T00:00:00Z. What was before is 0.
+/// When a certificate is valid, both ends included, in seconds since 1970-01-01T00:00:00Z. Earlier times
+/// are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     pub not_before: u64,
@@ -25,7 +26,7 @@ pub struct Validity {
 
 impl<'a> X509<'a> {
     /// # Errors
-    /// When the bytes are no certificate.
+    /// If the bytes are not a certificate.
     pub(crate) fn read(der: &'a [u8]) -> Result<Self> {
         let mut certificate = Fields::of_sequence(der)?;
         let mut to_be_signed = certificate.sequence()?;
@@ -93,7 +94,7 @@ fn seconds(time: AnyRef<'_>) -> Result<u64> {
         .as_secs())
 }
 
-/// A number of two digits.
+/// Parses a two-digit number.
 fn number(digits: &[u8]) -> Option<u8> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;

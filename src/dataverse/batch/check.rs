@@ -1,4 +1,4 @@
-//! What is wrong with a batch, found before it is sent, with the place of each fault.
+//! Validates a batch before it is sent and reports the location of each fault.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -9,19 +9,20 @@ use crate::dataverse::url::LINK_ROOT;
 use crate::faults::Faults;
 use crate::settings::Settings;
 
-/// A request of a batch, and the name that others refer to it by. In a change set, each has one.
+/// A valid request of a batch, and the Content-ID by which others refer to it. In a change set, each
+/// request has one.
 pub struct Checked {
     pub request: Request,
     pub content_id: Option<String>,
 }
 
-/// Would be taken for those of the part that the request is in.
+/// Headers that would be mistaken for those of the enclosing part.
 const PART_HEADERS: [&str; 2] = ["content-id", "content-transfer-encoding"];
 
-/// Checks all of it.
+/// Validates the batch.
 ///
 /// # Errors
-/// Every fault at once.
+/// All faults together.
 pub(super) fn check(
     settings: &Settings,
     items: Vec<Item<DraftPart>>,
@@ -35,7 +36,8 @@ pub(super) fn check(
         given: content_ids(&items),
     };
     if count > MAX_REQUESTS {
-        let reason = format!("hold {count} requests, and Dataverse takes {MAX_REQUESTS} in a batch");
+        let reason =
+            format!("contain {count} requests, more than the {MAX_REQUESTS} that Dataverse accepts in a batch");
         check.faults.add("items", reason);
         return Err(check.faults);
     }
@@ -81,10 +83,10 @@ impl Check<'_> {
         for (index, mut request) in set.into_iter().enumerate() {
             let place = format!("{place}.change-set[{index}]");
             if request.request.method == Method::GET {
-                // Microsoft's page: not allowed there.
+                // docs/facts/dataverse.md, 1.7: not allowed there.
                 self.faults.add(
                     &format!("{place}.request.method"),
-                    "is get, which a change set cannot hold",
+                    "is get, which is not allowed in a change set",
                 );
             }
             let given = request.content_id.clone();
@@ -102,7 +104,7 @@ impl Check<'_> {
             .find(|id| !self.given.contains(id))
     }
 
-    /// Checks one request. `earlier` are the Content-IDs it may refer to, if it is in a change set.
+    /// Validates one request. `earlier` are the Content-IDs it may refer to, if it is in a change set.
     fn request(&mut self, place: &str, part: DraftPart, earlier: Option<&[String]>) -> Option<Checked> {
         let DraftPart { request, content_id } = part;
         if let Some(id) = &content_id {
@@ -110,7 +112,7 @@ impl Check<'_> {
             self.faults.keep(&id_place, references::check_content_id(id));
             if self.given.iter().filter(|given| *given == id).count() > 1 {
                 self.faults
-                    .add(&id_place, "is given to another request of the batch too");
+                    .add(&id_place, "is also the content-id of another request of the batch");
             }
         }
         let place = format!("{place}.request");
@@ -141,8 +143,10 @@ impl Check<'_> {
         match prepared {
             Ok(request) => {
                 if is_batch(&request) {
-                    self.faults
-                        .add(&format!("{place}.path"), "is $batch: a batch cannot hold another one");
+                    self.faults.add(
+                        &format!("{place}.path"),
+                        "is $batch: a batch cannot contain another batch",
+                    );
                 }
                 Some(Checked { request, content_id })
             }
@@ -153,18 +157,19 @@ impl Check<'_> {
         }
     }
 
-    /// Dataverse answers 400 to a reference to a Content-ID "before it has been declared" (Microsoft's page).
+    /// Dataverse answers 400 to a reference to a Content-ID "before it has been declared"
+    /// (docs/facts/dataverse.md, 1.7).
     fn reference(&mut self, field: &str, id: &str, earlier: Option<&[String]>) {
         let shown: String = id.chars().take(64).flat_map(char::escape_default).collect();
         match earlier {
             Some(earlier) if earlier.iter().any(|given| given == id) => {}
             Some(_) => self.faults.add(
                 field,
-                format!("refers to ${shown}, which is the content-id of no earlier request of its change set"),
+                format!("refers to ${shown}, which is not the content-id of an earlier request in its change set"),
             ),
             None => self.faults.add(
                 field,
-                format!("refers to ${shown}, which only a request in a change set can, to an earlier one of the set"),
+                format!("refers to ${shown}: only a request in a change set can refer to another request, an earlier one of the same set"),
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! A batch as text. Every line ends in CRLF: Dataverse reads no other.
+//! Formats a batch as text. Every line ends in CRLF, the only line end that Dataverse accepts.
 
 use http::{HeaderMap, header};
 
@@ -8,13 +8,14 @@ use super::references;
 use crate::dataverse::headers::CLIENT_REQUEST_ID;
 use crate::dataverse::request::Request;
 
-/// A batch as text, and the type that names its boundary.
+/// A batch as text, and the content type with its boundary.
 pub(super) struct Text {
     pub content_type: String,
     pub body: Vec<u8>,
 }
 
-/// Writes a batch. `guid` makes the boundaries; `client_request_id` is the batch's own, which its parts need not repeat.
+/// Formats a batch. `guid` makes the boundaries unique. `client_request_id` is that of the batch itself;
+/// parts with the same id omit it.
 pub(super) fn compose(guid: String, items: &[Item<Checked>], client_request_id: &str) -> Text {
     let unique = unused(guid, items);
     let boundary = format!("batch_{unique}");
@@ -52,7 +53,7 @@ fn content_type_value(boundary: &str) -> String {
     format!("multipart/mixed; boundary=\"{boundary}\"")
 }
 
-/// What no body holds, so that no boundary made of it can end one.
+/// A text that occurs in no body, so that a boundary made from it cannot end a body.
 fn unused(mut text: String, items: &[Item<Checked>]) -> String {
     let bodies = || items.iter().flat_map(Item::all).filter_map(|part| part.request.body());
     while bodies().any(|body| body.windows(text.len()).any(|bytes| bytes == text.as_bytes())) {
@@ -83,7 +84,8 @@ impl Writer<'_> {
         self.line("");
     }
 
-    /// The headers of a batch are not its parts', so each has its own. What is about the whole stays outside.
+    /// A part does not inherit the headers of the batch, so each has its own. Headers that concern the
+    /// whole batch are omitted.
     fn headers(&mut self, headers: &HeaderMap) {
         for (name, value) in headers {
             let outside = *name == header::USER_AGENT
@@ -104,7 +106,8 @@ impl Writer<'_> {
     }
 }
 
-/// The URL as Microsoft's page has it: `$1` as it is, and others absolute, which leaves no doubt without a `Host`.
+/// The URL (docs/facts/dataverse.md, 1.7): `$1` unchanged, and others absolute, which is unambiguous
+/// without a `Host` header.
 fn url(request: &Request) -> String {
     let below = request
         .uri()

@@ -1,5 +1,6 @@
-//! `$batch`: several requests in one, as multipart text both ways (OData Protocol 4.0, 11.7; Microsoft's page "Execute batch
-//! operations using the Web API"). Here is what goes out and what comes of it; how the texts are written and read is below.
+//! `$batch`: several requests in one, with multipart request and response bodies (OData Protocol 4.0, 11.7;
+//! docs/facts/dataverse.md, 1.7). This module has the requests and their results; the submodules format and
+//! parse the text.
 
 mod check;
 mod compose;
@@ -18,15 +19,15 @@ use crate::guid::new_guid;
 use crate::host::Host;
 use crate::settings::Settings;
 
-/// Microsoft's page "Execute batch operations using the Web API".
+/// docs/facts/dataverse.md, 1.7.
 const MAX_REQUESTS: usize = 1000;
 
-/// One step of a batch, of whatever there is for each request.
+/// One item of a batch, generic over the representation of a request.
 #[derive(Debug)]
 pub enum Item<T> {
-    /// A request of its own.
+    /// A single request.
     Request(T),
-    /// Requests that are carried out all or none.
+    /// Requests that succeed or fail together.
     ChangeSet(Vec<T>),
 }
 
@@ -39,23 +40,23 @@ impl<T> Item<T> {
     }
 }
 
-/// A request of a batch as a caller gives it.
+/// A caller's request of a batch, not validated yet.
 #[derive(Clone, Debug)]
 pub struct DraftPart {
     /// The request.
     pub request: Draft,
-    /// The name that later requests of the same change set refer to it by.
+    /// The Content-ID by which later requests of the same change set refer to it.
     pub content_id: Option<String>,
 }
 
-/// A batch that has been checked and written, and lacks only the token.
+/// A valid, formatted batch that lacks only the token.
 pub struct Batch {
     request: Request,
     items: Vec<Item<Sent>>,
     continue_on_error: bool,
 }
 
-/// What has to be known of a request to read its answer.
+/// What must be known about a request to interpret its answer.
 struct Sent {
     uri: Uri,
     writes: bool,
@@ -64,10 +65,10 @@ struct Sent {
 }
 
 impl Batch {
-    /// Checks a caller's batch and writes it.
+    /// Validates and formats a caller's batch.
     ///
     /// # Errors
-    /// `invalid-request`, with every fault at once.
+    /// `invalid-request`, with all faults.
     pub fn new(
         host: &impl Host,
         settings: &Settings,
@@ -79,7 +80,7 @@ impl Batch {
         Self::write(host, settings, items, continue_on_error, client_request_id)
     }
 
-    /// A batch of one, for a query with a URL that is too long for a request of its own.
+    /// A batch of one request, for a query whose URL is too long for a plain request.
     ///
     /// # Errors
     /// As [`Batch::new`].
@@ -110,7 +111,7 @@ impl Batch {
         if text.body.len() as u64 > u64::from(max_bytes) {
             let length = text.body.len();
             let reason = format!(
-                "have {length} bytes together, more than the {max_bytes} that the settings allow for a request"
+                "have {length} bytes in total, more than the {max_bytes} that the settings allow for a request"
             );
             return Err(Faults::one("items", reason).into_request_error());
         }
@@ -126,7 +127,7 @@ impl Batch {
         })
     }
 
-    /// The request that carries all others.
+    /// The request that contains all others.
     pub fn request(&self) -> &Request {
         &self.request
     }

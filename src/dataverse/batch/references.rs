@@ -1,15 +1,15 @@
-//! Content-IDs, and the places where `$` and a Content-ID stand for a row that an earlier request of the same change set created
-//! (OData Protocol 4.0, 11.7.3.1; Microsoft's page "Execute batch operations using the Web API").
+//! Content-IDs and references to them: `$` and a Content-ID refer to the row that an earlier request of the
+//! same change set created (OData Protocol 4.0, 11.7.3.1; docs/facts/dataverse.md, 1.7).
 
 use serde_json::Value;
 
-/// What `$` and a name mean at the beginning of a path by themselves (OData URL Conventions 4.0, 4).
+/// Names that OData defines after a `$` at the beginning of a path (OData URL Conventions 4.0, 4).
 const SYSTEM: [&str; 5] = ["all", "batch", "crossjoin", "entity", "metadata"];
 
-/// Checks a Content-ID: the characters are those of OData's ABNF (`request-id`).
+/// Validates a Content-ID: the characters are those of OData's ABNF (`request-id`).
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A readable reason why it is not valid.
 pub(super) fn check_content_id(id: &str) -> Result<(), String> {
     const MAX: usize = 64;
     if id.is_empty() || id.len() > MAX || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) {
@@ -18,9 +18,7 @@ pub(super) fn check_content_id(id: &str) -> Result<(), String> {
         ));
     }
     if SYSTEM.contains(&id) {
-        return Err(format!(
-            "is a word that means something else behind a dollar sign: ${id}"
-        ));
+        return Err(format!("is reserved: ${id} has another meaning in OData"));
     }
     Ok(())
 }
@@ -33,7 +31,7 @@ pub(super) fn in_path(path: &str) -> Option<&str> {
 
 /// The Content-IDs that a JSON body refers to: in the values of `@odata.id` and of any `@odata.bind`, one or a list.
 pub(super) fn in_body(body: &[u8]) -> Vec<String> {
-    // Most bodies have none, and need not be read.
+    // Most bodies have no reference and need not be parsed.
     if !body.windows(2).any(|pair| pair == b"\"$") {
         return Vec::new();
     }
@@ -70,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_ids_are_of_few_characters_and_no_words_of_odata() {
+    fn content_ids_have_few_characters_and_no_reserved_names() {
         for id in ["1", "new-contact", "a.b_c~d", &"x".repeat(64)] {
             assert_eq!(check_content_id(id), Ok(()), "{id}");
         }

@@ -1,5 +1,5 @@
-//! Which response of an answer belongs to which request, and what it says. An answer that leaves that open is no answer: what
-//! was done and what was not must not be guessed.
+//! Assigns the responses in an answer to their requests and interprets them. An ambiguous answer is an
+//! error: the results must not be guessed.
 
 use http::{Response, StatusCode, header};
 
@@ -12,34 +12,34 @@ use crate::http::boundary::boundary_of;
 use crate::http::retry_after;
 use crate::redact::redact;
 
-/// What became of one request of a batch.
+/// The result of one request of a batch.
 #[derive(Clone, Debug)]
 pub enum PartResult {
-    /// It was carried out.
+    /// The request succeeded.
     Done(Box<Answer>),
-    /// It was refused.
+    /// The request was refused.
     Refused(Box<RefusedPart>),
-    /// Dataverse did not come to it.
+    /// Dataverse did not run the request.
     NotRun,
 }
 
 /// A refusal within a batch.
 #[derive(Clone, Debug)]
 pub struct RefusedPart {
-    /// What Dataverse says.
+    /// Dataverse's error.
     pub refusal: DataverseRefusal,
-    /// Whether the request may have been carried out all the same.
+    /// Whether the request may have been carried out nevertheless.
     pub may_have_taken_effect: bool,
     /// The id of this request.
     pub client_request_id: String,
 }
 
 impl Batch {
-    /// What became of each request, by the answer to the batch. `token` is the one that the batch carried; `now` is in seconds
-    /// since 1970.
+    /// The result of each request, from the answer to the batch. `token` is the token of the batch; `now`
+    /// is in seconds since 1970.
     ///
     /// # Errors
-    /// Why that cannot be told.
+    /// Why the results cannot be determined.
     pub fn results(&self, answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Vec<PartResult>, Reason> {
         let reading = Reading { token, now };
         let Some(boundary) = boundary(&answer) else {
@@ -61,19 +61,19 @@ impl Batch {
                 None if stopped && !self.continue_on_error => {
                     results.extend(item.all().iter().map(|_| PartResult::NotRun));
                 }
-                None => return Err(unusable("it holds fewer answers than the batch has requests")),
+                None => return Err(unusable("it contains fewer answers than the batch has requests")),
             }
         }
         match items.next() {
             None => Ok(results),
-            Some(_) => Err(unusable("it holds more answers than the batch has requests")),
+            Some(_) => Err(unusable("it contains more answers than the batch has requests")),
         }
     }
 
-    /// The answer to the only request, as if it had come by itself.
+    /// The answer to the only request, as if it had been sent alone.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no result.
     pub fn only(&self, answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, Reason> {
         let reading = Reading { token, now };
         let Some(boundary) = boundary(&answer) else {
@@ -81,11 +81,11 @@ impl Batch {
         };
         let items = reading.items(&answer, &boundary)?;
         let [Item::Request(part)] = items.as_slice() else {
-            let detail = "it does not hold the one answer that was asked for";
+            let detail = "it does not contain the one answer that was requested";
             return Err(reading.failed(&answer, Cause::UnusableAnswer, detail));
         };
         let mut only = part.response.clone().map(<[u8]>::to_vec);
-        // What is about the request as a whole, such as what is left of the service's limits, stands outside.
+        // Headers about the whole request, such as the remaining service limits, are in the outer answer.
         for name in answer.headers().keys() {
             if !name.as_str().starts_with("content-") && !part.response.headers().contains_key(name) {
                 for value in answer.headers().get_all(name) {
@@ -97,9 +97,9 @@ impl Batch {
     }
 }
 
-/// What an answer is read with.
+/// The context for interpreting an answer.
 struct Reading<'a> {
-    /// The token that the request carried.
+    /// The token of the request.
     token: &'a str,
     /// In seconds since 1970.
     now: u64,
@@ -113,11 +113,12 @@ impl Reading<'_> {
         })
     }
 
-    /// An answer without parts: a refusal of the batch as a whole, or an error.
+    /// Interprets an answer without parts: a refusal of the whole batch, or an error.
     fn refused_whole(&self, batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<PartResult>, Reason> {
         match self.without_parts(answer) {
             Reason::Dataverse(refusal) if is_refusal(refusal.status) => {
-                // Where a batch turns out to be wrong in its midst, what came before may have been carried out.
+                // If Dataverse finds an error in the middle of a batch, it may have carried out the
+                // requests before it.
                 let partly = refusal.status == StatusCode::BAD_REQUEST.as_u16() && batch.items.len() > 1;
                 let refused = batch.items.iter().flat_map(Item::all);
                 Ok(refused.map(|sent| sent.refused(&refusal, partly)).collect())
@@ -127,11 +128,11 @@ impl Reading<'_> {
     }
 
     fn without_parts(&self, answer: Response<Vec<u8>>) -> Reason {
-        let unusable = self.failed(&answer, Cause::UnusableAnswer, "it is not in parts");
+        let unusable = self.failed(&answer, Cause::UnusableAnswer, "it is not multipart");
         answer::read(answer, self.token, self.now).map_or_else(|reason| reason, |_| unusable)
     }
 
-    /// The results of a request or a change set; `None` where the answers do not match.
+    /// The results of a request or a change set; `None` if the answers do not match.
     fn item(&self, item: &Item<Sent>, answered: Item<Part<'_>>) -> Result<Option<Vec<PartResult>>, Reason> {
         match (item, answered) {
             (Item::Request(sent), Item::Request(part)) => self.result(sent, part).map(|result| Some(vec![result])),
@@ -141,8 +142,8 @@ impl Reading<'_> {
         }
     }
 
-    /// A set that failed has been taken back, whatever is said of its other requests. It is answered with the one response of
-    /// the request that failed (OData Protocol 4.0, 11.7.4).
+    /// A failed change set was rolled back, whatever the answer says about its other requests. The answer
+    /// has one response, that of the failed request (OData Protocol 4.0, 11.7.4).
     fn change_set(&self, set: &[Sent], parts: Vec<Part<'_>>) -> Result<Option<Vec<PartResult>>, Reason> {
         if let Some(failure) = parts.iter().find(|part| is_error(part.response.status())) {
             let refusal = answer::read_refusal(failure.response.clone(), self.token, self.now);
@@ -161,7 +162,7 @@ impl Reading<'_> {
             let refusal = answer::read_refusal(part.response, self.token, self.now);
             return Ok(sent.refused(&refusal, refusal.may_have_acted()));
         }
-        // No error status, and yet no answer: it leaves the others in doubt too.
+        // An unusable answer without an error status makes the other results uncertain too.
         let mut answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
         answer.resolve(&sent.uri);
         Ok(PartResult::Done(Box::new(answer)))
@@ -178,7 +179,7 @@ impl Reading<'_> {
 }
 
 impl Sent {
-    /// A refusal, which may stand for several requests, as the one of this request.
+    /// A refusal, which may apply to several requests, as the result of this request.
     fn refused(&self, refusal: &DataverseRefusal, may_have_acted: bool) -> PartResult {
         PartResult::Refused(Box::new(RefusedPart {
             refusal: refusal.clone(),
@@ -188,8 +189,8 @@ impl Sent {
     }
 }
 
-/// The answers in the order of the requests. Within a change set they may come in any other (OData Protocol 4.0, 11.7.4), and
-/// then their Content-IDs tell.
+/// Sorts the answers in the order of the requests. Within a change set they may come in any order (OData
+/// Protocol 4.0, 11.7.4), and are matched by Content-ID.
 fn in_order<'a>(set: &[Sent], mut parts: Vec<Part<'a>>) -> Option<Vec<Part<'a>>> {
     if parts.len() != set.len() {
         return None;
@@ -205,7 +206,7 @@ fn in_order<'a>(set: &[Sent], mut parts: Vec<Part<'a>>) -> Option<Vec<Part<'a>>>
     Some(parts)
 }
 
-/// A 401 is about the token, and at 408 or a 5xx Dataverse failed, rather than refused.
+/// A 401 concerns the token. With 408 or a 5xx, Dataverse failed rather than refused.
 fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status)
         && status != StatusCode::UNAUTHORIZED.as_u16()

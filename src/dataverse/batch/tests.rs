@@ -1,4 +1,4 @@
-//! What is sent, and what is refused before.
+//! What is sent, and what is refused before sending.
 
 use super::*;
 use http::Method;
@@ -44,7 +44,7 @@ fn post(path: &str, body: &str) -> DraftPart {
     request(Method::POST, path, Some(body))
 }
 
-/// The places of the faults.
+/// The fields of the faults.
 fn faults(items: Vec<Item<DraftPart>>) -> Vec<String> {
     match batch(items, false).map(|_| ()) {
         Err(Error::InvalidRequest(faults)) => faults.into_iter().map(|fault| fault.field).collect(),

@@ -27,7 +27,7 @@ const GONE: Reply = (404, &[r#"{"error":{"code":"0x80040217","message":"gone"}}"
 const CHANGED: Reply = (412, &[r#"{"error":{"code":"0x80060882","message":"changed"}}"#]);
 const NO_TOKEN: Reply = (400, &[r#"{"error":"invalid_client","error_codes":[7000215]}"#]);
 
-/// The error as the contract has it.
+/// The error in the form of the contract.
 fn told(error: Error) -> types::Error {
     error.into()
 }
@@ -150,7 +150,8 @@ fn the_token_goes_to_the_environment_only() {
     assert!(sent[1].headers()[header::AUTHORIZATION].is_sensitive());
 }
 
-/// How often a request was sent and what came of it: the status, or the error's case, and whether it may have taken effect.
+/// The number of attempts and the outcome: the status, or the error's case, and whether it may have taken
+/// effect.
 fn outcome(
     method: &Method,
     header: Option<(&str, &str)>,
@@ -305,7 +306,7 @@ fn a_refusal_after_an_unknown_end_says_so() {
     }
 }
 
-/// An answer to a request for a token, or else to one for the tenant or for data.
+/// Answers a token request, or a request for the tenant or for data.
 fn by_address(uri: &Uri, data: Response<Vec<&'static str>>) -> Response<Vec<&'static str>> {
     if uri.path().ends_with("/oauth2/v2.0/token") {
         Response::new(vec![
@@ -354,7 +355,7 @@ fn an_environment_that_refuses_every_token_costs_few_of_them() {
     host.turns.set(3);
     for _ in 0..50 {
         let calls = (0..16).map(|index| {
-            // They do not march in step.
+            // The calls do not run in lockstep.
             let (connection, host) = (&connection, &host);
             async move {
                 for _ in 0..index % 5 {

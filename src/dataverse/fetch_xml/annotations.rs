@@ -1,4 +1,4 @@
-//! `Prefer: odata.include-annotations`, which a paging cookie has to be asked for with.
+//! `Prefer: odata.include-annotations`, which is required to get a paging cookie.
 
 use http::HeaderMap;
 
@@ -9,10 +9,10 @@ const PAGING: [&str; 2] = [
     "Microsoft.Dynamics.CRM.fetchxmlpagingcookie",
     "Microsoft.Dynamics.CRM.morerecords",
 ];
-/// Patterns that the two are among.
+/// Patterns that include both annotations.
 const COVERING: [&str; 2] = ["*", "Microsoft.Dynamics.CRM.*"];
 
-/// Adds the annotations that paging needs to those that the caller asks for.
+/// Adds the annotations for paging to those that the caller requests.
 pub(crate) fn ask_for_paging(headers: &mut HeaderMap) {
     let mut annotations: Vec<String> = Vec::new();
     let mut others: Vec<String> = Vec::new();

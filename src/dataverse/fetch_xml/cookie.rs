@@ -1,4 +1,4 @@
-//! What an answer says of the page after it.
+//! The paging information of an answer.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -7,45 +7,47 @@ use super::xml::Root;
 use crate::dataverse::answer::Control;
 use crate::dataverse::url::MAX_URL_IN_BATCH;
 
-/// What an answer says of the page after it.
+/// The paging information of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Paging {
-    /// Whether there is one.
+    /// Whether there is a next page.
     pub more_records: bool,
     /// The value for `paging-cookie`, not escaped.
     pub cookie: Option<String>,
 }
 
 impl Paging {
-    /// Reads the annotations of an answer. The last page has none.
+    /// Reads the annotations of an answer. The last page has no annotations.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// A readable reason why it is not valid.
     pub(super) fn read(control: &Control) -> Result<Self, String> {
         let more_records = match &control.more_records {
             None | Some(Value::Null) => false,
             Some(Value::Bool(more)) => *more,
-            // Some answers have it as a text.
+            // Some answers contain it as text.
             Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
             Some(_) => {
-                return Err("the answer says neither that there are more records nor that there are none".to_owned());
+                return Err("the answer does not say whether there are more records".to_owned());
             }
         };
         let cookie = match &control.paging_cookie {
             Some(Value::String(cookie)) if more_records && !cookie.is_empty() => Some(decode(cookie)?),
             None | Some(Value::Null | Value::String(_)) => None,
-            Some(_) => return Err("the paging cookie is not a text".to_owned()),
+            Some(_) => return Err("the paging cookie is not text".to_owned()),
         };
         Ok(Self { more_records, cookie })
     }
 }
 
-/// Of the annotation, in bytes. Encoded twice, it is several times as long as the cookie, which a URL has to hold.
+/// The maximum length of the annotation, in bytes. Encoded twice, it is several times as long as the
+/// cookie, which must fit into a URL.
 const MAX_ANNOTATION: usize = 4 * MAX_URL_IN_BATCH;
 
-/// The annotation is an element, whose attribute `pagingcookie` holds the cookie, URL-encoded twice.
+/// Decodes the annotation: an element whose attribute `pagingcookie` contains the cookie, URL-encoded
+/// twice.
 fn decode(annotation: &str) -> Result<String, String> {
-    let unusable = || "the paging cookie is not one that Dataverse gives".to_owned();
+    let unusable = || "the paging cookie does not have Dataverse's format".to_owned();
     if annotation.len() > MAX_ANNOTATION {
         return Err("the paging cookie is longer than any URL".to_owned());
     }
@@ -54,14 +56,14 @@ fn decode(annotation: &str) -> Result<String, String> {
     let cookie = url_decode(&encoded)
         .and_then(|once| url_decode(&once))
         .ok_or_else(unusable)?;
-    // It becomes part of a query: what XML cannot hold would spoil that.
+    // The cookie becomes part of a query, so it must be valid in XML.
     if cookie.is_empty() || cookie.chars().any(char::is_control) {
         return Err(unusable());
     }
     Ok(cookie)
 }
 
-/// As .NET's `HttpUtility.UrlDecode`, which Microsoft's page decodes it with: a plus sign is a space.
+/// Decodes like .NET's `HttpUtility.UrlDecode` (docs/facts/dataverse.md, 1.6): a plus sign is a space.
 fn url_decode(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_none_is_refused() {
+    fn a_malformed_cookie_is_refused() {
         for cookie in [
             "x",
             "<cookie/>",
@@ -126,7 +128,7 @@ mod tests {
         ] {
             assert!(with_cookie(cookie).is_err(), "{cookie}");
         }
-        assert_eq!(with_cookie("").unwrap().cookie, None, "none at all");
+        assert_eq!(with_cookie("").unwrap().cookie, None, "no cookie");
         let number = r#"{"@Microsoft.Dynamics.CRM.morerecords":true,"@Microsoft.Dynamics.CRM.fetchxmlpagingcookie":1}"#;
         assert!(read(number).is_err());
         let long = "x".repeat(MAX_ANNOTATION);

@@ -1,4 +1,4 @@
-//! Queries in FetchXML, and their paging (Microsoft's pages "Page results using FetchXml" and "fetch element").
+//! FetchXML queries and their paging (docs/facts/dataverse.md, 1.6).
 
 pub(crate) mod annotations;
 mod cookie;
@@ -16,34 +16,34 @@ use crate::http::origin::Origin;
 use cookie::Paging;
 use xml::Root;
 
-/// A query as a caller gives it.
+/// A caller's query, not validated yet.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The entity set that the rows are asked of.
+    /// The entity set to query.
     pub entity_set: String,
     /// The `fetch` element.
     pub fetch: String,
-    /// How many rows a page has at most.
+    /// The maximum number of rows on a page.
     pub page_size: Option<u32>,
-    /// Headers beside those that the Web API expects.
+    /// Headers in addition to those that the Web API expects.
     pub headers: Headers,
 }
 
-/// A query, and the page it asks for.
+/// A valid query, and the page it requests.
 #[derive(Clone, Debug)]
 pub struct FetchXml {
     entity_set: String,
     fetch: Root,
-    /// `None` where `top` excludes paging.
+    /// `None` if `top` excludes paging.
     page: Option<u32>,
     cookie: Option<String>,
 }
 
 impl FetchXml {
-    /// Checks a query and sets it to its first page.
+    /// Validates a query and sets it to its first page.
     ///
     /// # Errors
-    /// `invalid-request`, with every fault at once.
+    /// `invalid-request`, with all faults.
     pub fn parse(query: &Query) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
@@ -63,10 +63,11 @@ impl FetchXml {
         }
     }
 
-    /// The URL that asks for the page. FetchXML is encoded whole: its quotes are not OData's, and need not pair up.
+    /// The URL of the page. All of the FetchXML is encoded: its quotes are not OData's and need not be
+    /// paired.
     ///
     /// # Errors
-    /// `invalid-request` where it is too long for any URL.
+    /// `invalid-request` if the URL is too long.
     pub fn uri(&self, environment: &Origin) -> Result<Uri, Error> {
         let (set, fetch) = (&self.entity_set, encode_value(&self.fetch.to_string()));
         url::below(
@@ -77,15 +78,15 @@ impl FetchXml {
         .map_err(|reason| Faults::one("fetch", reason).into_request_error())
     }
 
-    /// The cookie that asks for the page, if the page before it brought one.
+    /// The cookie for the page, if the previous page returned one.
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
     }
 
-    /// Goes on to the next page, if what came says that there is one.
+    /// Advances to the next page, if the answer says that there is one.
     ///
     /// # Errors
-    /// What is wrong with what came, for people.
+    /// A readable reason why the answer is not valid.
     pub fn advance(&mut self, control: &Control) -> Result<bool, String> {
         let Some(page) = self.page else {
             return Ok(false);
@@ -94,10 +95,10 @@ impl FetchXml {
         if !paging.more_records {
             return Ok(false);
         }
-        let page = page.checked_add(1).ok_or("the pages are too many to count")?;
+        let page = page.checked_add(1).ok_or("there are too many pages")?;
         self.page = Some(page);
         self.fetch.set("page", &page.to_string());
-        // Without a cookie, Dataverse counts the pages from the first row on ("simple paging").
+        // Without a cookie, Dataverse counts pages from the first row ("simple paging").
         self.cookie = paging.cookie;
         match &self.cookie {
             Some(cookie) => self.fetch.set("paging-cookie", cookie),
@@ -116,7 +117,7 @@ fn fetch_element(text: &str) -> Result<Root, String> {
     }
 }
 
-/// The query as its first page is asked for, and the number of that page. `top` goes with neither `page` nor `count`.
+/// The query for its first page, and the number of that page. `top` excludes `page` and `count`.
 fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option<(Root, Option<u32>)> {
     if fetch.attribute("top").is_some() {
         if page_size.is_some() {
@@ -127,7 +128,7 @@ fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option
     if let Some(size) = page_size {
         let count = size.to_string();
         if !(1..=MAX_PAGE).contains(&size) {
-            faults.add("page-size", format!("is {size}, and pages have 1 to {MAX_PAGE} rows"));
+            faults.add("page-size", format!("is {size}: expected 1 to {MAX_PAGE} rows"));
         } else if fetch.attribute("count").is_some_and(|own| own != count) {
             faults.add("page-size", "is set, but the query has a count of its own");
         }
@@ -138,7 +139,7 @@ fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option
         Some(page) => match page.trim().parse() {
             Ok(page) if page > 0 => page,
             _ => {
-                faults.add("fetch", "has a page that is not a number from 1 on");
+                faults.add("fetch", "has a page that is not a positive number");
                 return None;
             }
         },
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_query_is_refused() {
+    fn what_is_not_a_query_is_refused() {
         for fetch in [
             "",
             "fetch",

@@ -1,4 +1,4 @@
-//! A file that is read piece by piece, each with a request of its own.
+//! A file that is read in pieces, each with its own request.
 
 use std::rc::Rc;
 
@@ -15,21 +15,21 @@ use crate::faults::Faults;
 use crate::guid::new_guid;
 use crate::host::Host;
 
-/// Which file to read, and from where.
+/// Which file to read, and from which offset.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
-    /// The column of a row.
+    /// The path of a row's column.
     pub path: String,
-    /// How many bytes to leave out.
+    /// The number of bytes to skip.
     pub offset: u64,
-    /// Headers beside those that the Web API expects.
+    /// Headers in addition to those that the Web API expects.
     pub headers: Headers,
 }
 
-/// What is known of a file.
+/// Metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileInfo {
-    /// In bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// Its name.
     pub name: Option<String>,
@@ -39,27 +39,27 @@ pub(crate) struct FileInfo {
     pub etag: Option<String>,
 }
 
-/// By which Dataverse refuses to read in pieces a file that its database holds.
+/// The code with which Dataverse refuses ranges of a file that is stored in its database.
 const ONLY_WHOLE: &str = "0x80090017";
 
-/// A file that is being read.
+/// A download in progress.
 pub(crate) struct Download {
     source: Source,
     info: FileInfo,
     position: u64,
-    /// What has come and was not handed over.
+    /// Bytes that were received but not returned yet.
     held: Vec<u8>,
 }
 
-/// Where a file is.
+/// The source of a file.
 struct Source {
     connection: Rc<Connection>,
-    /// Asks for all of it.
+    /// The request for the entire file.
     request: Request,
     piece: u64,
 }
 
-/// An answer: the bytes from where they were asked for, and what it says of the file.
+/// An answer: the requested bytes, and the file's metadata.
 struct Piece {
     bytes: Vec<u8>,
     info: FileInfo,
@@ -67,7 +67,7 @@ struct Piece {
 }
 
 impl Download {
-    /// Asks for the first piece.
+    /// Requests the first piece.
     ///
     /// # Errors
     /// As `download-file` in `wit/dataverse.wit`.
@@ -79,7 +79,7 @@ impl Download {
             first => first?,
         };
         if offset > first.info.size {
-            let reason = format!("is {offset}, and the file has {} bytes", first.info.size);
+            let reason = format!("is {offset}, but the file has {} bytes", first.info.size);
             return Err(Faults::one("offset", reason).into_request_error());
         }
         Ok(Self {
@@ -90,17 +90,22 @@ impl Download {
         })
     }
 
-    /// What the first answer said of the file.
+    /// The connection that it uses.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.source.connection
+    }
+
+    /// The metadata from the first answer.
     pub(crate) fn info(&self) -> FileInfo {
         self.info.clone()
     }
 
-    /// Where the next piece begins.
+    /// The offset of the next piece.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next bytes.
+    /// Returns the next bytes.
     ///
     /// # Errors
     /// As `download.read` in `wit/dataverse.wit`.
@@ -125,7 +130,7 @@ impl Download {
         }
         Err(piece
             .exchange
-            .unusable("the file has changed since its first piece was read: begin anew"))
+            .unusable("the file has changed since its first piece was read: start the download again"))
     }
 }
 
@@ -155,7 +160,8 @@ impl Source {
         })
     }
 
-    /// Up to `length` bytes from `first` on. Where the service pays no heed to a range, it is all bytes from `first` on.
+    /// Reads up to `length` bytes from `first`. If the service ignores the range, it is all bytes from
+    /// `first`.
     async fn range(&self, host: &impl Host, first: u64, length: u64) -> Result<Piece, Error> {
         let last = first.saturating_add(length).saturating_sub(1);
         let exchange = self.ask(host, Some((first, last))).await?;
@@ -166,10 +172,11 @@ impl Source {
         }
     }
 
-    /// What there is to say when a range was refused: nothing of the file is behind `offset`, or it comes only whole.
+    /// The result after a range was refused: either the file has no bytes after `offset`, or it cannot be
+    /// read in pieces.
     async fn without_range(&self, host: &impl Host, offset: u64) -> Result<Piece, Error> {
         if offset > 0 {
-            // The first byte's answer tells the size.
+            // The answer to the first byte contains the size.
             match self.range(host, 0, 1).await {
                 Err(error) if is_refused_range(&error) => {}
                 first => {
@@ -201,7 +208,7 @@ fn is_refused_range(error: &Error) -> bool {
         if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE.as_u16() || refusal.code.eq_ignore_ascii_case(ONLY_WHOLE))
 }
 
-/// An answer of 206: what it says of itself must be what was asked for.
+/// Interprets a 206: it must describe the requested range.
 fn part(mut exchange: Exchange, first: u64, length: u64) -> Result<Piece, Error> {
     let length_of_body = exchange.body.len() as u64;
     let end = first.saturating_add(length_of_body);
@@ -210,17 +217,19 @@ fn part(mut exchange: Exchange, first: u64, length: u64) -> Result<Piece, Error>
     let size = match range {
         Some(text) => match content_range(text) {
             Some((from, to, size)) if from == first && to.checked_add(1) == Some(end) => size.or(announced),
-            _ => return Err(exchange.unusable("the bytes that came are not the ones that were asked for")),
+            _ => return Err(exchange.unusable("the answer does not contain the requested bytes")),
         },
-        // Microsoft's page shows none.
+        // The documented example has no Content-Range (docs/facts/dataverse.md, 1.5).
         None => announced,
     };
-    let size = size.ok_or_else(|| exchange.unusable("the answer does not say how large the file is"))?;
+    let size = size.ok_or_else(|| exchange.unusable("the answer does not contain the size of the file"))?;
     let expected = size.saturating_sub(first).min(length);
-    // Without a range it is only their number that tells which bytes these are.
+    // Without a range, only their number shows which bytes these are.
     let fits = length_of_body <= expected && length_of_body > 0 && (range.is_some() || length_of_body == expected);
     if !fits || announced.is_some_and(|other| other != size) {
-        return Err(exchange.unusable(format!("{length_of_body} bytes came where {expected} were asked for")));
+        return Err(exchange.unusable(format!(
+            "the answer has {length_of_body} bytes, but {expected} were requested"
+        )));
     }
     Ok(Piece {
         info: info(&exchange, size),
@@ -229,16 +238,16 @@ fn part(mut exchange: Exchange, first: u64, length: u64) -> Result<Piece, Error>
     })
 }
 
-/// An answer of 200, which has the whole file.
+/// Interprets a 200 with the entire file.
 fn whole(mut exchange: Exchange, first: u64) -> Result<Piece, Error> {
     match exchange.status {
         StatusCode::OK => {}
-        StatusCode::NO_CONTENT => return Err(exchange.refused("the column holds no such image")),
-        status => return Err(exchange.unusable(format!("{} came for a file", status.as_u16()))),
+        StatusCode::NO_CONTENT => return Err(exchange.refused("the column contains no such image")),
+        status => return Err(exchange.unusable(format!("unexpected status {} for a file", status.as_u16()))),
     }
     let size = exchange.body.len() as u64;
     if file_size(&exchange).is_some_and(|announced| announced != size) {
-        return Err(exchange.unusable("the answer has not as many bytes as it says that the file has"));
+        return Err(exchange.unusable("the answer does not have as many bytes as the file size it reports"));
     }
     let info = info(&exchange, size);
     let mut bytes = std::mem::take(&mut exchange.answer.body);

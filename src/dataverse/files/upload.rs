@@ -1,4 +1,4 @@
-//! A file that is written in chunks, each with a request of its own.
+//! A file that is written in chunks, each with its own request.
 
 use std::rc::Rc;
 
@@ -19,49 +19,49 @@ use crate::http::origin::Origin;
 /// Which file to write.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The column of a row.
+    /// The path of a row's column.
     pub path: String,
     /// The file's name.
     pub name: String,
-    /// In bytes.
+    /// The file's size in bytes.
     pub size: u64,
-    /// Headers beside those that the Web API expects.
+    /// Headers in addition to those that the Web API expects.
     pub headers: Headers,
 }
 
-/// Dataverse may ask for larger chunks; memory is bounded all the same.
+/// The maximum chunk. Dataverse may recommend larger ones, but memory must be bounded.
 const LARGEST_CHUNK: u32 = 16 << 20;
 
-/// What a state begins with.
+/// The first field of a state.
 const STATE: &str = "dynamics365-upload-1";
 
-/// Set by the upload itself.
+/// Headers that the upload sets itself.
 const OURS: [&str; 4] = ["content-range", "content-type", "x-ms-file-name", "x-ms-transfer-mode"];
 
-/// A file that is being written.
+/// An upload in progress.
 pub struct Upload {
     connection: Rc<Connection>,
-    /// What each piece is sent with, but for its URL and its bytes.
+    /// The request for each chunk, except its URL and its bytes.
     request: Request,
     session: Session,
-    /// What was written and waits for its chunk to be full, or to be the last one.
+    /// Buffered bytes of a chunk that is not complete yet.
     held: Vec<u8>,
     finished: bool,
 }
 
-/// What another instance needs to go on.
+/// The state that another instance needs to continue.
 struct Session {
-    /// The URL for the chunks, or, of an empty file, for the one request that writes it.
+    /// The URL for the chunks, or for the single request that writes an empty file.
     location: Uri,
     name: String,
     size: u64,
     chunk: u32,
-    /// The bytes that Dataverse has.
+    /// The number of bytes that Dataverse has received.
     sent: u64,
 }
 
 impl Upload {
-    /// Begins an upload. A file of no bytes has no chunks: it is begun and written at once when it is finished.
+    /// Begins an upload. An empty file has no chunks: it is written with a single request by `finish`.
     ///
     /// # Errors
     /// As `upload-file` in `wit/dataverse.wit`.
@@ -92,7 +92,7 @@ impl Upload {
         Ok(upload)
     }
 
-    /// Goes on with an upload.
+    /// Continues an upload.
     ///
     /// # Errors
     /// As `resume-upload` in `wit/dataverse.wit`.
@@ -119,17 +119,22 @@ impl Upload {
         })
     }
 
-    /// The size of the chunks.
+    /// The connection that it uses.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The size of the chunks, in bytes.
     pub fn chunk_size(&self) -> u32 {
         self.session.chunk
     }
 
-    /// Where the next bytes belong.
+    /// The offset of the next bytes.
     pub fn position(&self) -> u64 {
         self.session.sent.saturating_add(self.held.len() as u64)
     }
 
-    /// What `resume` goes on from.
+    /// The state from which `resume` continues.
     pub fn state(&self) -> String {
         let Session {
             location,
@@ -141,7 +146,7 @@ impl Upload {
         format!("{STATE} {sent} {size} {chunk} {location} {name}")
     }
 
-    /// Takes the next bytes, and sends each chunk that is full and not the last one.
+    /// Appends bytes and sends each complete chunk except the last one.
     ///
     /// # Errors
     /// As `upload.write` in `wit/dataverse.wit`.
@@ -151,7 +156,7 @@ impl Upload {
             return Err(invalid(
                 "bytes",
                 format!(
-                    "are {} more than the file's size: {} bytes in all, of which {left} are left",
+                    "are {} more than the file's size: it has {} bytes, of which {left} remain",
                     (bytes.len() as u64).saturating_sub(left),
                     self.session.size
                 ),
@@ -186,7 +191,7 @@ impl Upload {
             return Ok(());
         }
         if self.position() < self.session.size {
-            let reason = format!("is {}, and {} bytes were written", self.session.size, self.position());
+            let reason = format!("is {}, but {} bytes were written", self.session.size, self.position());
             return Err(invalid("size", reason));
         }
         self.send(self.held.clone(), true, host).await?;
@@ -195,7 +200,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Asks for the URL and the size of the chunks.
+    /// Requests the URL and the size of the chunks.
     async fn open(&mut self, host: &impl Host) -> Result<(), Error> {
         let request = self.request.to(self.session.location.clone(), new_guid(host));
         let request = request.with_headers(|headers| {
@@ -203,7 +208,7 @@ impl Upload {
         });
         let exchange = self.connection.exchange(host, &request).await?;
         let Some(location) = exchange.header("location") else {
-            return Err(exchange.unusable("the answer names no URL for the chunks of the file"));
+            return Err(exchange.unusable("the answer does not contain a URL for the chunks of the file"));
         };
         self.session.location = url::link(self.connection.environment(), location)
             .map_err(|reason| exchange.unusable(format!("the URL for the chunks of the file {reason}")))?;
@@ -211,8 +216,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Sends what follows the bytes that Dataverse has. `Content-Range` says which ones they are, so that a chunk which is sent
-    /// again is the same.
+    /// Sends the next bytes. `Content-Range` identifies them, so a chunk that is sent again is the same
+    /// request.
     async fn send(&mut self, bytes: Vec<u8>, is_last: bool, host: &impl Host) -> Result<(), Error> {
         let Session { sent, size, name, .. } = &self.session;
         let end = sent.saturating_add(bytes.len() as u64);
@@ -227,7 +232,7 @@ impl Upload {
                 return;
             };
             headers.insert(header::CONTENT_RANGE, range);
-            // The header cannot hold other names; for them there is the one in the URL that began the upload.
+            // The header cannot contain other names; those are only in the URL that began the upload.
             let name = HeaderValue::from_str(name).ok().filter(|_| name.is_ascii());
             headers.extend(name.map(|name| (HeaderName::from_static("x-ms-file-name"), name)));
         });
@@ -239,16 +244,16 @@ impl Upload {
 }
 
 impl Session {
-    /// Reads what a caller kept, who may have kept it where others can write.
+    /// Parses a state that the caller stored. It is not trusted, as others may have been able to change it.
     fn parse(state: &str, connection: &Connection) -> Result<Self, String> {
-        let none = "is not the state of an upload";
-        let session = Self::split(state, connection.environment()).ok_or(none)??;
+        let malformed = "is not the state of an upload";
+        let session = Self::split(state, connection.environment()).ok_or(malformed)??;
         let fits = check_name(&session.name).is_ok()
             && (1..=LARGEST_CHUNK).contains(&session.chunk)
             && (session.sent < session.size || (session.size == 0 && session.sent == 0))
             && session.sent.is_multiple_of(u64::from(session.chunk));
         if !fits {
-            return Err(none.to_owned());
+            return Err(malformed.to_owned());
         }
         let longest = connection.max_request_bytes();
         if session.chunk > longest {
@@ -260,7 +265,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Its words, of which only the name, the last one, may hold spaces.
+    /// Splits a state into its fields. Only the name, the last one, may contain spaces.
     fn split(state: &str, environment: &Origin) -> Option<Result<Self, String>> {
         let mut words = state.strip_prefix(STATE)?.strip_prefix(' ')?.splitn(5, ' ');
         let (sent, size, chunk) = (
@@ -280,12 +285,19 @@ impl Session {
     }
 }
 
-/// 206 as long as more is to come, 204 at the end. Anything else means that the two sides count differently.
+/// Expects 206 for each chunk but the last, and 204 for the last. Any other status means that the two sides
+/// disagree on the offset.
 fn check_status(exchange: &Exchange, is_last: bool) -> Result<(), Error> {
     match (exchange.status, is_last) {
         (StatusCode::PARTIAL_CONTENT, false) | (StatusCode::NO_CONTENT, true) => Ok(()),
-        (status, true) => Err(exchange.unusable(format!("{} came for the last chunk of the file", status.as_u16()))),
-        (status, false) => Err(exchange.unusable(format!("{} came for a chunk that is not the last", status.as_u16()))),
+        (status, true) => Err(exchange.unusable(format!(
+            "unexpected status {} for the last chunk of the file",
+            status.as_u16()
+        ))),
+        (status, false) => Err(exchange.unusable(format!(
+            "unexpected status {} for a chunk that is not the last",
+            status.as_u16()
+        ))),
     }
 }
 
@@ -293,13 +305,13 @@ fn column(environment: &Origin, path: &str) -> Result<Uri, String> {
     let column = url::target(environment, path, url::MAX_URL)?;
     check_column(&column)?;
     if column.query().is_some() || column.path().ends_with(VALUE) {
-        return Err("has a query or ends with /$value: expected a column of a row, and no more".to_owned());
+        return Err("has a query or ends with /$value: expected only a column of a row".to_owned());
     }
     Ok(column)
 }
 
-/// The URL that begins an upload. The name is in the query, which takes letters of any script, and not in a header, which
-/// does not.
+/// The URL that begins an upload. The name is in the query, not in a header, because a header is limited to
+/// ASCII.
 fn with_name(environment: &Origin, column: &Uri, name: &str) -> Result<Uri, String> {
     let target = format!("{}?x-ms-file-name={}", column.path(), url::encode_value(name));
     url::below(environment, &target, url::MAX_URL)
@@ -310,12 +322,12 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("is empty".to_owned());
     }
     if name.chars().any(char::is_control) {
-        return Err("holds a line break or another control character".to_owned());
+        return Err("contains a line break or another control character".to_owned());
     }
     Ok(())
 }
 
-/// What Dataverse recommends.
+/// The chunk size that Dataverse recommends.
 fn chunk_size(exchange: &Exchange, max_request_bytes: u32) -> u32 {
     let asked = exchange
         .header("x-ms-chunk-size")

@@ -14,7 +14,8 @@ mod tests;
 
 use std::rc::Rc;
 
-use super::links::{JsonLinks, Origins};
+use super::json_links::JsonLinks;
+use super::links::Origins;
 use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
 use crate::http::multipart::{Delimiter, Mark, Match};

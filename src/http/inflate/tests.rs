@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 const TEXT: &[u8] = b"Hello, hello, hello!";
-/// As Python's `gzip.compress(…, mtime=0)` and `zlib.compress` make it.
+/// The output of Python's `gzip.compress(…, mtime=0)` and `zlib.compress`.
 const GZIP: &[u8] = &[
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 243, 72, 205, 201, 201, 215, 81, 200, 64, 162, 20, 1, 172, 235, 46, 228, 20, 0, 0,
     0,
@@ -13,7 +13,7 @@ const ZLIB: &[u8] = &[
     120, 156, 243, 72, 205, 201, 201, 215, 81, 200, 64, 162, 20, 1, 72, 158, 6, 214,
 ];
 
-/// A member with these flags, and these fields in its head.
+/// A gzip member with these flags and header fields.
 fn member(flags: u8, fields: &[u8], text: &[u8]) -> Vec<u8> {
     let mut head = vec![0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 255];
     head.extend_from_slice(fields);
@@ -34,12 +34,12 @@ fn member(flags: u8, fields: &[u8], text: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A text as gzip.
+/// Compresses a text with gzip.
 pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     member(0, &[], text)
 }
 
-/// Decoded from pieces of so many bytes, in steps of so many.
+/// Decodes pieces of `size` bytes, in steps of `step` bytes.
 fn decoded(coding: Coding, bytes: &[u8], size: usize, step: usize) -> Result<Vec<u8>, Broken> {
     let mut inflate = Inflate::new(coding);
     let mut text = Vec::new();
@@ -74,7 +74,7 @@ fn assert_decoded(coding: Coding, bytes: &[u8], expected: Result<&[u8], Broken>)
 fn what_others_encode_is_decoded() {
     assert_decoded(Coding::Gzip, GZIP, Ok(TEXT));
     assert_decoded(Coding::Deflate, ZLIB, Ok(TEXT));
-    // Without zlib's format.
+    // Raw deflated data.
     assert_decoded(Coding::Deflate, &ZLIB[2..ZLIB.len() - 4], Ok(TEXT));
     assert_decoded(Coding::Deflate, &compress_to_vec(b"", 6), Ok(b""));
     assert_decoded(Coding::Deflate, &compress_to_vec(TEXT, 0), Ok(TEXT));
@@ -98,7 +98,7 @@ fn every_field_of_a_head_is_passed_over() {
         fields
     };
     for flags in 0..32 {
-        // The first says "text", and nothing else.
+        // The lowest flag only marks the data as text.
         assert_decoded(Coding::Gzip, &member(flags, &fields(flags), TEXT), Ok(TEXT));
     }
     assert_decoded(Coding::Gzip, &member(HAS_EXTRA, &[0, 0], TEXT), Ok(TEXT));

@@ -1,10 +1,10 @@
-//! `GATEWAY_ALLOW`: the spellings that could lead around it are in the unit tests; here is that it stands in the way.
+//! `GATEWAY_ALLOW`. Unit tests cover the spellings that could bypass it; these tests check that it is enforced.
 
 use super::relay::recorded_with;
 use super::{call, get, post, sandboxed};
 use crate::support::{Tenant, answer};
 
-#[test]
+on_each_face!(only_listed_tables_and_methods_go_through);
 fn only_listed_tables_and_methods_go_through() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST; leads:GET")]);
@@ -51,7 +51,7 @@ fn only_listed_tables_and_methods_go_through() {
     assert_eq!(tenant.counts(), before, "nothing went out");
 }
 
-#[test]
+on_each_face!(pages_of_a_listed_table_can_be_followed);
 fn pages_of_a_listed_table_can_be_followed() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET")]);
@@ -66,7 +66,7 @@ fn pages_of_a_listed_table_can_be_followed() {
     assert_eq!(second["value"].as_array().unwrap().len(), sandbox::seed::CONTACTS - 10);
 }
 
-#[test]
+on_each_face!(a_method_cannot_be_changed_by_a_header);
 fn a_method_cannot_be_changed_by_a_header() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:POST")]);
@@ -80,7 +80,7 @@ fn a_method_cannot_be_changed_by_a_header() {
     assert!(sent.headers.iter().all(|(name, _)| !name.contains("x-http-method")));
 }
 
-#[test]
+on_each_face!(everything_is_written_as_a_star);
 fn everything_is_written_as_a_star() {
     let tenant = Tenant::start();
     for variables in [[("GATEWAY_ALLOW", "*")].as_slice(), &[]] {
@@ -90,11 +90,11 @@ fn everything_is_written_as_a_star() {
     }
 }
 
-#[test]
+on_each_face!(what_can_be_read_as_a_navigation_is_refused);
 fn what_can_be_read_as_a_navigation_is_refused() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [
-        // The service that takes a double quote for a delimiter within brackets follows the navigation.
+        // A service that accepts a double quote as a delimiter within brackets would follow the navigation.
         "$filter=lastname%20in%20(%22'%22)%20and%20parentcustomerid_account/name%20eq%20'x'%20and%20lastname%20in%20(%22'%22)",
         "$filter=lastname%20in%20[%22'%22]%20and%20a/b%20eq%20'x'%20and%20lastname%20in%20[%22'%22]",
         "$filter=lastname%20eq%20'%22'%20and%20a/b%20eq%20'%22'",
@@ -111,11 +111,11 @@ fn what_can_be_read_as_a_navigation_is_refused() {
         "$filter=Microsoft.Dynamics.CRM.On(PropertyName='a.b',PropertyValue=1)",
         "$filter=Microsoft.Dynamics.CRM.On(PropertyName=concat('a','b'),PropertyValue=1)",
         "$filter=contact_customer_accounts/any(o:o/lastname%20eq%20'x')",
-        // Decoded before it is split, another option follows.
+        // Decoded before it is split, the query contains another option.
         "$filter=lastname%20eq%20'a%26$expand=parentcustomerid_account'",
         "$skiptoken=x%26$expand=parentcustomerid_account",
         "$filter=lastname%20eq%20'a%26fetchXml=x'",
-        // OData 4.01 nests options without a dollar sign.
+        // OData 4.01 allows nested options without a dollar sign.
         "$select=parentcustomerid_account(select=name)",
         "$select=parentcustomerid_account(expand=x)",
         "$top=1;expand=x",
@@ -129,7 +129,7 @@ fn what_can_be_read_as_a_navigation_is_refused() {
     assert!(requests.lock().unwrap().is_empty(), "nothing went out");
 }
 
-#[test]
+on_each_face!(queries_as_they_are_documented_pass);
 fn queries_as_they_are_documented_pass() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [

@@ -1,4 +1,4 @@
-//! Callers that leave in the middle. The host does not tell the component; these tests hold what follows from that.
+//! Callers that disconnect midway. The host does not notify the component; these tests check the consequences.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::support::{Server, Tenant};
 
 const CONTACTS: &str = "/api/data/v9.2/contacts";
 
-/// Long enough for the gateway to send a request on.
+/// Enough time for the gateway to relay a request.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// Lets a caller leave, and returns how long the gateway works on its request after that.
+/// Disconnects a caller, and returns how long the gateway continues to process its request.
 fn leave(gateway: &Gateway, call: &Call, at: Leaving, after: Duration) -> Duration {
     let finished = gateway.finished();
     call.leave(at, after);
@@ -33,7 +33,7 @@ fn leave(gateway: &Gateway, call: &Call, at: Leaving, after: Duration) -> Durati
     start.elapsed()
 }
 
-/// Waits for what happens soon.
+/// Waits for an event that should happen soon.
 fn soon(what: &str, happened: impl Fn() -> bool) {
     let start = Instant::now();
     while !happened() {
@@ -42,7 +42,8 @@ fn soon(what: &str, happened: impl Fn() -> bool) {
     }
 }
 
-/// An upstream that never answers, and knows whether it is asked and whether the gateway has hung up.
+/// An upstream that never responds. The flags indicate whether it received a request, and whether the gateway
+/// has disconnected.
 fn hanging() -> (Server, Arc<AtomicBool>, Arc<AtomicBool>) {
     let (asked, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (asking, ending) = (Arc::clone(&asked), Arc::clone(&ended));
@@ -54,7 +55,7 @@ fn hanging() -> (Server, Arc<AtomicBool>, Arc<AtomicBool>) {
     (server, asked, ended)
 }
 
-#[test]
+on_each_face!(a_place_is_held_until_the_upstream_answers_or_the_time_is_over);
 fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
     let (server, asked, ended) = hanging();
     let options = embedded_host::ServerOptions {
@@ -86,9 +87,9 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
     assert_eq!(get(&gateway, "/healthz").status, 200, "the same instance goes on");
 }
 
-#[test]
+on_each_face!(a_place_is_freed_at_once_when_the_answer_cannot_be_written);
 fn a_place_is_freed_at_once_when_the_answer_cannot_be_written() {
-    // No answer ends by itself.
+    // The upstream's response never ends.
     let ended = Arc::new(AtomicBool::new(false));
     let ending = Arc::clone(&ended);
     let server = Server::start(move |_, stream| {
@@ -107,7 +108,7 @@ fn a_place_is_freed_at_once_when_the_answer_cannot_be_written() {
     }
 }
 
-#[test]
+on_each_face!(half_a_body_writes_nothing_and_frees_the_place_at_once);
 fn half_a_body_writes_nothing_and_frees_the_place_at_once() {
     let tenant = Tenant::start();
     let gateway = sandboxed_with(&tenant, &[], 100);
@@ -159,7 +160,7 @@ fn half_a_body_writes_nothing_and_frees_the_place_at_once() {
     assert_eq!(tokens, 1, "the instance and its token are kept");
 }
 
-#[test]
+on_each_face!(a_write_whose_caller_has_left_happens_once);
 fn a_write_whose_caller_has_left_happens_once() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);

@@ -1,27 +1,93 @@
-//! The HTTP face of the built component, served by the embedded host as `wasmtime serve` would.
+//! The gateway, served by the embedded host as `wasmtime serve` does. Each test runs once per face, under the
+//! name of that face.
+
+/// Generates a test of a function for each face.
+macro_rules! on_each_face {
+    ($test:ident) => {
+        mod $test {
+            use crate::gateway::Face;
+
+            #[test]
+            fn wasi02() {
+                Face::Wasi02.run(super::$test);
+            }
+
+            #[test]
+            fn wasi03() {
+                Face::Wasi03.run(super::$test);
+            }
+        }
+    };
+}
 
 mod access;
 mod allow;
 mod batch;
 mod compression;
+mod deadline;
 mod echo;
 mod failures;
 mod http_client;
+mod instances;
 mod leaving;
 mod links;
+mod methods;
+mod one_write;
 mod opened;
 mod relay;
 mod routes;
 mod validate;
 
-use embedded_host::{Network, Server, ServerOptions};
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use embedded_host::{Component, Network, Server, ServerOptions};
+use xtask::build::{self, Output};
 
 use crate::support::{COMPONENT, Tenant};
 use http_client::{Call, Reply};
 
+/// The WASI 0.3 component.
+pub static WASI03: LazyLock<Component> = LazyLock::new(|| {
+    let path = build::wasi03(Output::Silent).unwrap_or_else(|error| panic!("{error:#}"));
+    Component::load(&path).unwrap_or_else(|error| panic!("{error:#}"))
+});
+
+/// The component under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    Wasi02,
+    Wasi03,
+}
+
+thread_local! {
+    static FACE: Cell<Face> = const { Cell::new(Face::Wasi02) };
+}
+
+impl Face {
+    /// Runs a test with gateways of this face.
+    pub fn run(self, test: fn()) {
+        FACE.set(self);
+        test();
+    }
+
+    /// The face of the test that runs in this thread.
+    pub fn of_this_test() -> Self {
+        FACE.get()
+    }
+}
+
+/// The component of this test.
+pub fn component() -> &'static Component {
+    match Face::of_this_test() {
+        Face::Wasi02 => &COMPONENT,
+        Face::Wasi03 => &WASI03,
+    }
+}
+
 pub const KEY: &str = "the-key-of-these-tests";
 
-/// A gateway with `KEY` in front of an environment on loopback, and further variables.
+/// A gateway with `KEY` and further variables, for an environment on loopback.
 pub fn gateway(origin: &str, variables: &[(&str, &str)]) -> Server {
     gateway_with(origin, variables, ServerOptions::default())
 }
@@ -39,10 +105,10 @@ pub fn gateway_with(origin: &str, variables: &[(&str, &str)], options: ServerOpt
         all.retain(|(name, _)| *name != variable.0);
         all.push(*variable);
     }
-    Server::start(&COMPONENT, &all, options).unwrap()
+    Server::start(component(), &all, options).unwrap()
 }
 
-/// A gateway in front of a sandbox.
+/// A gateway for a sandbox.
 pub fn sandboxed(tenant: &Tenant, variables: &[(&str, &str)]) -> Server {
     sandboxed_with(tenant, variables, 1)
 }
@@ -61,7 +127,7 @@ pub fn sandboxed_with(tenant: &Tenant, variables: &[(&str, &str)], requests_per_
     gateway_with(&tenant.sandbox.origin(), &all, options)
 }
 
-/// A gateway whose every outgoing request is answered as told, as contoso's.
+/// A gateway for contoso, with prepared responses to all outgoing requests.
 pub fn contoso(variables: &[(&str, &str)], network: Network) -> Server {
     let mut all = vec![("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
     all.extend_from_slice(variables);

@@ -8,7 +8,7 @@ use super::http_client::{Call, Reply};
 use super::{call, contoso, get, post, sandboxed};
 use crate::support::{Tenant, json_answer, token_answer};
 
-/// The lines that ended so.
+/// The checks with this outcome.
 fn ended<'a>(report: &'a Value, outcome: &str) -> Vec<&'a str> {
     let lines = report["lines"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["outcome"] == outcome);
@@ -23,7 +23,7 @@ fn report(reply: &Reply) -> Value {
     reply.json()
 }
 
-#[test]
+on_each_face!(the_report_is_json);
 fn the_report_is_json() {
     let tenant = Tenant::start();
     let variables = [("DATAVERSE_ORGANIZATION_ID", "20000000-0000-4000-8000-000000000003")];
@@ -53,13 +53,13 @@ fn the_report_is_json() {
     );
     assert_eq!(found["gatewayAllow"], "contacts:GET");
 
-    // What was observed is what the next run may expect.
+    // The next run may expect what this one observed.
     let body = json!({"expectations": found["observed"]}).to_string();
     assert_eq!(report(&post(&gateway, "/validate", &body))["verdict"], "passed");
     assert!(tenant.sandbox.snapshot() == before && tenant.sandbox.committed_writes().is_empty());
 }
 
-#[test]
+on_each_face!(what_is_expected_follows_from_the_allow_list);
 fn what_is_expected_follows_from_the_allow_list() {
     let tenant = Tenant::start();
     let list = "contacts:GET,POST,PATCH,DELETE; leads:PUT; $metadata:GET; WhoAmI:GET; leads:GET";
@@ -79,9 +79,9 @@ fn what_is_expected_follows_from_the_allow_list() {
         }
         assert_eq!(found["observed"].as_array().unwrap().len(), 8);
     }
-    // Without a body too.
+    // The same without a body.
     assert_eq!(report(&call(&gateway, "POST", "/validate").send())["verdict"], "failed");
-    // Of the listed tables, a caller may expect something else; where it expects nothing, the list counts.
+    // A caller may set its own expectations; without any, the allow list determines them.
     let own = r#"{"expectations":[{"entitySet":"leads","verb":"write","allowed":false}]}"#;
     let own = report(&post(&gateway, "/validate", own));
     assert_eq!(
@@ -100,7 +100,7 @@ fn what_is_expected_follows_from_the_allow_list() {
     );
 }
 
-#[test]
+on_each_face!(where_tables_are_restricted_only_they_are_looked_at);
 fn where_tables_are_restricted_only_they_are_looked_at() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST,PATCH,DELETE")]);
@@ -140,7 +140,7 @@ fn where_tables_are_restricted_only_they_are_looked_at() {
     );
 }
 
-#[test]
+on_each_face!(a_call_asks_for_a_hundred_things_at_most);
 fn a_call_asks_for_a_hundred_things_at_most() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -156,7 +156,7 @@ fn a_call_asks_for_a_hundred_things_at_most() {
     assert!(tenant.counts().1 < 110, "{:?}", tenant.counts());
 }
 
-#[test]
+on_each_face!(a_browser_gets_a_page_in_which_nothing_is_markup);
 fn a_browser_gets_a_page_in_which_nothing_is_markup() {
     let tenant = Tenant::start();
     let mut user = tenant.sandbox.user(&tenant.demo.client_id).unwrap();
@@ -186,7 +186,7 @@ fn a_browser_gets_a_page_in_which_nothing_is_markup() {
     assert!(page.contains("GATEWAY_ALLOW=contacts:POST,GET,PATCH,DELETE;leads:GET;accounts:GET"));
 }
 
-#[test]
+on_each_face!(it_takes_a_key_and_post_and_a_body_that_can_be_read);
 fn it_takes_a_key_and_post_and_a_body_that_can_be_read() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -215,7 +215,7 @@ fn it_takes_a_key_and_post_and_a_body_that_can_be_read() {
     assert_eq!(post(&gateway, "/validate", &" ".repeat(65_536)).status, 200);
 }
 
-#[test]
+on_each_face!(where_nothing_can_be_said_it_is_an_error);
 fn where_nothing_can_be_said_it_is_an_error() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("AZURE_CLIENT_SECRET", "wrong")]);
@@ -230,7 +230,7 @@ fn where_nothing_can_be_said_it_is_an_error() {
     );
 }
 
-#[test]
+on_each_face!(a_privilege_taken_away_shows_in_the_next_report);
 fn a_privilege_taken_away_shows_in_the_next_report() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST,PATCH,DELETE")]);
@@ -242,7 +242,7 @@ fn a_privilege_taken_away_shows_in_the_next_report() {
     assert_eq!(ended(&found, "failed").len(), 4);
 }
 
-#[test]
+on_each_face!(an_environment_that_answers_nonsense_is_unknown);
 fn an_environment_that_answers_nonsense_is_unknown() {
     let network = Network::answered(|request| {
         let path = request.uri().path();

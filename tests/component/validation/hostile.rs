@@ -235,7 +235,8 @@ fn a_write_that_was_carried_out_is_told_loudly() {
         // Allowed was expected, and it fails all the same.
         assert_eq!((line.outcome, report.verdict), (Outcome::Failed, Verdict::Failed));
         assert!(
-            line.found.contains("carried out what was to fail: contacts("),
+            line.found
+                .contains("carried out a request that should have failed: contacts("),
             "{line:?}"
         );
         assert!(line.advice.as_deref().unwrap().contains("data has changed"), "{line:?}");
@@ -262,7 +263,7 @@ fn throttling_stops_what_would_follow() {
     let report = try_run(&mut client, &expectations).unwrap();
     assert_eq!(ended(&report, Outcome::Unknown).len(), 4 + 4);
     assert!(line(&report, "create contacts").found.contains("too many at once"));
-    assert!(line(&report, "read contacts").found.starts_with("not asked, since"));
+    assert!(line(&report, "read contacts").found.starts_with("not checked, because"));
     let asked = requests.lock().unwrap();
     assert_eq!(
         asked
@@ -375,7 +376,7 @@ fn what_the_environment_says_of_itself_is_compared() {
     ] {
         let fine = report(json!({"TenantId": tenant, "OrganizationType": 0, "Endpoints": endpoints(url)}));
         assert_eq!(outcomes(&fine), (Outcome::Passed, Outcome::Passed), "{url}");
-        assert_eq!(line(&fine, "environment").found, "without a name, 0: production");
+        assert_eq!(line(&fine, "environment").found, "unnamed, 0: production");
     }
     let other =
         report(json!({"TenantId": ID, "Endpoints": endpoints("https://other.crm.dynamics.com/XRMServices/2011")}));

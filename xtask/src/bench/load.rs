@@ -1,4 +1,4 @@
-//! The load: a few connections, each of which sends its next request when the last is answered.
+//! The load: several connections, each of which sends its next request when the previous one is answered.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use super::served::{authority, connect};
 use super::targets::KEY;
 use super::upstream::Flow;
 
-/// Answers before this are not counted.
+/// Responses to requests sent before this are not counted.
 const WARM_UP: Duration = Duration::from_millis(60);
 
-/// How long answers are counted.
+/// How long requests are counted.
 const COUNTED: Duration = Duration::from_millis(250);
 
 /// One load.
@@ -26,16 +26,16 @@ pub struct Load<'a> {
     pub connections: usize,
 }
 
-/// How long answers took.
+/// Latencies.
 #[derive(Default)]
 pub struct Samples {
     latencies: Vec<Duration>,
-    /// How long was counted, on each connection.
+    /// The time spent on counted requests, per connection.
     counted: Duration,
 }
 
 impl Load<'_> {
-    /// Sends for a while.
+    /// Sends requests for a while.
     pub fn run(&self) -> Result<Samples> {
         runtime()?.block_on(async {
             let start = Instant::now();
@@ -54,24 +54,24 @@ impl Load<'_> {
 }
 
 impl Samples {
-    /// Adds those of another round.
+    /// Adds the samples of another round.
     pub fn add(&mut self, more: Self) {
         self.latencies.extend(more.latencies);
         self.counted += more.counted;
     }
 
-    /// What so many of a hundred answers took no longer than.
+    /// The latency that `percent` of the responses did not exceed.
     pub fn percentile(&self, percent: usize) -> Duration {
         percentile(&self.latencies, percent)
     }
 
-    /// Requests in a second.
+    /// Requests per second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.counted.as_secs_f64()
     }
 }
 
-/// What so many of a hundred took no longer than.
+/// The time that `percent` of these times did not exceed.
 pub fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
@@ -79,7 +79,7 @@ pub fn percentile(times: &[Duration], percent: usize) -> Duration {
     sorted.get(index).copied().unwrap_or_default()
 }
 
-/// A client's runtime. One thread is enough for it, and leaves the servers the rest.
+/// The client's runtime. One thread is enough, and leaves the other cores to the servers.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
@@ -102,7 +102,7 @@ async fn converse(origin: String, path: String, start: Instant) -> Result<Sample
     }
 }
 
-/// Asks once, and returns the answer's length.
+/// Sends a `GET`, and returns the length of the response.
 pub async fn get(sender: &mut SendRequest<Flow>, origin: &str, path: &str) -> Result<usize> {
     let mut body = ask(sender, origin, Method::GET, path, Flow::default()).await?;
     let mut length = 0;
@@ -112,7 +112,7 @@ pub async fn get(sender: &mut SendRequest<Flow>, origin: &str, path: &str) -> Re
     Ok(length)
 }
 
-/// Sends a request, and returns the body of an answer that is good.
+/// Sends a request, and returns the body of a successful response.
 pub async fn ask(
     sender: &mut SendRequest<Flow>,
     origin: &str,

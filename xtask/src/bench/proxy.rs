@@ -1,4 +1,5 @@
-//! The limit: a native reverse proxy that adds a constant token and does nothing else. It looks into no body, checks no key.
+//! The limit: a native reverse proxy that only adds a constant token. It does not process bodies, and does not
+//! check keys.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,16 +12,16 @@ use hyper::client::conn::http1::SendRequest;
 use super::served::{Served, authority, connect};
 use super::upstream::token;
 
-/// How it reaches the upstream.
+/// How the proxy connects to the upstream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// By connections that stay open, as a native proxy does, and Spin.
+    /// With persistent connections, as a native proxy and Spin do.
     Pooled,
-    /// By a new connection for each request, as Wasmtime's `wasi:http` does.
+    /// With a new connection for each request, as Wasmtime's `wasi:http` does.
     New,
 }
 
-/// Starts it.
+/// Starts the proxy.
 pub fn start(upstream: &str, reach: Reach) -> Result<Served> {
     let proxy = Arc::new(Proxy {
         host: HeaderValue::try_from(authority(upstream))?,
@@ -37,7 +38,7 @@ struct Proxy {
     host: HeaderValue,
     authorization: HeaderValue,
     reach: Reach,
-    /// Connections, some of them still busy with a body.
+    /// Connections, some of which may still be transferring a body.
     idle: Mutex<Vec<SendRequest<Incoming>>>,
 }
 
@@ -59,7 +60,7 @@ impl Proxy {
         Ok(answer)
     }
 
-    /// A connection that is free, if there is one.
+    /// A free connection, if there is one.
     fn idle(&self) -> Result<Option<SendRequest<Incoming>>> {
         let mut pool = self.pool()?;
         pool.retain(|sender| !sender.is_closed());

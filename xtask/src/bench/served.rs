@@ -1,4 +1,4 @@
-//! What the bench's own servers and clients share: plain HTTP/1.1 by hyper.
+//! HTTP/1.1 with hyper, shared by the bench's servers and clients.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +18,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts to serve, with as many threads as the gateway's server has.
+    /// Starts the server, with as many threads as the gateway's server.
     pub fn start<F, A, B>(answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
@@ -36,7 +36,7 @@ impl Served {
                 let _ = stream.set_nodelay(true);
                 let conversation = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service_fn(answer.clone()));
-                // A caller that leaves ends its own conversation only.
+                // An error on a connection, such as a disconnect, ends only that connection.
                 tokio::spawn(async move { drop(conversation.await) });
             }
         });
@@ -65,7 +65,7 @@ pub fn authority(origin: &str) -> &str {
     origin.trim_start_matches("http://")
 }
 
-/// A new connection to an origin.
+/// Opens a connection to an origin.
 pub async fn connect<B>(origin: &str) -> Result<SendRequest<B>>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
@@ -73,7 +73,7 @@ where
     let stream = TcpStream::connect(authority(origin)).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // What fails on it, the requests tell.
+    // Connection errors also fail the requests.
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)
 }

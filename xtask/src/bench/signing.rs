@@ -1,4 +1,4 @@
-//! RSA-2048 with PS256, in the component and natively, both by ring.
+//! RSA-2048 with PS256, in the component and natively, both with ring.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,15 @@ use super::upstream::grant;
 
 const TIMES: usize = 60;
 
-/// Half of the signatures took no longer than this.
+/// Median times of a signature.
 #[derive(Default)]
 pub struct Signing {
     pub component: Duration,
     pub native: Duration,
 }
 
-/// Measures. What signing takes in the component is what a token takes with a certificate more than with a secret, where
-/// nothing but the proof differs and no network is asked.
+/// Measures signing. In the component, this is the difference between a token with a certificate and one with a
+/// secret: only the proof differs, and no network is involved.
 pub fn measure(component: &Component, identity: &Identity) -> Result<Signing> {
     let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
     let signed = tokens(component, certificate(pem))?;
@@ -36,9 +36,9 @@ pub fn measure(component: &Component, identity: &Identity) -> Result<Signing> {
     })
 }
 
-/// How long an open connection of the component takes for a token.
+/// The median time in which an open connection of the component obtains a token.
 fn tokens(component: &Component, credential: Credential) -> Result<Duration> {
-    // A token that has all but ended is not kept, so that each call asks for another.
+    // A token that is about to expire is not cached, so each call requests a new one.
     let network = Network::answered(|_| Reply::Answer(Response::new(grant(1).into_bytes())));
     let mut instance = component.instance(&[], network)?;
     let settings = Settings {
@@ -62,7 +62,7 @@ fn tokens(component: &Component, credential: Credential) -> Result<Duration> {
 fn native(identity: &Identity) -> Result<Duration> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(identity.key_pkcs8_pem.as_bytes()).context("the key")?;
     let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| anyhow!("the key: {error}"))?;
-    // About as long as what an assertion signs.
+    // About as long as the signed part of an assertion.
     let message = [b'x'; 400];
     let mut signature = vec![0; key.public().modulus_len()];
     let mut times = Vec::new();

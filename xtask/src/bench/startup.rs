@@ -1,4 +1,4 @@
-//! From a compiled component to an answer.
+//! From a compiled component to its first response.
 
 use std::time::{Duration, Instant};
 
@@ -8,23 +8,23 @@ use sandbox::certificate::Identity;
 
 use super::load::{self, percentile};
 use super::served::connect;
-use super::targets::{self, Credential, Gateway, Life};
+use super::targets::{self, Credential, Hosted, Life};
 use super::upstream::Upstream;
 
 const TIMES: usize = 100;
 
-/// Half of the answers of `/healthz` took no longer than this.
+/// Median latencies of `/healthz`.
 #[derive(Default)]
 pub struct Startup {
-    /// A new server, the linking included, a new connection and a new instance.
+    /// With a new server, including linking, a new connection and a new instance.
     pub server: Duration,
-    /// A new instance, in a server that runs, on a connection that is open.
+    /// With a new instance, in a running server, on an open connection.
     pub instance: Duration,
-    /// An instance that has answered before.
+    /// With a reused instance.
     pub reused: Duration,
 }
 
-/// Measures.
+/// Measures start-up.
 pub fn measure(component: &Component, upstream: &Upstream, identity: &Identity) -> Result<Startup> {
     let start = |life| targets::gateway(component, upstream, identity, life, Credential::Certificate);
     let mut servers = Vec::new();
@@ -42,7 +42,7 @@ pub fn measure(component: &Component, upstream: &Upstream, identity: &Identity) 
     })
 }
 
-fn answers(gateway: &Gateway, times: usize) -> Result<Vec<Duration>> {
+fn answers(gateway: &Hosted, times: usize) -> Result<Vec<Duration>> {
     load::runtime()?.block_on(async {
         let mut sender = connect(&gateway.origin).await?;
         let mut all = Vec::new();

@@ -1,6 +1,8 @@
-//! Entra ID and Dataverse as far as a bench needs them: answers that are ready, so that making them bounds nothing.
+//! Entra ID and Dataverse as far as the bench needs them. Responses are prepared in advance, so that generating
+//! them does not limit the throughput.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,53 +15,84 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use super::served::Served;
 
-/// Where the contents are.
+/// The path of the contents.
 pub const ROOT: &str = "/api/data/v9.2/";
 
-/// Rows in one piece of a very long answer.
+/// The number of rows in one piece of a very long response.
 const ROWS: usize = 256;
 
-/// Something to ask for.
+/// A content of the upstream.
+#[derive(Clone, Copy)]
 pub struct Content {
-    /// The last part of its path.
+    /// The last segment of its path.
     pub name: &'static str,
+    /// Its path at the gateway, if different.
+    pub route: Option<&'static str>,
     bytes: usize,
-    is_json: bool,
-    /// How long the upstream thinks about it.
+    form: Form,
+    /// The delay of the upstream's response.
     delay: Duration,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// JSON with links, which the gateway has to find and replace.
+    Json,
+    Bytes,
+    /// The caller's identity.
+    Identity,
+}
+
 impl Content {
-    /// What is asked for again and again. JSON holds links, which the gateway has to look for and to change.
-    pub const SMALL: [Self; 5] = [
-        Self::new("json_1kB", 1000, true),
-        // Dataverse is not next door, and has a database to ask.
+    /// Models the network and the database of a real Dataverse.
+    pub const SLOW: Self = Self {
+        delay: Duration::from_millis(20),
+        ..Self::new("json_1kB_after_20ms", 1000, Form::Json)
+    };
+    /// Contents that are requested repeatedly.
+    pub const SMALL: [Self; 6] = [
+        Self::new("json_1kB", 1000, Form::Json),
+        Self::SLOW,
+        Self::new("json_100kB", 100_000, Form::Json),
+        Self::new("bytes_1kB", 1000, Form::Bytes),
+        Self::new("bytes_100kB", 100_000, Form::Bytes),
         Self {
-            delay: Duration::from_millis(20),
-            ..Self::new("json_1kB_after_20ms", 1000, true)
+            route: Some("/whoami"),
+            ..Self::new("WhoAmI", 0, Form::Identity)
         },
-        Self::new("json_100kB", 100_000, true),
-        Self::new("bytes_1kB", 1000, false),
-        Self::new("bytes_100kB", 100_000, false),
     ];
-    /// What is asked for once.
+    /// Contents for single transfers.
     pub const LARGE: [Self; 2] = [
-        Self::new("json_1GiB", 1 << 30, true),
-        Self::new("bytes_1GiB", 1 << 30, false),
+        Self::new("json_1GiB", 1 << 30, Form::Json),
+        Self::new("bytes_1GiB", 1 << 30, Form::Bytes),
     ];
 
-    const fn new(name: &'static str, bytes: usize, is_json: bool) -> Self {
+    const fn new(name: &'static str, bytes: usize, form: Form) -> Self {
         Self {
             name,
+            route: None,
             bytes,
-            is_json,
+            form,
             delay: Duration::ZERO,
         }
     }
 
-    /// The body. A small one is one piece; a large one repeats a piece, and is about as long as it is to be.
+    /// Whether it contains links, which the gateway replaces.
+    pub fn has_links(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Its path at Dataverse.
+    pub fn path(&self) -> String {
+        format!("{ROOT}{}", self.name)
+    }
+
+    /// The body. A small one is a single piece; a large one repeats a piece, and its length is approximate.
     fn flow(&self, origin: &str) -> Flow {
-        if !self.is_json {
+        if self.form == Form::Identity {
+            return Flow::of(identity());
+        }
+        if self.form == Form::Bytes {
             let piece = self.bytes.min(64 << 10);
             let is_small = self.bytes <= 1 << 20;
             return Flow {
@@ -98,31 +131,43 @@ impl Content {
     }
 }
 
-/// A row as Dataverse writes them, with a comma.
+/// A row as in Dataverse, with a trailing comma.
 fn row(number: usize) -> String {
     format!(
         r#"{{"@odata.etag":"W/\"{number}\"","contactid":"00000000-0000-4000-8000-{number:012}","fullname":"Grace Hopper","emailaddress1":"grace{number}@example.com","telephone1":"+1 555 0100","_parentcustomerid_value":null,"statecode":0,"createdon":"2026-01-01T00:00:00Z"}},"#
     )
 }
 
+/// The response of `WhoAmI`.
+fn identity() -> String {
+    let member = |name: &str, last: u8| format!(r#""{name}":"20000000-0000-4000-8000-{last:012}""#);
+    let members = [
+        member("BusinessUnitId", 2),
+        member("UserId", 1),
+        member("OrganizationId", 3),
+    ];
+    format!("{{{}}}", members.join(","))
+}
+
 /// The running upstream: both the authority host and the environment URL.
 pub struct Upstream {
     served: Served,
+    contents: Arc<Contents>,
 }
 
 impl Upstream {
-    /// Starts it.
+    /// Starts the upstream.
     pub fn start() -> Result<Self> {
-        // The origin stands in the answers, and is known once it listens.
-        let contents = Contents::default();
+        // The responses contain the origin, which is known only once the server listens.
+        let contents = Arc::new(Contents::default());
         let answers = Arc::clone(&contents);
         let served = Served::start(move |request| answer(request, Arc::clone(&answers)))?;
         let made = Content::SMALL.into_iter().chain(Content::LARGE).map(|content| {
             let flow = content.flow(served.origin());
             (content, flow)
         });
-        let _ = contents.set(made.collect());
-        Ok(Self { served })
+        let _ = contents.ready.set(made.collect());
+        Ok(Self { served, contents })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -130,16 +175,27 @@ impl Upstream {
         self.served.origin()
     }
 
-    /// What a small content is.
+    /// The number of tokens granted so far.
+    pub fn tokens(&self) -> usize {
+        self.contents.tokens.load(Ordering::Relaxed)
+    }
+
+    /// The text of a small content.
     pub fn text(&self, content: &Content) -> String {
         String::from_utf8_lossy(&content.flow(self.origin()).head).into_owned()
     }
 }
 
-/// What can be asked for, with bodies that are ready.
-type Contents = Arc<OnceLock<Vec<(Content, Flow)>>>;
+/// The contents of a running upstream.
+#[derive(Default)]
+struct Contents {
+    /// With prepared bodies.
+    ready: OnceLock<Vec<(Content, Flow)>>,
+    /// The number of tokens granted so far.
+    tokens: AtomicUsize,
+}
 
-async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Response<Flow>> {
+async fn answer(request: Request<Incoming>, contents: Arc<Contents>) -> Result<Response<Flow>> {
     let path = request.uri().path().to_owned();
     if *request.method() != Method::GET {
         let mut body = request.into_body();
@@ -151,10 +207,11 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
                 .status(StatusCode::NO_CONTENT)
                 .body(Flow::default())?);
         }
+        contents.tokens.fetch_add(1, Ordering::Relaxed);
         let response = Response::builder().header(CONTENT_TYPE, "application/json");
         return Ok(response.body(Flow::of(grant(3599)))?);
     }
-    let contents = contents.get().context("not yet")?;
+    let contents = contents.ready.get().context("not yet")?;
     let name = path.strip_prefix(ROOT).unwrap_or_default();
     let Some((content, flow)) = contents.iter().find(|(content, _)| content.name == name) else {
         return Ok(Response::builder()
@@ -164,7 +221,7 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
     if !content.delay.is_zero() {
         tokio::time::sleep(content.delay).await;
     }
-    let media_type = if content.is_json {
+    let media_type = if content.form != Form::Bytes {
         "application/json; odata.metadata=minimal"
     } else {
         "application/octet-stream"
@@ -175,12 +232,12 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
         .body(flow.clone())?)
 }
 
-/// A token, about as long as those of Entra ID.
+/// A token of about the length of those from Entra ID.
 pub fn token() -> String {
     "t".repeat(1500)
 }
 
-/// Entra ID's answer that grants it for so many seconds.
+/// Entra ID's response that grants a token for this time.
 pub fn grant(seconds: u32) -> String {
     format!(
         r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"{}"}}"#,
@@ -188,7 +245,7 @@ pub fn grant(seconds: u32) -> String {
     )
 }
 
-/// A body: a beginning, a piece many times, and an end.
+/// A body: a start, a repeated piece, and an end.
 #[derive(Clone, Default)]
 pub struct Flow {
     head: Bytes,
@@ -198,7 +255,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// One that is all there.
+    /// A body in one piece.
     fn of(text: String) -> Self {
         Self {
             head: Bytes::from(text),
@@ -206,7 +263,7 @@ impl Flow {
         }
     }
 
-    /// 1 GiB to send.
+    /// A body of 1 GiB to upload.
     pub fn upload() -> Self {
         let [_, bytes] = Content::LARGE;
         bytes.flow("")

@@ -70,7 +70,9 @@ pub struct Report {
 /// When a write was carried out otherwise than its caller was told, a read saw anything but what was written, a call was refused
 /// without reason, or the component trapped.
 pub fn run(component: &Component, plan: Plan) -> Result<Report> {
-    let demo = Config::demo()?;
+    let mut demo = Config::demo()?;
+    // The component promises a new assertion for each request.
+    demo.config.refuse_replayed_assertions = true;
     let sandbox = Sandbox::start(demo.config.clone())?;
     sandbox.set_file_chunk_size(CHUNK);
     let soak = Soak {

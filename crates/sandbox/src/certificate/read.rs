@@ -27,7 +27,7 @@ impl Read {
         let fields = &certificate.tbs_certificate;
         let seconds = |time: &Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
         Ok(Read {
-            // facts: entra 1.2: every library demands RSA.
+            // docs/facts/entra.md, 1.2: every library demands RSA.
             key: RsaPublicKey::from_public_key_der(&fields.subject_public_key_info.to_der()?)
                 .context("the certificate's key is not an RSA key")?,
             sha1: Sha1::digest(der).to_vec(),

@@ -33,7 +33,7 @@ impl Call<'_> {
             .try_for_each(|expand| self.demand(expand.target, Verb::Read))
     }
 
-    /// facts: dataverse 1.8, 0x80048306. Of a row that is not there nothing is known.
+    /// docs/facts/dataverse.md, 1.8, 0x80048306. Of a row that is not there nothing is known.
     pub(super) fn demand_row(&self, table: &Table, verb: Verb, row: Option<&Row>) -> Result<(), Refusal> {
         let Some(row) = row.filter(|row| !self.reaches(table, verb, row)) else {
             return Ok(());

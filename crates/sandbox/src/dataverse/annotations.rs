@@ -1,4 +1,4 @@
-//! `Prefer: odata.include-annotations` (facts: dataverse 1.3; OData 4.0, part 1, 8.2.8.4).
+//! `Prefer: odata.include-annotations` (docs/facts/dataverse.md, 1.3; OData 4.0, part 1, 8.2.8.4).
 
 /// The annotations that a request asks for: names with `*`, and with a `-` in front those to leave out.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! `POST $batch` (facts: dataverse 1.7;
+//! `POST $batch` (docs/facts/dataverse.md, 1.7;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api>).
 
 mod multipart;
@@ -51,8 +51,8 @@ pub(super) fn run(
                     None
                 }
                 Err(Failure { content_id, answer }) => {
-                    // facts: dataverse 1.7: one response in place of the set. Guess: without a Content-ID, as in
-                    // OData 4.0, part 1, 11.7.4.
+                    // docs/facts/dataverse.md, 1.7: one response in place of the set. Guess: without a
+                    // Content-ID, as in OData 4.0, part 1, 11.7.4.
                     let content_id = content_id.filter(|_| dialect.failure_content_id);
                     written.answer(content_id.as_deref(), &answer);
                     Some(*answer)
@@ -72,7 +72,7 @@ pub(super) fn run(
     }
     let mut answer = empty(status);
     append(&mut answer, "content-type", &written.content_type());
-    // The batch's other preferences mean nothing (facts: dataverse 1.7).
+    // The batch's other preferences mean nothing (docs/facts/dataverse.md, 1.7).
     if call.prefer.continue_on_error {
         append(&mut answer, "preference-applied", "odata.continue-on-error");
     }

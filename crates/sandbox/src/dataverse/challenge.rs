@@ -62,8 +62,8 @@ impl Challenge {
         };
         match lock(&self.demanded).as_ref() {
             Some(demand) if !issued.requested.meets(&demand.access_token) => {
-                // facts: entra 2.6: a challenge is for those who said that they can answer it. Guess: others get what
-                // an invalid token gets.
+                // docs/facts/entra.md, 2.6: a challenge is for those who said that they can answer it. Guess:
+                // others get what an invalid token gets.
                 let challenge = if issued.requested.can_be_challenged() {
                     insufficient_claims(demand, shared)
                 } else {
@@ -75,7 +75,7 @@ impl Challenge {
         }
     }
 
-    /// facts: dataverse 1.1
+    /// docs/facts/dataverse.md, 1.1
     fn no_token(&self, shared: &Shared) -> String {
         format!(
             "Bearer authorization_uri={origin}/{tenant}/oauth2/authorize, resource_id={origin}/",
@@ -84,7 +84,7 @@ impl Challenge {
         )
     }
 
-    /// The body is unverified (facts: dataverse 1.1): clients assume that it may be empty.
+    /// The body is unverified (docs/facts/dataverse.md, 1.1): clients assume that it may be empty.
     fn unauthorized(&self, challenge: &str) -> Answer {
         let mut answer = empty(StatusCode::UNAUTHORIZED);
         let instead = lock(&self.instead);
@@ -94,8 +94,8 @@ impl Challenge {
     }
 }
 
-/// facts: entra 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. Whether Dataverse ever
-/// says this is unverified.
+/// docs/facts/entra.md, 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. Whether
+/// Dataverse ever says this is unverified.
 fn insufficient_claims(demand: &Demand, shared: &Shared) -> String {
     format!(
         "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",
@@ -107,7 +107,7 @@ fn insufficient_claims(demand: &Demand, shared: &Shared) -> String {
 fn bearer(request: &Received, shared: &Shared) -> Option<Issued> {
     let (scheme, token) = request.header("authorization")?.split_once(' ')?;
     let issued = shared.tokens.find(token.trim())?;
-    // facts: entra 3: 401 for a wrong audience or an expired token.
+    // docs/facts/entra.md, 3: 401 for a wrong audience or an expired token.
     let good = scheme.eq_ignore_ascii_case("bearer")
         && issued.audience == shared.origin
         && issued.expires > shared.clock.unix();

@@ -42,7 +42,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
         format!("{}/$metadata#{set}{selected}", call.root).into(),
     );
     if query.count {
-        // facts: dataverse 1.6: the count stops at 5,000.
+        // docs/facts/dataverse.md, 1.6: the count stops at 5,000.
         body.insert("@odata.count".into(), total.min(5000).into());
     }
     let values: Vec<Value> = page
@@ -105,7 +105,7 @@ struct Page<'a> {
     tracking: Option<u64>,
 }
 
-/// facts: dataverse 1.6. The size follows this request's own `Prefer`, not that of the page before.
+/// docs/facts/dataverse.md, 1.6. The size follows this request's own `Prefer`, not that of the page before.
 fn page<'a>(
     call: &Call<'_>,
     query: &Query,

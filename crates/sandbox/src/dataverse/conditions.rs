@@ -1,4 +1,5 @@
-//! Requests under conditions: `If-Match` and the list of tags that a condition may be (facts: dataverse 1.3).
+//! Requests under conditions: `If-Match` and the list of tags that a condition may be (docs/facts/dataverse.md,
+//! 1.3).
 
 use uuid::Uuid;
 
@@ -7,7 +8,8 @@ use super::refusal::Refusal;
 use super::store::Row;
 use crate::schema::Table;
 
-/// 404 where there is no row, even for `*` (facts: dataverse 1.3); 412 where the row is another version.
+/// 404 where there is no row, even for `*` (docs/facts/dataverse.md, 1.3); 412 where the row is another
+/// version.
 pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
     let Some(tags) = call.header("if-match") else {
         return Ok(());

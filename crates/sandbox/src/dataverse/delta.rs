@@ -1,4 +1,4 @@
-//! Change tracking (facts: dataverse 1.6;
+//! Change tracking (docs/facts/dataverse.md, 1.6;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>).
 
 use http::StatusCode;
@@ -19,7 +19,7 @@ use super::store::{Row, Store};
 use crate::response::Answer;
 use crate::schema::Table;
 
-/// facts: dataverse 1.6: 7 days by default.
+/// docs/facts/dataverse.md, 1.6: 7 days by default.
 const GOOD_FOR: i64 = 7 * 24 * 60 * 60;
 
 const TIME: &[BorrowedFormatItem<'_>] = format_description!("[month]/[day]/[year] [hour]:[minute]:[second]");

@@ -89,7 +89,7 @@ fn carry_out(
                 batch::run(visit, call, &answer, store)
             }
             (Place::Alone, method) => Err(Refusal::method_not_allowed(method)),
-            // facts: dataverse 1.7: no nesting. Guess: code and text.
+            // docs/facts/dataverse.md, 1.7: no nesting. Guess: code and text.
             (Place::Batch { .. }, _) => Err(Refusal::query("A batch cannot contain another batch.")),
         },
         Target::Reference(target) => reference::answer(call, &target, store),
@@ -123,7 +123,8 @@ fn carry_out(
     }
 }
 
-/// facts: dataverse 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is refused.
+/// docs/facts/dataverse.md, 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is
+/// refused.
 fn refuse_length(origin: &str, request: &Received, place: Place<'_>) -> Result<(), Refusal> {
     let (most, shown) = match place {
         Place::Alone => (32_768, "32,768"),
@@ -142,7 +143,8 @@ fn created(answer: &Answer) -> Option<String> {
     Some(url.rsplit_once('(')?.1.trim_end_matches(')').into())
 }
 
-/// Request headers (facts: dataverse 1.3) that would change the answer in ways the sandbox does not know.
+/// Request headers (docs/facts/dataverse.md, 1.3) that would change the answer in ways the sandbox does not
+/// know.
 fn refuse_headers(request: &Received) -> Result<(), Refusal> {
     let name = "mscrm.sessiontoken";
     if request.headers.contains_key(name) {

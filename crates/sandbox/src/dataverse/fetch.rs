@@ -1,4 +1,4 @@
-//! FetchXML: `GET set?fetchXml=<query>` (facts: dataverse 1.5;
+//! FetchXML: `GET set?fetchXml=<query>` (docs/facts/dataverse.md, 1.5;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/retrieve-data> and
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results>).
 

@@ -1,4 +1,4 @@
-//! The content of a file column (facts: dataverse 1.5;
+//! The content of a file column (docs/facts/dataverse.md, 1.5;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>).
 
 mod column;

@@ -10,7 +10,7 @@ use crate::privileges::Verb;
 use crate::response::{Answer, append};
 use crate::schema::Table;
 
-/// facts: dataverse 1.2
+/// docs/facts/dataverse.md, 1.2
 pub(super) fn whoami(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.request.method != Method::GET {
         // https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors.

@@ -26,7 +26,7 @@ impl Call<'_> {
             let path = link.strip_prefix(self.origin).and_then(path::version);
             path.map(|(_, path)| path)
         } else {
-            // facts: dataverse 1.5: `/set(id)` counts from the service's root.
+            // docs/facts/dataverse.md, 1.5: `/set(id)` counts from the service's root.
             let path = path::version(link).map(|(_, path)| path);
             path.or_else(|| Some(link.strip_prefix('/').unwrap_or(link)))
         };

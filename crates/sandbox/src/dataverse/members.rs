@@ -81,7 +81,7 @@ impl Members {
         Ok(user)
     }
 
-    /// The caller, or whom the caller acts for (facts: dataverse 1.3;
+    /// The caller, or whom the caller acts for (docs/facts/dataverse.md, 1.3;
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>).
     /// Guess: `CallerObjectId`, the preferred header, takes precedence.
     pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
@@ -114,13 +114,13 @@ impl Members {
     }
 }
 
-/// facts: dataverse 1.1: registered in Entra ID, but no user here.
+/// docs/facts/dataverse.md, 1.1: registered in Entra ID, but no user here.
 fn no_member() -> Refusal {
     let message = "The user is not a member of the organization.";
     Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)
 }
 
-/// facts: dataverse 1.8, 0x80040225. Guess: the status.
+/// docs/facts/dataverse.md, 1.8, 0x80040225. Guess: the status.
 fn enabled(user: &User) -> Result<(), Refusal> {
     if user.enabled {
         return Ok(());

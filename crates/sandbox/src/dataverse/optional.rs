@@ -1,4 +1,4 @@
-//! Optional parameters of a request (facts: dataverse 1.3;
+//! Optional parameters of a request (docs/facts/dataverse.md, 1.3;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/optional-parameters>).
 
 use http::StatusCode;

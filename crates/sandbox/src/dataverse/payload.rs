@@ -36,7 +36,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Res
 pub(super) fn object(call: &Call<'_>, table: &Table) -> Result<Map<String, Value>, Refusal> {
     let content_type = call.request.header("content-type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    // facts: dataverse 1.3. Guess: how another type is refused.
+    // docs/facts/dataverse.md, 1.3. Guess: how another type is refused.
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Refusal::payload(
             table,
@@ -107,7 +107,7 @@ impl Payload {
         Ok(())
     }
 
-    /// facts: dataverse 1.5: `"nav@odata.bind": "/set(id)"`; the name is case-sensitive.
+    /// docs/facts/dataverse.md, 1.5: `"nav@odata.bind": "/set(id)"`; the name is case-sensitive.
     fn bind(
         &mut self,
         nav: &str,
@@ -177,7 +177,7 @@ pub(super) fn check(column: &Column, value: &Value, table: &Table) -> Result<(),
     ))
 }
 
-/// facts: dataverse 1.8, 0x80044331. Guess: the text.
+/// docs/facts/dataverse.md, 1.8, 0x80044331. Guess: the text.
 fn too_long(column: &Column, longest: usize, table: &Table) -> Refusal {
     let message = format!(
         "A validation error occurred. The length of the '{}' attribute of the '{}' entity exceeded the maximum allowed \

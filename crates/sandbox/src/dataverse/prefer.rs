@@ -1,4 +1,5 @@
-//! The `Prefer` header (facts: dataverse 1.3): several preferences, comma-separated or in several headers.
+//! The `Prefer` header (docs/facts/dataverse.md, 1.3): several preferences, comma-separated or in several
+//! headers.
 
 use super::annotations::Annotations;
 use super::refusal::Refusal;
@@ -42,7 +43,8 @@ impl Prefer {
             "return" if value == "representation" => self.representation = true,
             "return" if value == "minimal" => self.representation = false,
             "odata.maxpagesize" => {
-                // Guess: the refusal of a size that is not a positive number; 5,000 is the most (facts: dataverse 1.6).
+                // Guess: the refusal of a size that is not a positive number; 5,000 is the most
+                // (docs/facts/dataverse.md, 1.6).
                 let size: usize = value.parse().ok().filter(|size| *size > 0).ok_or_else(|| {
                     Refusal::query(format!(
                         "The value '{value}' of the preference odata.maxpagesize is not valid."

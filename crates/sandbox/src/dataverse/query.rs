@@ -71,9 +71,9 @@ impl Query {
                     }
                 }
             }
-            // facts: dataverse 1.6: there is no $skip. Guess: code and text.
+            // docs/facts/dataverse.md, 1.6: there is no $skip. Guess: code and text.
             "$skip" => return Err(Refusal::query("The query parameter $skip is not supported")),
-            // facts: dataverse 1.3: an optional parameter for plug-ins only.
+            // docs/facts/dataverse.md, 1.3: an optional parameter for plug-ins only.
             "tag" => {}
             _ => return Err(Refusal::unsupported(format_args!("the query option '{name}' here"))),
         }

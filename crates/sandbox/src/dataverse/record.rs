@@ -1,4 +1,4 @@
-//! One row: create, read, upsert, delete, under conditions (facts: dataverse 1.3 and 1.5).
+//! One row: create, read, upsert, delete, under conditions (docs/facts/dataverse.md, 1.3 and 1.5).
 
 use http::StatusCode;
 use serde_json::Value;
@@ -41,7 +41,8 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     let row = store.row(table, id).ok_or_else(|| Refusal::no_such_row(table, id))?;
     call.demand_row(table, Verb::Read, Some(row))?;
     if_match(call, Some(row), table, id)?;
-    // facts: dataverse 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is not a tag.
+    // docs/facts/dataverse.md, 1.3: 304 unless something is expanded or annotated. `If-None-Match: null` is not
+    // a tag.
     let unchanged = call
         .header("if-none-match")
         .is_some_and(|tags| lists(tags, &row.etag()));
@@ -77,7 +78,7 @@ pub(super) fn linked(
     Ok(represented(call, target, found, &query, StatusCode::OK, store))
 }
 
-/// `PATCH`: without a condition it creates what is not there (facts: dataverse 1.3).
+/// `PATCH`: without a condition it creates what is not there (docs/facts/dataverse.md, 1.3).
 pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &mut Store) -> Result<Answer, Refusal> {
     let exists = store.row(table, id).is_some();
     // Guess: a client without Write learns nothing about a missing row.
@@ -162,7 +163,7 @@ fn refuse_system(table: &Table) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The answer to a write: 204, or the row where the client asked for it (facts: dataverse 1.3 and 1.5).
+/// The answer to a write: 204, or the row where the client asked for it (docs/facts/dataverse.md, 1.3 and 1.5).
 fn written(
     call: &Call<'_>,
     table: &'static Table,

@@ -1,4 +1,4 @@
-//! `$ref`: links between rows by themselves (facts: dataverse 1.5;
+//! `$ref`: links between rows by themselves (docs/facts/dataverse.md, 1.5;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>).
 
 use http::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! `$n`: what requests of a change set call the rows that earlier ones wrote (facts: dataverse 1.7).
+//! `$n`: what requests of a change set call the rows that earlier ones wrote (docs/facts/dataverse.md, 1.7).
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ pub(super) type References = HashMap<String, String>;
 /// The URL behind `$n`.
 pub(super) fn referenced<'a>(reference: &str, references: &'a References) -> Result<&'a str, Refusal> {
     let url = reference.strip_prefix('$').and_then(|id| references.get(id));
-    // Text: facts: dataverse 1.7. Guess: the code, and that it is this one request's failure.
+    // Text: docs/facts/dataverse.md, 1.7. Guess: the code, and that it is this one request's failure.
     url.map(String::as_str).ok_or_else(|| {
         Refusal::query(format!(
             "Content-ID Reference: '{reference}' does not exist in the batch context."

@@ -1,4 +1,4 @@
-//! Errors of the Web API (facts: dataverse 1.8): `{"error":{"code","message"}}`.
+//! Errors of the Web API (docs/facts/dataverse.md, 1.8): `{"error":{"code","message"}}`.
 
 use std::fmt::Display;
 
@@ -104,7 +104,8 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_IMPLEMENTED, "sandbox", message)
     }
 
-    /// A request that the OData library cannot read: 400, 0x80060888 as recorded (facts: dataverse 1.8).
+    /// A request that the OData library cannot read: 400, 0x80060888 as recorded (docs/facts/dataverse.md,
+    /// 1.8).
     pub(crate) fn query(message: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "0x80060888", message)
     }
@@ -130,13 +131,13 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "", message)
     }
 
-    /// facts: dataverse 1.8. Guess: the text's capitals, as seen in reports.
+    /// docs/facts/dataverse.md, 1.8. Guess: the text's capitals, as seen in reports.
     pub(crate) fn no_such_row(table: &Table, id: Uuid) -> Refusal {
         let message = format!("{} With Id = {id} Does Not Exist", table.logical_name);
         Refusal::new(StatusCode::NOT_FOUND, "0x80040217", message)
     }
 
-    /// facts: dataverse 1.8, 405. Guess: the empty code and the text, which are ASP.NET's.
+    /// docs/facts/dataverse.md, 1.8, 405. Guess: the empty code and the text, which are ASP.NET's.
     pub(crate) fn method_not_allowed(method: &http::Method) -> Refusal {
         let message = format!("The requested resource does not support http method '{method}'.");
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "", message)
@@ -154,15 +155,16 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "0x80048d19", message)
     }
 
-    /// facts: dataverse 1.8, 0x80060882.
+    /// docs/facts/dataverse.md, 1.8, 0x80060882.
     pub(crate) fn version_mismatch() -> Refusal {
         let message = "The version of the existing record doesn't match the RowVersion property provided.";
         Refusal::new(StatusCode::PRECONDITION_FAILED, "0x80060882", message)
     }
 
-    /// 412 for `If-None-Match: *` (facts: dataverse 1.3), text from
+    /// 412 for `If-None-Match: *` (docs/facts/dataverse.md, 1.3), text from
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api>,
-    /// which prints an empty code. 0x80040237 (DuplicateRecord) is the code that answers carry beside this text.
+    /// which prints an empty code. 0x80040237 (DuplicateRecord) is the code that answers carry beside this
+    /// text.
     pub(crate) fn row_exists() -> Refusal {
         let message = "A record with matching key values already exists.";
         Refusal::new(StatusCode::PRECONDITION_FAILED, "0x80040237", message)

@@ -22,7 +22,7 @@ pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store:
     rows
 }
 
-/// facts: dataverse 1.4: queries say that they stream.
+/// docs/facts/dataverse.md, 1.4: queries say that they stream.
 pub(super) fn streamed(call: &Call<'_>, body: Map<String, Value>) -> Answer {
     let mut answer = call.json(StatusCode::OK, &Value::Object(body));
     let streaming = HeaderValue::from_static("application/json; odata.metadata=minimal; odata.streaming=true");

@@ -1,4 +1,4 @@
-//! What a user may do, and the refusal of a user who may not (facts: dataverse 1.8, 0x80040220: 403).
+//! What a user may do, and the refusal of a user who may not (docs/facts/dataverse.md, 1.8, 0x80040220: 403).
 
 use http::StatusCode;
 

@@ -41,10 +41,10 @@ pub enum ErrorShape {
     /// `{"error":{"code","message"}}`, with the annotations that were asked for.
     #[default]
     Standard,
-    /// With `innererror` in it, as before 2020 (facts: dataverse 1.8).
+    /// With `innererror` in it, as before 2020 (docs/facts/dataverse.md, 1.8).
     InnerError,
     /// `{"Message","ExceptionMessage","ExceptionType","StackTrace","ErrorCode"}`, as from below the Web API
-    /// (facts: dataverse 1.8).
+    /// (docs/facts/dataverse.md, 1.8).
     Flat,
 }
 
@@ -66,7 +66,7 @@ impl Default for Settings {
             batch_failure_status: BatchFailureStatus::default(),
             batch_dialect: BatchDialect::default(),
             error_shape: ErrorShape::default(),
-            // facts: dataverse 1.5
+            // docs/facts/dataverse.md, 1.5
             chunk_size: 4_194_304,
             refuse_repeated_chunks: false,
             // Guess: real columns have their own limit, in `MaxSizeInKB`.

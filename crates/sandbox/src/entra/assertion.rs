@@ -1,5 +1,5 @@
-//! The client assertion: a JWT signed with a registered certificate (facts: entra 1), or one from an issuer that the
-//! application trusts.
+//! The client assertion: a JWT signed with a registered certificate (docs/facts/entra.md, 1), or one from an
+//! issuer that the application trusts.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -61,7 +61,7 @@ impl Assertions {
 
     /// When the assertion ends, if now is its time.
     ///
-    /// Without nbf it counts as valid from 1970 (facts: entra 1.2). Guess: without exp it is over.
+    /// Without nbf it counts as valid from 1970 (docs/facts/entra.md, 1.2). Guess: without exp it is over.
     fn check_time(&self, jwt: &Jwt, now: i64) -> Result<i64, EntraError> {
         let (from, until) = (jwt.time("nbf").unwrap_or(0), jwt.time("exp").unwrap_or(0));
         if now.saturating_add(self.skew) < from || now.saturating_sub(self.skew) >= until {

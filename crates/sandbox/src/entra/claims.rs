@@ -1,4 +1,5 @@
-//! The `claims` parameter (facts: entra 2.6; OpenID Connect Core, 5.5): what the client asks to have in its token.
+//! The `claims` parameter (docs/facts/entra.md, 2.6; OpenID Connect Core, 5.5): what the client asks to have in
+//! its token.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,5 @@
-//! What the token endpoint refuses, with codes, statuses and texts (facts: entra 3 unless said otherwise).
+//! What the token endpoint refuses, with codes, statuses and texts (docs/facts/entra.md, 3 unless said
+//! otherwise).
 
 pub(super) mod by_code;
 pub(super) mod client;
@@ -42,7 +43,7 @@ impl EntraError {
             "correlation_id": correlation_id,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         });
-        // facts: entra 2.6, 3: both only where the refusal has them.
+        // docs/facts/entra.md, 2.6, 3: both only where the refusal has them.
         if let Some(suberror) = suberror {
             body["suberror"] = json!(suberror);
         }
@@ -77,6 +78,25 @@ pub(super) fn only_post(method: &Method) -> EntraError {
     invalid_request(
         900_561,
         format!("The endpoint only accepts POST requests. Received a {method} request."),
+    )
+}
+
+/// Guess: the status, as for [`only_post`].
+pub(super) fn only_get(method: &Method) -> EntraError {
+    invalid_request(
+        900_561,
+        format!("The endpoint only accepts GET requests. Received a {method} request."),
+    )
+}
+
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> has the code, and
+/// <https://learn.microsoft.com/entra/msal/dotnet/advanced/custom-authority-aliases> the error. Guess: the status.
+pub(super) fn unknown_instance() -> EntraError {
+    error(
+        50_049,
+        "invalid_instance",
+        StatusCode::BAD_REQUEST,
+        "Unknown or invalid instance.",
     )
 }
 

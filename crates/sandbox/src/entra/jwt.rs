@@ -11,7 +11,8 @@ use sha2::Sha256;
 use super::errors::{EntraError, client};
 use crate::certificate::Read;
 
-/// facts: entra 1.2: padded and standard-base64 thumbprints and padded segments work, since shipped libraries send them.
+/// docs/facts/entra.md, 1.2: padded and standard-base64 thumbprints and padded segments work, since shipped
+/// libraries send them.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -57,7 +58,8 @@ impl Jwt<'_> {
     pub(super) fn is_signed_with(&self, key: &RsaPublicKey, algorithm: &Algorithm) -> bool {
         let (signed, signature) = (self.signed.as_bytes(), self.signature.as_slice());
         match algorithm {
-            // facts: entra 1.2: salt length 32, which is what this key checks: the length of the digest.
+            // docs/facts/entra.md, 1.2: salt length 32, which is what this key checks: the length of the
+            // digest.
             Algorithm::Ps256 => {
                 let key = pss::VerifyingKey::<Sha256>::new(key.clone());
                 pss::Signature::try_from(signature).is_ok_and(|signature| key.verify(signed, &signature).is_ok())
@@ -84,7 +86,7 @@ impl Jwt<'_> {
 
     /// The certificates in `x5c`, and `None` where one cannot be read.
     ///
-    /// facts: entra 1.2: MSAL for .NET sends the leaf alone, as a plain string.
+    /// docs/facts/entra.md, 1.2: MSAL for .NET sends the leaf alone, as a plain string.
     pub(super) fn certificates(&self) -> Option<Vec<Read>> {
         let read = |value: &Value| Read::der(&decode(value.as_str()?)?).ok();
         match self.header.get("x5c") {
@@ -100,7 +102,8 @@ impl Jwt<'_> {
         named("x5t#S256").or_else(|| named("x5t")).unwrap_or_default()
     }
 
-    /// facts: entra 1.2: integers, floats, and numbers written as strings are all sent by shipped libraries.
+    /// docs/facts/entra.md, 1.2: integers, floats, and numbers written as strings are all sent by shipped
+    /// libraries.
     pub(super) fn time(&self, claim: &str) -> Option<i64> {
         let seconds = match self.claims.get(claim)? {
             Value::Number(number) => number.as_f64()?,

@@ -1,4 +1,4 @@
-//! The scope rule (facts: entra 5.3): `{environment origin}/.default`, single slash, nothing else.
+//! The scope rule (docs/facts/entra.md, 5.3): `{environment origin}/.default`, single slash, nothing else.
 
 use super::errors::{self, EntraError};
 

@@ -1,5 +1,6 @@
-//! A certificate that is trusted by its subject's name and the root above it, not by its thumbprint (SN/I, facts: entra
-//! 1.2). Guess: everything but that the chain is needed, leaf first, and what is said to a wrong order.
+//! A certificate that is trusted by its subject's name and the root above it, not by its thumbprint (SN/I,
+//! docs/facts/entra.md, 1.2). Guess: everything but that the chain is needed, leaf first, and what is said to a
+//! wrong order.
 
 use super::credentials::Credentials;
 use super::errors::{EntraError, client};

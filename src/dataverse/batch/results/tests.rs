@@ -57,7 +57,7 @@ fn results_of(batch: &Batch, answer: Response<Vec<u8>>) -> Result<Vec<PartResult
     batch.results(answer, "the-token", 0).map_err(failed)
 }
 
-/// In short: the status of an answer, an error with a minus, 0 for what was not run.
+/// A short form: the status of an answer, negative for an error, 0 for a request that was not run.
 fn short(items: Vec<Item<DraftPart>>, answer: Response<Vec<u8>>) -> Result<Vec<i32>, (OutageCause, bool)> {
     let batch = batch(items, false).unwrap();
     shortened(results_of(&batch, answer))
@@ -150,7 +150,7 @@ fn what_comes_after_the_first_failure_is_not_run() {
         short(items(), multipart(404, &[one(CREATED), one(MISSING)])).unwrap(),
         [204, -404, 0, 0, 0]
     );
-    // A server that goes on all the same is believed.
+    // Answers after the first failure are accepted.
     let all = [
         one(CREATED),
         one(MISSING),
@@ -213,7 +213,7 @@ fn answers_that_do_not_match_the_requests_are_unusable() {
             "{parts:?}"
         );
     }
-    // A broken answer to a read leaves the writes beside it in doubt.
+    // A malformed answer to a read makes the results of the writes uncertain.
     let broken = one("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{");
     assert_eq!(
         short(vec![get(), create()], multipart(200, &[broken, one(CREATED)])),

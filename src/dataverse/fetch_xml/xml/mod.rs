@@ -1,5 +1,6 @@
-//! As much of XML 1.0 as it takes to know that a text is well-formed, and to change the attributes of its root element.
-//! Document types are refused: they could define what is read here otherwise than Dataverse reads it.
+//! The subset of XML 1.0 that is needed to check that a text is well-formed and to change the attributes of
+//! its root element. Document types are refused, because Dataverse could interpret their definitions
+//! differently.
 
 mod reference;
 mod scanner;
@@ -10,13 +11,13 @@ use std::fmt;
 use reference::{escape, unescape};
 use scanner::{Scanner, is_char};
 
-/// The root element of a document. What stands before it (a declaration, comments) is left out.
+/// The root element of a document, without the declaration and comments before it.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     name: String,
-    /// Names and values; the values as they are written, without their quotes.
+    /// Names and raw values, without quotes.
     attributes: Vec<Attribute>,
-    /// All that follows the attributes: `/>`, or `>` and the content and the end tag.
+    /// Everything after the attributes: `/>`, or `>` with the content and the end tag.
     rest: String,
 }
 
@@ -28,14 +29,14 @@ struct Attribute {
 }
 
 impl Root {
-    /// Reads a document.
+    /// Parses a document.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// A readable reason why it is not valid.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if let Some(c) = text.chars().find(|c| !is_char(*c)) {
-            return Err(format!("holds {}, which XML cannot", c.escape_default()));
+            return Err(format!("contains {}, which is not allowed in XML", c.escape_default()));
         }
         let mut scanner = Scanner { rest: text };
         scanner.skip_misc()?;
@@ -66,7 +67,7 @@ impl Root {
         Some(unescape(&attribute.escaped))
     }
 
-    /// Sets an attribute, which comes last then.
+    /// Sets an attribute and moves it to the end.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.attributes.push(Attribute {
@@ -76,7 +77,7 @@ impl Root {
         });
     }
 
-    /// Takes an attribute away.
+    /// Removes an attribute.
     pub(super) fn remove(&mut self, name: &str) {
         self.attributes.retain(|attribute| attribute.name != name);
     }
@@ -106,7 +107,8 @@ mod tests {
         assert!(with(101).unwrap_err().contains("more than 100 attributes"));
     }
 
-    /// Doubling the input doubles the time: twice doubled, it is about four times as long, where a quadratic reader's is sixteen.
+    /// Four times the input takes about four times as long; with a quadratic parser it would take sixteen
+    /// times as long.
     #[test]
     fn reading_is_linear() {
         let shapes: [fn(usize) -> String; 12] = [
@@ -130,8 +132,8 @@ mod tests {
                 drop(Root::parse(text).map(|root| (root.attribute("b").map(|value| value.len()), root.to_string())));
                 start.elapsed().as_nanos()
             };
-            // The least of several, and of more while the machine is busy: whatever else it does only adds to it. The inputs are short,
-            // so that one reading fits between two interruptions.
+            // Takes the minimum of several runs, and of more while the machine is busy, because other load
+            // only adds to the time. The inputs are short, so that a run fits between two interruptions.
             let (mut single, mut quadruple) = (u128::MAX, u128::MAX);
             for round in 0..500 {
                 single = single.min(time(&short));

@@ -1,27 +1,27 @@
-//! Characters and the references that stand for them.
+//! Character references and escaping.
 
 use std::borrow::Cow;
 
 use super::scanner::is_char;
 
-/// Whether each `&` begins a reference to a character.
+/// Checks that each `&` begins a character reference.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A readable reason.
 pub(super) fn check_references(text: &str) -> Result<(), String> {
     for after in text.split('&').skip(1) {
         let name = after.split_once(';').map(|(name, _)| name);
         if name.and_then(character).is_none() {
             let found: String = after.chars().take(10).collect();
             return Err(format!(
-                "has an & that begins no character reference, before {found:?}: write &amp;"
+                "has an & that does not begin a character reference, before {found:?}: write &amp;"
             ));
         }
     }
     Ok(())
 }
 
-/// The text for which an attribute's value is written.
+/// Unescapes an attribute's value.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let Some((before, references)) = text.split_once('&') else {
         return text.into();
@@ -35,7 +35,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     plain.into()
 }
 
-/// A text as an attribute's value is written, between double quotes.
+/// Escapes a text as an attribute's value between double quotes.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -43,7 +43,7 @@ pub(super) fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// What a reference, without its `&` and `;`, stands for.
+/// The character of a reference, given without its `&` and `;`.
 fn character(name: &str) -> Option<char> {
     let number = |digits: &str, radix| {
         let digits = (!digits.starts_with('+')).then_some(digits)?;

@@ -1,4 +1,4 @@
-//! The grammar of XML 1.0, but for document types.
+//! The grammar of XML 1.0 without document types.
 
 use super::Attribute;
 use super::reference::check_references;
@@ -7,16 +7,17 @@ use super::reference::check_references;
 pub(super) struct Tag<'a> {
     pub name: &'a str,
     pub attributes: Vec<Attribute>,
-    /// Whether it is the whole element: `<a/>`.
+    /// Whether the element is empty: `<a/>`.
     pub is_empty: bool,
 }
 
-/// Of one element. FetchXML's have a dozen; each is compared with all others.
+/// The maximum per element, because each attribute is compared with all others. FetchXML's elements have
+/// about a dozen.
 const MAX_ATTRIBUTES: usize = 100;
 
-/// Reads a document from its beginning to its end.
+/// A scanner over a document.
 pub(super) struct Scanner<'a> {
-    /// What has not been read.
+    /// The unread rest.
     pub rest: &'a str,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Scanner<'a> {
         let (before, after) = self
             .rest
             .split_once(end)
-            .ok_or_else(|| format!("ends where {end} is expected"))?;
+            .ok_or_else(|| format!("ends where {end} was expected"))?;
         self.rest = after;
         Ok(before)
     }
@@ -43,7 +44,7 @@ impl<'a> Scanner<'a> {
         skipped
     }
 
-    /// Comments, processing instructions and white space, around the root element.
+    /// Skips comments, processing instructions and white space around the root element.
     pub(super) fn skip_misc(&mut self) -> Result<(), String> {
         loop {
             self.skip_space();
@@ -77,7 +78,7 @@ impl<'a> Scanner<'a> {
         let (name, rest) = self.rest.split_at(end);
         if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.')) {
             let found: String = self.rest.chars().take(10).collect();
-            return Err(format!("has no name where one is expected, before {found:?}"));
+            return Err(format!("lacks a name before {found:?}"));
         }
         self.rest = rest;
         Ok(name)
@@ -86,7 +87,7 @@ impl<'a> Scanner<'a> {
     /// A start tag.
     pub(super) fn start_tag(&mut self) -> Result<Tag<'a>, String> {
         if !self.take("<") {
-            return Err("is not XML: an element is expected".to_owned());
+            return Err("is not XML: expected an element".to_owned());
         }
         let name = self.name()?;
         let mut attributes: Vec<Attribute> = Vec::new();
@@ -136,7 +137,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Reads on behind the end tag that belongs to a start tag.
+    /// Skips to the end of the element of a start tag.
     pub(super) fn read_to_end_of(&mut self, tag: &Tag<'a>) -> Result<(), String> {
         let mut open = if tag.is_empty { Vec::new() } else { vec![tag.name] };
         while let Some(innermost) = open.last() {
@@ -156,7 +157,7 @@ impl<'a> Scanner<'a> {
                 let name = self.name()?;
                 self.skip_space();
                 if name != *innermost || !self.take(">") {
-                    return Err(format!("has </{name} where </{innermost}> is expected"));
+                    return Err(format!("has </{name} where </{innermost}> was expected"));
                 }
                 open.pop();
             } else if !self.skip_comment_or_instruction()? {
@@ -174,12 +175,12 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
-/// Whether XML can hold a character.
+/// Whether a character is allowed in XML.
 pub(super) fn is_char(c: char) -> bool {
     is_space(c) || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Wider than XML's, beyond ASCII.
+/// Beyond ASCII, accepts more than XML does.
 fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '.') || !c.is_ascii()
 }

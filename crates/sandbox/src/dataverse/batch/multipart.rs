@@ -1,4 +1,5 @@
-//! The frame of a multipart message (RFC 2046, 5.1) with CRLF line ends and no others (facts: dataverse 1.7).
+//! The frame of a multipart message (RFC 2046, 5.1) with CRLF line ends and no others (docs/facts/dataverse.md,
+//! 1.7).
 
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -105,12 +106,13 @@ pub(super) fn headers(lines: &[&str]) -> Result<HeaderMap, Refusal> {
     Ok(headers)
 }
 
-/// A whole-batch refusal is JSON (facts: dataverse 1.7). Guess: the code, and all these texts.
+/// A whole-batch refusal is JSON (docs/facts/dataverse.md, 1.7). Guess: the code, and all these texts.
 pub(super) fn malformed(reason: impl Into<String>) -> Refusal {
     Refusal::query(reason)
 }
 
-/// facts: dataverse 1.7: with other line ends the service says that the "Stream was not readable". Guess: the code.
+/// docs/facts/dataverse.md, 1.7: with other line ends the service says that the "Stream was not readable".
+/// Guess: the code.
 fn bare_line_feed() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "0x80048d19", "Stream was not readable.")
 }

@@ -8,7 +8,7 @@ use super::multipart::{boundary, head, headers, malformed, parts};
 use crate::dataverse::refusal::Refusal;
 use crate::request::Received;
 
-/// facts: dataverse 1.7
+/// docs/facts/dataverse.md, 1.7
 const MOST: usize = 1000;
 
 pub(super) enum Item {
@@ -85,7 +85,7 @@ fn item(part: &Bytes) -> Result<Item, Refusal> {
 }
 
 fn in_change_set(operation: Operation) -> Result<Operation, Refusal> {
-    // facts: dataverse 1.7: no GET. Text: the OData library's.
+    // docs/facts/dataverse.md, 1.7: no GET. Text: the OData library's.
     if ![Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(&operation.method) {
         return Err(malformed(format!(
             "An invalid HTTP method '{}' was detected for a request in a change set. Requests in change sets only support \
@@ -139,7 +139,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 impl Operation {
-    /// facts: dataverse 1.7: it has its own headers and none of the batch's.
+    /// docs/facts/dataverse.md, 1.7: it has its own headers and none of the batch's.
     pub(super) fn request(&self, path: String, query: String) -> Received {
         Received {
             method: self.method.clone(),

@@ -21,7 +21,7 @@ pub(super) fn name(call: &Call<'_>) -> Result<Option<String>, Refusal> {
     Ok(name.filter(|name| !name.is_empty()))
 }
 
-/// facts: dataverse 1.5. Guess: how another type is refused.
+/// docs/facts/dataverse.md, 1.5. Guess: how another type is refused.
 pub(super) fn demand_bytes(call: &Call<'_>) -> Result<(), Refusal> {
     let content_type = call.request.header("content-type").unwrap_or_default();
     if content_type.eq_ignore_ascii_case("application/octet-stream") {
@@ -47,7 +47,7 @@ pub(super) fn refuse_options(call: &Call<'_>, known: &[&str]) -> Result<(), Refu
     Ok(())
 }
 
-/// Guess: the code is that of an invalid argument (facts: dataverse 1.8), and all these texts.
+/// Guess: the code is that of an invalid argument (docs/facts/dataverse.md, 1.8), and all these texts.
 pub(super) fn refused(message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "0x80040203", message)
 }

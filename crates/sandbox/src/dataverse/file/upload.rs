@@ -36,7 +36,7 @@ pub(super) fn begin(
     name: String,
     uploads: &Mutex<Uploads>,
 ) -> Result<Answer, Refusal> {
-    // facts: dataverse 1.5: an empty body. Guess: that it has to be.
+    // docs/facts/dataverse.md, 1.5: an empty body. Guess: that it has to be.
     if !call.request.body.is_empty() {
         return Err(refused(
             "The request that begins an upload in chunks must not have a body.",

@@ -17,7 +17,7 @@ pub(in crate::dataverse) struct Row {
 }
 
 impl Row {
-    /// facts: dataverse 1.3 and
+    /// docs/facts/dataverse.md, 1.3 and
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api>:
     /// a weak tag over the row's version number.
     pub(in crate::dataverse) fn etag(&self) -> String {

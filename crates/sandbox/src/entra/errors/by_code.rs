@@ -18,7 +18,7 @@ pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
             "The server terminated an operation because it encountered a loop while processing a request.",
         ),
         53_003 => conditional_access(),
-        // facts: entra 3: newer deployments call it invalid_tenant.
+        // docs/facts/entra.md, 3: newer deployments call it invalid_tenant.
         90_002 => EntraError {
             error: "invalid_tenant",
             ..tenant_not_found(tenant)
@@ -31,19 +31,19 @@ pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
             StatusCode::SERVICE_UNAVAILABLE,
             "A transient error has occurred. Please try again.",
         ),
-        // facts: entra 3: status unverified. Guess: the text.
+        // docs/facts/entra.md, 3: status unverified. Guess: the text.
         90_038 => invalid_request(
             code,
             format!("The specified tenant '{tenant}' belongs to another national cloud than this instance."),
         ),
-        // Guess: `error` and status; a throttled application gets 429 in plain text (facts: entra 2.3).
+        // Guess: `error` and status; a throttled application gets 429 in plain text (docs/facts/entra.md, 2.3).
         90_055 => error(
             code,
             "temporarily_unavailable",
             StatusCode::TOO_MANY_REQUESTS,
             "There are too many incoming requests for this tenant.",
         ),
-        // facts: entra 3: status unverified. The page lists the sentence under both numbers.
+        // docs/facts/entra.md, 3: status unverified. The page lists the sentence under both numbers.
         900_382 | 900_432 => invalid_request(code, "Confidential Client isn't supported in Cross Cloud request."),
         _ => return None,
     };

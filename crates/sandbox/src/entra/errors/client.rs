@@ -1,4 +1,4 @@
-//! What is wrong with how an application proves itself (facts: entra 3 unless said otherwise).
+//! What is wrong with how an application proves itself (docs/facts/entra.md, 3 unless said otherwise).
 
 use super::{EntraError, invalid_client, invalid_request};
 use crate::clock;
@@ -67,7 +67,8 @@ pub(in crate::entra) fn bad_signature(thumbprint: &str, client_id: &str) -> Entr
     )
 }
 
-/// facts: entra 1.2 has the reason, for certificates registered by name whose `x5c` does not begin with the leaf.
+/// docs/facts/entra.md, 1.2 has the reason, for certificates registered by name whose `x5c` does not begin with
+/// the leaf.
 pub(in crate::entra) fn signature_mismatch(thumbprint: &str, client_id: &str) -> EntraError {
     key_refused(
         "The provided signature value did not match the expected signature value.",
@@ -97,7 +98,7 @@ pub(in crate::entra) fn certificate_out_of_time() -> EntraError {
     )
 }
 
-/// facts: entra 3 has code and status. Guess: text and occasion,
+/// docs/facts/entra.md, 3 has code and status. Guess: text and occasion,
 /// <https://github.com/AzureAD/microsoft-identity-web/issues/2444> says "Certificate has been revoked".
 pub(in crate::entra) fn certificate_revoked() -> EntraError {
     invalid_client(7_000_214, "Certificate has been revoked.")
@@ -184,7 +185,8 @@ fn federation_mismatch(code: u32, what: &str, presented: &str) -> EntraError {
     )
 }
 
-/// Guess: the whole answer. 50013 is the code of a user's assertion with a bad signature (facts: entra 3).
+/// Guess: the whole answer. 50013 is the code of a user's assertion with a bad signature (docs/facts/entra.md,
+/// 3).
 pub(in crate::entra) fn federated_signature() -> EntraError {
     invalid_client(
         50_013,

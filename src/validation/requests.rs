@@ -1,4 +1,4 @@
-//! The requests of a run, and when no more of them are sent.
+//! Sends the requests of a validation run, and stops after an error that would affect all further requests.
 
 use std::cell::RefCell;
 
@@ -11,28 +11,28 @@ use crate::dataverse::request::Draft;
 use crate::error::{DataverseRefusal, Error, Failed, Reason};
 use crate::host::{Cause, Host};
 
-/// Asks, until it is of no use to go on.
-pub(super) struct Asking<'a, H> {
+/// The requests of a validation run.
+pub(super) struct Requests<'a, H> {
     connection: &'a Connection,
     host: &'a H,
     stopped: RefCell<Option<String>>,
 }
 
-/// Why there is no answer.
+/// Why there is no usable answer.
 pub(super) enum Unanswered {
-    /// Dataverse refused, or failed.
+    /// Dataverse refused the request.
     Refused(Box<Refused>),
-    /// Nothing is known; why, for people.
+    /// The result is unknown, with a readable reason.
     Unknown(String),
 }
 
-/// What Dataverse refused.
+/// A refusal from Dataverse.
 pub(super) struct Refused {
     pub refusal: DataverseRefusal,
     may_have_taken_effect: bool,
 }
 
-impl<'a, H: Host> Asking<'a, H> {
+impl<'a, H: Host> Requests<'a, H> {
     pub(super) fn new(connection: &'a Connection, host: &'a H) -> Self {
         Self {
             connection,
@@ -49,7 +49,7 @@ impl<'a, H: Host> Asking<'a, H> {
         self.connection
     }
 
-    /// Nothing further is sent, for this reason.
+    /// Stops the run: no further request is sent. `reason` is for people.
     pub(super) fn stop(&self, reason: &str) {
         self.stopped.borrow_mut().get_or_insert_with(|| reason.to_owned());
     }
@@ -60,7 +60,8 @@ impl<'a, H: Host> Asking<'a, H> {
         answer.map_err(|error| self.unanswered(error))
     }
 
-    /// Sends one change set. The result of its first request is that of the whole, unless all was done.
+    /// Sends one change set and returns the result of its first request. If the set failed, that is the
+    /// failure of the whole set.
     pub(super) async fn change_set(&self, set: Vec<DraftPart>) -> Result<PartResult, Unanswered> {
         self.check()?;
         let settings = self.connection.settings();
@@ -73,20 +74,20 @@ impl<'a, H: Host> Asking<'a, H> {
         if let Some(PartResult::Refused(refused)) = &first
             && refused.refusal.status == 429
         {
-            self.stop("Dataverse wants less traffic");
+            self.stop("Dataverse throttles requests");
         }
         Ok(first.unwrap_or(PartResult::NotRun))
     }
 
-    /// Reads JSON; or why not, for people.
+    /// Reads JSON. The error is a readable reason.
     pub(super) async fn json(&self, path: String) -> Result<Value, String> {
         let response = self.send(Draft::get(path)).await.map_err(Unanswered::reason)?;
-        serde_json::from_slice(&response.body).map_err(|_| "the answer is not the JSON that was expected".to_owned())
+        serde_json::from_slice(&response.body).map_err(|_| "the answer is not the expected JSON".to_owned())
     }
 
     fn check(&self) -> Result<(), Unanswered> {
         match &*self.stopped.borrow() {
-            Some(reason) => Err(Unanswered::Unknown(format!("not asked, since {reason}"))),
+            Some(reason) => Err(Unanswered::Unknown(format!("not checked, because {reason}"))),
             None => Ok(()),
         }
     }
@@ -116,7 +117,7 @@ impl<'a, H: Host> Asking<'a, H> {
     }
 }
 
-/// Whether the next request may do better.
+/// Whether only this request is affected, so that the next one may succeed.
 fn concerns_one(cause: Cause) -> bool {
     matches!(
         cause,
@@ -125,7 +126,7 @@ fn concerns_one(cause: Cause) -> bool {
 }
 
 impl Unanswered {
-    /// For people.
+    /// The reason as text for people.
     pub(super) fn reason(self) -> String {
         match self {
             Self::Refused(refused) => refused.summary(),
@@ -135,7 +136,7 @@ impl Unanswered {
 }
 
 impl Refused {
-    /// Of a part of a batch.
+    /// The refusal of a batch part.
     pub(super) fn new(refusal: DataverseRefusal, may_have_taken_effect: bool) -> Self {
         Self {
             refusal,
@@ -143,7 +144,7 @@ impl Refused {
         }
     }
 
-    /// What Dataverse answered, on a line.
+    /// Dataverse's answer, on one line.
     pub(super) fn summary(&self) -> String {
         format!("{}{}", self.refusal.summary(), unsure(self.may_have_taken_effect))
     }
