@@ -132,14 +132,17 @@ impl Connection {
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`, except `invalid-request`.
     pub async fn exchange(&self, host: &impl Host, request: &Request) -> Result<Exchange, Error> {
-        let mut sent = if request.is_long() {
-            let batch = Batch::of_one(host, &self.settings, request.clone())?;
-            let read = |answer, token: &str| batch.only(answer, token, host.now());
-            self.send_whole(host, batch.request(), read).await?
+        let batch = if request.is_long() {
+            Some(Batch::of_one(host, &self.settings, request.clone())?)
         } else {
-            let read = |answer, token: &str| answer::read(answer, token, host.now());
-            self.send_whole(host, request, read).await?
+            None
         };
+        let read = |answer, token: &str| match &batch {
+            Some(batch) => batch.only(answer, token, host.now()),
+            None => answer::read(answer, token, host.now()),
+        };
+        let what_is_sent = batch.as_ref().map_or(request, Batch::request);
+        let mut sent = self.send_whole(host, what_is_sent, read).await?;
         sent.value.resolve(request.uri());
         let asked = request.asked(&self.settings.environment);
         Ok(Exchange::new(asked, sent.attempts, sent.value))
