@@ -32,7 +32,7 @@ pub(crate) async fn serve(
             _ = &mut stopped => return Ok(()),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(tokio::spawn(converse(stream, state.clone()))),
-                // Out of file handles, or the peer left: the next one may do better.
+                // Out of file handles, or the peer disconnected: the next accept may succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
         }
