@@ -1,4 +1,4 @@
-//! What the file itself promises: its imports, its exports, its size, and that a shell can call it.
+//! The component file: its imports, exports and size, and calls from a shell.
 
 use embedded_host::Network;
 use xtask::build::{self, Output};
@@ -22,7 +22,7 @@ fn it_imports_neither_files_nor_sockets() {
 
 #[test]
 fn it_exports_the_contract_and_an_http_handler() {
-    // Their order is the linker's.
+    // The linker determines their order.
     let mut exports = COMPONENT.exports();
     exports.sort();
     assert_eq!(

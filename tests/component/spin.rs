@@ -1,4 +1,4 @@
-//! What goes with the component on Spin.
+//! The files for Spin.
 
 use xtask::build::{self, Output};
 

@@ -117,7 +117,7 @@ fn anything_else_is_kept_out() {
             assert_eq!(challenges.len(), 2, "Excel asks for a password when it sees Basic");
         }
     }
-    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
 }
 
 #[test]

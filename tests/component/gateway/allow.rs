@@ -1,4 +1,5 @@
-//! `GATEWAY_ALLOW`: the spellings that could lead around it are in the unit tests; here is that it stands in the way.
+//! `GATEWAY_ALLOW`: the unit tests have the spellings that could bypass it; these tests check that it is
+//! enforced.
 
 use super::relay::recorded_with;
 use super::{call, get, post, sandboxed};
@@ -48,7 +49,7 @@ fn only_listed_tables_and_methods_go_through() {
         .body(batch)
         .send();
     assert_eq!(reply.status, 403);
-    assert_eq!(tenant.counts(), before, "nothing went out");
+    assert_eq!(tenant.counts(), before, "nothing was sent");
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn everything_is_written_as_a_star() {
 fn what_can_be_read_as_a_navigation_is_refused() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [
-        // The service that takes a double quote for a delimiter within brackets follows the navigation.
+        // A service that accepts double quotes as delimiters within brackets would follow the navigation.
         "$filter=lastname%20in%20(%22'%22)%20and%20parentcustomerid_account/name%20eq%20'x'%20and%20lastname%20in%20(%22'%22)",
         "$filter=lastname%20in%20[%22'%22]%20and%20a/b%20eq%20'x'%20and%20lastname%20in%20[%22'%22]",
         "$filter=lastname%20eq%20'%22'%20and%20a/b%20eq%20'%22'",
@@ -126,7 +127,7 @@ fn what_can_be_read_as_a_navigation_is_refused() {
         assert_eq!(reply.status, 403, "{query}");
         assert_eq!(reply.error()["service"], "gateway");
     }
-    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+    assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `$batch`: what holds for a request holds for each of its parts.
+//! `$batch`: the rules for requests apply to each part.
 
 use std::time::{Duration, Instant};
 
@@ -96,7 +96,7 @@ fn a_part_may_not_do_what_a_request_may_not() {
     assert_eq!(send(&gateway, tagged).status, 403);
     let climbing = batch("").replace("v9.2/contacts HTTP", "v9.2/..;/..%00/main.aspx HTTP");
     assert_eq!(send(&gateway, climbing).status, 400);
-    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+    assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 
     let (opened, requests) = recorded_with(&[("GATEWAY_PASS_HEADERS", "CallerObjectId")], || answer(200, &[], ""));
     let named = batch("CallerObjectId: 00000000-0000-0000-0000-000000000001");
@@ -123,7 +123,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
     let plain = batch("Accept: application/json");
     let smuggled = format!("Authorization: Bearer {KEY}");
     for body in [
-        // Microsoft's own reader takes a carriage return alone for the end of a line.
+        // Microsoft's own parser accepts a single carriage return as a line end.
         plain.replace("Accept: application/json", &format!("Accept: a\r{smuggled}")),
         plain.replace(
             "\"x\"}",
@@ -166,7 +166,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
             .send();
         assert_eq!(reply.status, 400, "{name}: {value}");
     }
-    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+    assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_boundary_is_short_and_a_batch_costs_what_its_length_costs() {
         .body(near_misses.as_str())
         .send();
     assert_eq!(reply.status, 400, "{}", reply.text());
-    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+    assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 
     // As an answer it passes as it is.
     let server = Server::start(move |_, stream| {

@@ -328,7 +328,7 @@ fn a_caller_that_leaves_in_the_middle_ends_the_upload() {
         sleep(Duration::from_millis(20));
     }
     assert!(ended.load(Ordering::SeqCst) < 10_000_000);
-    assert_eq!(get(&gateway, "/healthz").status, 200, "the gateway goes on");
+    assert_eq!(get(&gateway, "/healthz").status, 200, "the gateway continues");
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn no_secret_is_in_any_answer_or_in_the_log() {
     }
     assert!(secrets.len() > 5);
     for secret in secrets {
-        assert!(!said.contains(&secret), "{secret} was given away");
+        assert!(!said.contains(&secret), "{secret} was revealed");
     }
 }
 
@@ -489,7 +489,7 @@ fn what_entra_id_refuses_is_told_with_all_its_ids() {
         "{log}"
     );
     assert!(!log.contains(SECRET), "{log}");
-    // Who has no key learns no more than before.
+    // A caller without a key gets no more information than before.
     let stranger = super::http_client::Call::new(&gateway.origin(), "GET", "/readyz").send();
     assert!(!stranger.text().contains("AADSTS"), "{}", stranger.text());
 }

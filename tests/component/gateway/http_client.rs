@@ -1,4 +1,4 @@
-//! The embedded host's HTTP client, for tests: what goes wrong with the connection fails the test.
+//! The embedded host's HTTP client, for tests: connection errors fail the test.
 
 use std::net::TcpStream;
 use std::ops::Deref;
@@ -25,7 +25,7 @@ impl Call {
         self.header("content-type", "application/json").body(json)
     }
 
-    /// Opens the connection and sends the head; the rest is the caller's to do.
+    /// Opens the connection and sends only the head.
     pub fn begin(&self) -> TcpStream {
         self.0.begin().unwrap()
     }
@@ -34,7 +34,7 @@ impl Call {
         Reply(self.0.send().unwrap())
     }
 
-    /// Leaves in the middle.
+    /// Disconnects early.
     pub fn leave(&self, at: Leaving, after: Duration) {
         self.0.leave(at, after).unwrap();
     }
@@ -60,7 +60,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// The error in the body, in the shape that the gateway's own have.
+    /// The error in the body, in the gateway's own format.
     pub fn error(&self) -> serde_json::Value {
         assert_eq!(self.json()["error"]["status"], self.status, "{}", self.text());
         self.json()["error"].clone()

@@ -1,4 +1,5 @@
-//! Callers that leave in the middle. The host does not tell the component; these tests hold what follows from that.
+//! Callers that disconnect early. The host does not notify the component; these tests check the
+//! consequences.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use crate::support::{Server, Tenant};
 
 const CONTACTS: &str = "/api/data/v9.2/contacts";
 
-/// Long enough for the gateway to send a request on.
+/// Long enough for the gateway to forward a request.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// Lets a caller leave, and returns how long the gateway works on its request after that.
+/// Disconnects a caller, and returns how long the gateway continues to process its request.
 fn leave(gateway: &Gateway, call: &Call, at: Leaving, after: Duration) -> Duration {
     let finished = gateway.finished();
     call.leave(at, after);
@@ -33,7 +34,7 @@ fn leave(gateway: &Gateway, call: &Call, at: Leaving, after: Duration) -> Durati
     start.elapsed()
 }
 
-/// Waits for what happens soon.
+/// Waits for an event that happens soon.
 fn soon(what: &str, happened: impl Fn() -> bool) {
     let start = Instant::now();
     while !happened() {
@@ -42,7 +43,8 @@ fn soon(what: &str, happened: impl Fn() -> bool) {
     }
 }
 
-/// An upstream that never answers, and knows whether it is asked and whether the gateway has hung up.
+/// An upstream that never answers, and records whether it got a request and whether the gateway closed the
+/// connection.
 fn hanging() -> (Server, Arc<AtomicBool>, Arc<AtomicBool>) {
     let (asked, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (asking, ending) = (Arc::clone(&asked), Arc::clone(&ended));
@@ -74,7 +76,7 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
         });
         soon("asked", || asked.load(Ordering::SeqCst));
         sleep(SHORT + Duration::from_millis(500));
-        assert_eq!(gateway.in_flight(), 1, "the host tells the component nothing");
+        assert_eq!(gateway.in_flight(), 1, "the host does not notify the component");
         assert!(!ended.load(Ordering::SeqCst));
         leaving.join().unwrap()
     });
@@ -83,7 +85,7 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
         "{took:?}"
     );
     soon("hung up on", || ended.load(Ordering::SeqCst));
-    assert_eq!(get(&gateway, "/healthz").status, 200, "the same instance goes on");
+    assert_eq!(get(&gateway, "/healthz").status, 200, "the same instance continues");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Links lead back to the gateway, and from it to the environment.
+//! Links in answers point to the gateway, and links in requests to the environment.
 
 use std::io::Write;
 use std::thread::sleep;
@@ -9,10 +9,10 @@ use crate::support::{Server, Tenant};
 
 const ROOT: &str = "/api/data/v9.2";
 
-/// The path of a link, which must lead to the gateway.
+/// The path of a link, which must point to the gateway.
 fn path_of<'a>(link: &'a str, gateway: &embedded_host::Server) -> &'a str {
     link.strip_prefix(&gateway.origin())
-        .unwrap_or_else(|| panic!("{link} does not lead back"))
+        .unwrap_or_else(|| panic!("{link} does not point to the gateway"))
 }
 
 #[test]
@@ -266,5 +266,5 @@ fn a_forwarded_host_is_no_longer_than_a_host_name() {
     assert_eq!((status(254, ""), status(300, ":8443")), (400, 400));
     let call = call(&gateway, "GET", &format!("{ROOT}/contacts?$top=1"));
     assert_eq!(call.header("x-forwarded-host", &"h".repeat(20_000)).send().status, 400);
-    assert_eq!(tenant.counts(), before, "nothing went out");
+    assert_eq!(tenant.counts(), before, "nothing was sent");
 }

@@ -1,4 +1,4 @@
-//! The HTTP face of the built component, served by the embedded host as `wasmtime serve` would.
+//! The gateway of the built component, served by the embedded host like `wasmtime serve`.
 
 mod access;
 mod allow;
@@ -59,7 +59,7 @@ pub fn sandboxed_with(tenant: &Tenant, variables: &[(&str, &str)], requests_per_
     gateway_with(&tenant.sandbox.origin(), &all, options)
 }
 
-/// A gateway whose every outgoing request is answered as told, as contoso's.
+/// A gateway to contoso whose outgoing requests are answered by this function.
 pub fn contoso(variables: &[(&str, &str)], network: Network) -> Server {
     let mut all = vec![("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
     all.extend_from_slice(variables);

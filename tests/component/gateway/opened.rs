@@ -1,4 +1,4 @@
-//! Headers and query options that act for somebody else or go around an environment's logic: closed, until they are named.
+//! Headers and query options that impersonate or bypass custom logic are blocked unless they are listed.
 
 use super::relay::recorded_with;
 use super::{call, get};
@@ -50,7 +50,7 @@ fn they_are_closed_and_the_refusal_says_how_to_open_them() {
         assert_eq!(reply.status, 403, "{option}");
         assert!(reply.text().contains("GATEWAY_PASS_HEADERS"), "{}", reply.text());
     }
-    assert!(requests.lock().unwrap().is_empty(), "nothing went out");
+    assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Requests and answers as they pass.
+//! Relayed requests and answers.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::http_client::{Call, Reply as Answer};
 use super::{KEY, call, contoso, gateway, get, sandboxed, sandboxed_with};
 use crate::support::{Requests, Server, TOKEN, Tenant, answer, json_answer, token_answer};
 
-/// A gateway to contoso, whose Dataverse answers `reply`; what it was sent is kept, the token requests left out.
+/// A gateway to contoso, whose Dataverse answers `reply`; records its requests, except token requests.
 fn recorded(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static) -> (embedded_host::Server, Requests) {
     recorded_with(&[], reply)
 }

@@ -43,7 +43,7 @@ fn readyz_without_a_key_asks_nobody() {
     };
     for (secret, status, words) in [
         (tenant.demo.client_secret.as_str(), 200, "ready"),
-        // Whether Entra ID takes it, it alone knows.
+        // Only Entra ID knows whether it accepts it.
         ("wrong", 200, "ready"),
         ("", 503, "not ready"),
     ] {

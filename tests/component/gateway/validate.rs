@@ -8,7 +8,7 @@ use super::http_client::{Call, Reply};
 use super::{call, contoso, get, post, sandboxed};
 use crate::support::{Tenant, json_answer, token_answer};
 
-/// The lines that ended so.
+/// The lines with this outcome.
 fn ended<'a>(report: &'a Value, outcome: &str) -> Vec<&'a str> {
     let lines = report["lines"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["outcome"] == outcome);
@@ -53,7 +53,7 @@ fn the_report_is_json() {
     );
     assert_eq!(found["gatewayAllow"], "contacts:GET");
 
-    // What was observed is what the next run may expect.
+    // The observed permissions can be the next expectations.
     let body = json!({"expectations": found["observed"]}).to_string();
     assert_eq!(report(&post(&gateway, "/validate", &body))["verdict"], "passed");
     assert!(tenant.sandbox.snapshot() == before && tenant.sandbox.committed_writes().is_empty());
@@ -81,7 +81,7 @@ fn what_is_expected_follows_from_the_allow_list() {
     }
     // Without a body too.
     assert_eq!(report(&call(&gateway, "POST", "/validate").send())["verdict"], "failed");
-    // Of the listed tables, a caller may expect something else; where it expects nothing, the list counts.
+    // A caller may have other expectations of the listed tables; without expectations, the list counts.
     let own = r#"{"expectations":[{"entitySet":"leads","verb":"write","allowed":false}]}"#;
     let own = report(&post(&gateway, "/validate", own));
     assert_eq!(
@@ -113,7 +113,7 @@ fn where_tables_are_restricted_only_they_are_looked_at() {
         assert_eq!(reply.status, 403, "{table}");
         assert!(reply.text().contains(table), "{}", reply.text());
     }
-    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
 
     let found = report(&post(&gateway, "/validate", ""));
     assert_eq!(found["verdict"], "passed", "{found:#}");
@@ -151,7 +151,7 @@ fn a_call_asks_for_a_hundred_things_at_most() {
     let reply = post(&gateway, "/validate", &body(101));
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("100"), "{}", reply.text());
-    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
     assert_eq!(post(&gateway, "/validate", &body(100)).status, 200);
     assert!(tenant.counts().1 < 110, "{:?}", tenant.counts());
 }
@@ -211,7 +211,7 @@ fn it_takes_a_key_and_post_and_a_body_that_can_be_read() {
         assert!(message.contains(place), "{message}");
     }
     assert_eq!(post(&gateway, "/validate", &" ".repeat(65_537)).status, 413);
-    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
     assert_eq!(post(&gateway, "/validate", &" ".repeat(65_536)).status, 200);
 }
 
