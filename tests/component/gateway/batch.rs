@@ -208,7 +208,7 @@ fn a_boundary_is_short_and_a_batch_costs_what_its_length_costs() {
     assert_eq!(reply.status, 400, "{}", reply.text());
     assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 
-    // As an answer it passes as it is.
+    // In an answer it passes unchanged.
     let server = Server::start(move |_, stream| {
         use std::io::Write;
         let near_misses = format!("--{}x\r\n", "b".repeat(30_000)).repeat(35);

@@ -316,7 +316,7 @@ fn a_file_goes_up_in_chunks() {
 }
 
 const LARGE: u64 = 200 << 20;
-/// What an instance may need, whatever passes through it.
+/// The memory limit of an instance, independent of the traffic.
 const MEMORY: usize = 8 << 20;
 
 #[test]

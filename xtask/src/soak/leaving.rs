@@ -84,7 +84,7 @@ impl Worker<Http> {
         let part = self.below(u64::try_from(file.length)?)?;
         let request = self.upload_request(id, &file);
         let told = self.face.leave(&request, Leaving::InBody(part), after)?;
-        self.note(&file.mark, "upload that breaks off", false, told, 1);
+        self.note(&file.mark, "upload that is cut off", false, told, 1);
         Ok(())
     }
 

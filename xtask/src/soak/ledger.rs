@@ -116,7 +116,7 @@ impl Counts {
                 }
             }
         }
-        ensure!(carried_out.is_empty(), "writes that nobody sent: {carried_out:?}");
+        ensure!(carried_out.is_empty(), "writes without a sender: {carried_out:?}");
         Ok(())
     }
 }
