@@ -134,8 +134,8 @@ fn a_link_of_the_environment_is_followed_as_it_is() {
 fn what_is_wrong_is_refused_before_anything_is_sent() {
     let get = |path: &str| request(Method::Get, path);
     let cases = [
-        (get("../../main.aspx"), "path", "dots"),
-        (get("contacts/%2e%2e/%2e%2e/%2e%2e/x"), "path", "dots"),
+        (get("../../main.aspx"), "path", "dot segment"),
+        (get("contacts/%2e%2e/%2e%2e/%2e%2e/x"), "path", "dot segment"),
         (get("/api/data/v9.2/contacts"), "path", "slash"),
         (get("contacts?$filter=lastname eq 'O'Brien'"), "path", "unpaired"),
         (get("contacts?x=1 HTTP/1.1\r\nX-Evil: 1"), "path", "line break"),
