@@ -37,6 +37,11 @@ pub trait Host {
     /// Waits.
     async fn sleep(&self, duration: Duration);
 
+    /// How much of its time a call has left (`deadline.rs`). A host of no call in particular has no end.
+    fn time_left(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// Bytes fit for cryptography.
     fn random(&self) -> [u8; 16];
 
@@ -124,6 +129,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// Whether the service may have received the request and acted on it.
     pub sent: bool,
+    /// Whether the same request would fail in the same way again.
+    pub lasting: bool,
     /// The seconds that the service asked to wait.
     pub retry_after_seconds: Option<u32>,
     /// What the service's logs know the request by.
@@ -138,6 +145,7 @@ impl Failure {
             detail: detail.into(),
             status: None,
             sent: true,
+            lasting: false,
             retry_after_seconds: None,
             request_id: None,
         }

@@ -27,6 +27,8 @@
 mod contract;
 mod credential;
 mod dataverse;
+mod deadline;
+mod echo;
 mod entra;
 mod error;
 mod faults;
@@ -35,6 +37,7 @@ mod guid;
 mod host;
 mod http;
 mod log;
+mod quote;
 mod redact;
 mod retry;
 mod settings;
@@ -61,7 +64,8 @@ pub mod fuzzing {
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;
-    pub use crate::gateway::links::{JsonLinks, Origins};
+    pub use crate::gateway::json_links::JsonLinks;
+    pub use crate::gateway::links::Origins;
     pub use crate::gateway::multipart::MultipartLinks;
     pub use crate::gateway::opened::Opened;
     pub use crate::gateway::rewrite::{Rewrite, Stop};

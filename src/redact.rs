@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderValue};
 
-const INSTEAD: &str = "***";
+use crate::quote::{self, INSTEAD};
 
-/// A text without the secrets.
+/// A text without the secrets, nor parts of them.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
-    told(secrets).fold(text.to_owned(), |text, secret| text.replace(secret, INSTEAD))
+    quote::without(text, secrets)
 }
 
 /// The same for the headers of an answer: one that repeats a secret is replaced whole.

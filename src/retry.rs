@@ -31,11 +31,11 @@ impl Budget {
 
     /// Waits before the next attempt: as long as the service asks (`retry_after`, in seconds) and a little more, or, where that
     /// is longer, a time that grows with each of the `failed` attempts. Says `false` at once, without waiting, where the budget
-    /// would not last: a wait that is cut short would only make the service refuse for longer.
+    /// or the call's time would not last: a wait that is cut short would only make the service refuse for longer.
     async fn pause(&self, host: &impl Host, failed: u32, retry_after: Option<u32>) -> bool {
         let asked = Duration::from_secs(retry_after.unwrap_or(0).into());
         let wait = asked.saturating_add(jitter(host)).max(backoff(host, failed));
-        if host.elapsed().saturating_add(wait) > self.end {
+        if host.elapsed().saturating_add(wait) > self.end || wait >= host.time_left() {
             return false;
         }
         host.sleep(wait).await;
@@ -118,7 +118,7 @@ impl Attempts<'_> {
             Reason::Throttled(_) => true,
             Reason::NoAnswer(failure) => {
                 self.outages = self.outages.saturating_add(1);
-                self.outages < MAX_OUTAGES && passes(failure.cause)
+                self.outages < MAX_OUTAGES && !failure.lasting && passes(failure.cause)
             }
             Reason::Dataverse(_) | Reason::EntraId(_) => false,
         };

@@ -1,16 +1,16 @@
 //! What an answer of the Web API says: the links and ids that a caller would have to dig out, or why the request was refused.
 
 use http::response::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::advice::advice;
-use super::refusal::ErrorBody;
+use super::refusal::{ErrorBody, beginning, place};
+use super::{key, resolve};
 use crate::error::{DataverseRefusal, Reason, Throttled};
-use crate::guid::is_guid;
 use crate::host::{Cause, Failure};
-use crate::http::{json, media_type, retry_after};
+use crate::http::{json, media_type, retry_after, stranger};
 use crate::redact::redact_headers;
 
 /// An answer that came whole and is not an error.
@@ -24,6 +24,7 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The control information in the body.
     pub control: Control,
+    entity_url: Option<String>,
 }
 
 /// What is left of the service's limits (Microsoft's page "Service protection API limits").
@@ -50,12 +51,20 @@ impl Answer {
 
     /// The URL of the row that was written.
     pub fn entity_url(&self) -> Option<&str> {
-        self.header("odata-entityid")
+        self.entity_url.as_deref()
     }
 
     /// The id of the row that was written.
     pub fn entity_id(&self) -> Option<&str> {
-        id_in(self.entity_url()?)
+        key::id_in(self.entity_url()?)
+    }
+
+    /// Makes links absolute that are relative to the request's URL, or to the context's in the body.
+    pub(crate) fn resolve(&mut self, request: &Uri) {
+        if let Some(url) = &mut self.entity_url {
+            resolve::against(&request.to_string(), url);
+        }
+        self.control.resolve(request);
     }
 
     /// What is left of the service's limits.
@@ -89,9 +98,10 @@ pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, 
     redact_headers(&mut head.headers, &[token]);
     let status = head.status;
     if status.is_success() || status == StatusCode::NOT_MODIFIED || media_type::is_multipart(&head.headers) {
-        return match Control::read(&head, &body) {
+        return match Control::read(&head, &body, token) {
             Ok(control) => Ok(Answer {
                 status,
+                entity_url: entity_url(&head),
                 headers: head.headers,
                 body,
                 control,
@@ -99,12 +109,8 @@ pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, 
             Err(reason) => Err(failed(&head, now, Cause::UnusableAnswer, reason)),
         };
     }
-    if !status.is_client_error() && !status.is_server_error() {
-        let detail = format!(
-            "Dataverse answered {}, a redirect, which is never followed: is this the environment's own address?",
-            status.as_u16()
-        );
-        return Err(failed(&head, now, Cause::UnusableAnswer, detail));
+    if let Some(reason) = redirect(&head, now) {
+        return Err(reason);
     }
     let refusal = refused(&head, &body, token, now);
     Err(match status {
@@ -120,6 +126,22 @@ pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, 
         }
         _ => Reason::Dataverse(Box::new(refusal)),
     })
+}
+
+/// Why an answer that is neither a result nor an error cannot be used: it leads elsewhere, where the token must not go. A caller who
+/// followed it would sign in there, or take a sign-in page for rows.
+pub(crate) fn redirect(head: &Parts, now: u64) -> Option<Reason> {
+    let status = head.status;
+    let is_usable = status.is_success() || status.is_client_error() || status.is_server_error();
+    if is_usable || status == StatusCode::NOT_MODIFIED {
+        return None;
+    }
+    let leads_to = stranger::leads_to(&head.headers).map_or_else(String::new, |origin| format!(" to {origin}"));
+    let detail = format!(
+        "Dataverse answered {}, a redirect{leads_to}, which is never followed: is this the environment's own address?",
+        status.as_u16()
+    );
+    Some(failed(head, now, Cause::UnusableAnswer, detail))
 }
 
 /// Reads the error within a batch: whatever the status, it is this one request's. Otherwise as [`read`].
@@ -166,6 +188,8 @@ pub struct Control {
     /// Where later changes are.
     #[serde(rename = "@odata.deltaLink")]
     pub delta_link: Option<String>,
+    #[serde(rename = "@odata.context")]
+    context: Option<serde_json::Value>,
     #[serde(rename = "@odata.etag")]
     etag: Option<String>,
     /// The rows of a page.
@@ -179,7 +203,7 @@ pub struct Control {
 }
 
 impl Control {
-    fn read(head: &Parts, body: &[u8]) -> Result<Self, String> {
+    fn read(head: &Parts, body: &[u8], token: &str) -> Result<Self, String> {
         // A part of a file of JSON is none by itself.
         let is_whole = head.status != StatusCode::PARTIAL_CONTENT;
         if !is_whole || body.is_empty() {
@@ -189,8 +213,31 @@ impl Control {
             // Some proxies lose the type; a file that begins as JSON need not be any.
             return Ok(Self::in_json(body).unwrap_or_default());
         }
-        let status = head.status.as_u16();
-        Self::in_json(body).map_err(|_| format!("Dataverse answered {status} with JSON that cannot be read"))
+        Self::in_json(body).map_err(|error| {
+            format!(
+                "Dataverse answered {} with JSON that cannot be read {}: {}",
+                head.status.as_u16(),
+                place(&error),
+                beginning(json::without_mark(body), token)
+            )
+        })
+    }
+
+    /// A relative URL is relative to the context's URL, where there is one, and else to the request's (OData JSON Format 4.0, 4.3).
+    /// That of another origin than the environment's is no base.
+    fn resolve(&mut self, request: &Uri) {
+        let request = request.to_string();
+        let mut base = request.clone();
+        if let Some(serde_json::Value::String(context)) = &self.context {
+            let mut context = context.clone();
+            resolve::against(&request, &mut context);
+            if resolve::origin(&context) == resolve::origin(&request) {
+                base = context;
+            }
+        }
+        for link in [&mut self.next_link, &mut self.delta_link].into_iter().flatten() {
+            resolve::against(&base, link);
+        }
     }
 
     /// Whether the body is a page: an object with rows, however few.
@@ -231,10 +278,14 @@ fn whole_number(text: &str) -> Option<u32> {
     whole.replace(',', "").parse().ok()
 }
 
-/// The GUID in the last parentheses of `.../contacts(00000000-0000-0000-0000-000000000000)`.
-fn id_in(entity_url: &str) -> Option<&str> {
-    let (_, key) = entity_url.strip_suffix(')')?.rsplit_once('(')?;
-    is_guid(key).then_some(key)
+/// The URL of a row that was written. Where `OData-EntityId` does not tell, `Location` does, if it names a row (OData Protocol 4.0,
+/// 8.3.2 and 8.3.4).
+fn entity_url(head: &Parts) -> Option<String> {
+    let location = || {
+        let is_new = head.status == StatusCode::CREATED || head.status == StatusCode::NO_CONTENT;
+        text_of(&head.headers, header::LOCATION.as_str()).filter(|url| is_new && url.ends_with(')'))
+    };
+    text_of(&head.headers, "odata-entityid").or_else(location)
 }
 
 /// The first header of that name, if it is text.
@@ -252,21 +303,6 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn the_id_is_the_guid_in_the_last_parentheses() {
-        let guid = "00000000-0000-0000-0000-00000000000a";
-        assert_eq!(id_in(&format!("https://x/api/data/v9.2/contacts({guid})")), Some(guid));
-        for url in [
-            "",
-            ")",
-            "contacts()",
-            "contacts(1)",
-            "accounts(name='00000000-0000-0000-0000-00000000000a')",
-        ] {
-            assert_eq!(id_in(url), None, "{url}");
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use super::answer;
 use super::batch::{Batch, PartResult};
 use super::exchange::Exchange;
+use super::received::{Received, receive};
 use super::request::{Draft, Request};
 use super::tenant::Tenants;
 use super::whoami::{self, Identity};
@@ -18,8 +19,7 @@ use crate::guid::new_guid;
 use crate::host::{Body, Failure, Host};
 use crate::http::body::{Payload, read_whole};
 use crate::http::origin::Origin;
-use crate::http::{media_type, retry_after};
-use crate::redact::redact;
+use crate::http::{content_coding, media_type, retry_after};
 use crate::retry::{self, Attempt, Budget};
 use crate::settings::Settings;
 
@@ -39,7 +39,7 @@ pub struct Connection {
 }
 
 /// A request to the environment without its token.
-pub struct Outgoing<'a> {
+pub(crate) struct Outgoing<'a> {
     /// A description of the request, for errors.
     pub asked: Asked,
     /// Whether it is idempotent.
@@ -48,12 +48,12 @@ pub struct Outgoing<'a> {
     pub method: &'a Method,
     /// A URI in the environment's origin.
     pub uri: &'a Uri,
-    /// All headers but `Authorization`.
+    /// All headers but `Authorization`. One that accepts gzip is answered with gzip where nobody has to look into it.
     pub headers: &'a HeaderMap,
 }
 
 /// The result of a request.
-pub struct Sent<T> {
+pub(crate) struct Sent<T> {
     /// The value that was read from the answer.
     pub value: T,
     /// How often the request was sent.
@@ -64,7 +64,7 @@ pub struct Sent<T> {
 
 /// The durations of the last attempt.
 #[derive(Clone, Copy, Default)]
-pub struct Times {
+pub(crate) struct Times {
     /// The time to get a token.
     pub token: Duration,
     /// The time until the answer's headers.
@@ -131,7 +131,7 @@ impl Connection {
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`, except `invalid-request`.
     pub async fn exchange(&self, host: &impl Host, request: &Request) -> Result<Exchange, Error> {
-        let sent = if request.is_long() {
+        let mut sent = if request.is_long() {
             let batch = Batch::of_one(host, &self.settings, request.clone())?;
             let read = |answer, token: &str| batch.only(answer, token, host.now());
             self.send_whole(host, batch.request(), read).await?
@@ -139,6 +139,7 @@ impl Connection {
             let read = |answer, token: &str| answer::read(answer, token, host.now());
             self.send_whole(host, request, read).await?
         };
+        sent.value.resolve(request.uri());
         let asked = request.asked(&self.settings.environment);
         Ok(Exchange::new(asked, sent.attempts, sent.value))
     }
@@ -155,20 +156,23 @@ impl Connection {
 
     /// Sends a request with a token. Retries it with a new token if the environment did not accept the
     /// first, and otherwise as `retry::run` decides. `read` converts the answer; it gets the token to
-    /// remove it from any text that quotes it.
+    /// remove even parts of it from any text that it quotes.
     ///
     /// # Errors
     /// As `odata-request` in `wit/dataverse.wit`, except `invalid-request`.
-    pub async fn send<H: Host, B: Body, T>(
+    pub(crate) async fn send<H: Host, B: Body, T>(
         &self,
         host: &H,
         outgoing: &Outgoing<'_>,
         mut payload: Payload<'_, B>,
-        mut read: impl AsyncFnMut(Response<H::Body>, &str) -> Result<T, Reason>,
+        mut read: impl AsyncFnMut(Response<Received<H::Body>>, &str) -> Result<T, Reason>,
     ) -> Result<Sent<T>, Error> {
         let budget = self.budget(host);
         let mut times = Times::default();
         let mut is_renewed = false;
+        let takes_gzip = content_coding::accepts_gzip(outgoing.headers);
+        // Of all attempts: a late answer may repeat what an earlier one carried.
+        let mut tokens: Vec<Rc<Token>> = Vec::new();
         let attempt = async || {
             let start = host.elapsed();
             let acquired = match self.token(host, &budget).await {
@@ -182,19 +186,25 @@ impl Connection {
                 token: authorised.saturating_sub(start),
                 upstream: host.elapsed().saturating_sub(authorised),
             };
+            if !tokens.iter().any(|token| Rc::ptr_eq(token, &acquired.token)) {
+                tokens.push(Rc::clone(&acquired.token));
+            }
             let outcome = match answer {
-                Ok(answer) if refuses_token(&answer) => {
-                    let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
-                    if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
-                        // The request was refused before it had an effect, so that even a write may be sent
-                        // again.
-                        return Attempt::Mended;
-                    }
-                    read(answer, acquired.token.reveal()).await
-                }
                 Ok(answer) => {
-                    self.instance.tokens.accept(&acquired);
-                    read(answer, acquired.token.reveal()).await
+                    if refuses_token(&answer) {
+                        let may_do_better = self.instance.tokens.refuse(host, &acquired, answer.headers());
+                        if may_do_better && payload.is_left() && !std::mem::replace(&mut is_renewed, true) {
+                            // Refused before anything was done, so that even a write may be sent again.
+                            return Attempt::Mended;
+                        }
+                    } else {
+                        self.instance.tokens.accept(&acquired);
+                    }
+                    let texts: Vec<_> = tokens.iter().map(|token| token.reveal()).collect();
+                    match receive(answer, takes_gzip, &texts, host.now()) {
+                        Ok(answer) => read(answer, acquired.token.reveal()).await,
+                        Err(reason) => Err(reason),
+                    }
                 }
                 Err(failure) => Err(Reason::NoAnswer(failure)),
             };
@@ -258,7 +268,7 @@ impl Connection {
         let payload: Payload<'_, &[u8]> = request.body().map_or(Payload::None, Payload::Held);
         let max_bytes = self.settings.max_answer_bytes;
         self.send(host, &outgoing, payload, async |answer, token| {
-            read(whole(answer, token, max_bytes, host.now()).await?, token)
+            read(whole(answer, max_bytes, host.now()).await?, token)
         })
         .await
     }
@@ -275,6 +285,11 @@ fn authorise(outgoing: &Outgoing<'_>, token: &Token) -> http::Request<()> {
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = outgoing.uri.clone();
     *request.headers_mut() = outgoing.headers.clone();
+    // Without this header, any coding is acceptable (RFC 9110, 12.5.3).
+    let headers = request.headers_mut();
+    headers
+        .entry(header::ACCEPT_ENCODING)
+        .or_insert(content_coding::IDENTITY);
     // `entra/answer.rs` accepts only tokens of visible ASCII, so this is a valid header value.
     if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.reveal())) {
         bearer.set_sensitive(true);
@@ -284,12 +299,7 @@ fn authorise(outgoing: &Outgoing<'_>, token: &Token) -> http::Request<()> {
 }
 
 /// Reads the body of an answer.
-async fn whole(
-    answer: Response<impl Body>,
-    token: &str,
-    max_bytes: u32,
-    now: u64,
-) -> Result<Response<Vec<u8>>, Reason> {
+async fn whole(answer: Response<impl Body>, max_bytes: u32, now: u64) -> Result<Response<Vec<u8>>, Reason> {
     let (head, mut body) = answer.into_parts();
     let (status, headers) = (head.status, &head.headers);
     let is_refused = status.is_client_error() || status.is_server_error();
@@ -302,7 +312,7 @@ async fn whole(
             // An answer arrived, so the request was sent.
             sent: true,
             retry_after_seconds: retry_after::seconds(headers, now),
-            request_id: answer::request_id(headers).map(|id| redact(&id, &[token])),
+            request_id: answer::request_id(headers),
             ..failure
         })),
     }

@@ -13,7 +13,7 @@ pub(crate) type Headers = Vec<(String, String)>;
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
 /// Headers that belong to the connection or to the identity that this component adds. `Accept-Encoding` is
-/// included because compressed answers are not supported.
+/// included because answers are requested without a content coding.
 const REFUSED: [&str; 16] = [
     "accept-encoding",
     "authorization",

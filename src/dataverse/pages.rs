@@ -107,6 +107,11 @@ impl Pages {
         Ok(Some(page))
     }
 
+    /// Where it goes.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Where later changes are, once the last page has come and told.
     pub(crate) fn delta_link(&self) -> Option<String> {
         self.delta_link.clone()

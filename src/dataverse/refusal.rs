@@ -1,10 +1,12 @@
-//! What an answer says of an error: in Dataverse's shape, in an older one, or in none.
+//! What an answer says of an error: in Dataverse's shape, in one of those before it, in that of something in between, or in none.
+
+use std::fmt;
 
 use http::HeaderMap;
 use serde_json::Value;
 
 use super::answer::text_of;
-use crate::http::json;
+use crate::http::{json, media_type, stranger};
 use crate::redact::redact;
 
 /// What an answer says of an error.
@@ -14,7 +16,7 @@ pub(super) struct ErrorBody {
     pub code: String,
     /// What happened, or what came instead of an explanation.
     pub message: String,
-    /// The annotation `InnerError.Message`, or the message of an older `innererror`.
+    /// The annotation `InnerError.Message`, or the messages of older inner errors, the outermost first.
     pub inner_message: Option<String>,
     /// The annotation `HelpLink`.
     pub help_link: Option<String>,
@@ -28,10 +30,32 @@ const MAX_PARSED: usize = 1 << 20;
 /// Of a text that is handed over, in bytes: a batch repeats it for each of its requests.
 const MAX_TEXT: usize = 16 << 10;
 
+/// So many errors are read of those that an error holds.
+const MAX_ERRORS: usize = 20;
+
 impl ErrorBody {
     /// Reads a body. `token` is the one that the request carried, which no text may repeat.
     pub(super) fn read(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
-        Self::json(body, token).unwrap_or_else(|| Self::text(headers, body, token))
+        let text = json::without_mark(body);
+        let parsed = (body.len() <= MAX_PARSED).then(|| serde_json::from_slice::<Value>(text));
+        let (said, instead) = match parsed {
+            Some(Ok(value)) => (
+                Reader { token }.error(&value),
+                "the answer is JSON that has no message in a place that is known".to_owned(),
+            ),
+            Some(Err(error)) if is_meant_as_json(headers, text) => {
+                (Self::default(), format!("the answer is broken JSON, {}", place(&error)))
+            }
+            _ => (Self::default(), "the answer is not Dataverse's JSON".to_owned()),
+        };
+        if said.message.is_empty() {
+            Self {
+                message: instead_of_message(&instead, headers, text, token),
+                ..said
+            }
+        } else {
+            said
+        }
     }
 
     /// The code as the signed number that .NET shows.
@@ -41,72 +65,168 @@ impl ErrorBody {
             None => self.code.parse().ok(),
         }
     }
+}
 
-    /// Dataverse's own shape (Microsoft's page "Compose HTTP requests and handle errors"), or the flat one of the layers before
-    /// it.
-    fn json(body: &[u8], token: &str) -> Option<Self> {
-        if body.len() > MAX_PARSED {
-            return None;
+/// Where JSON breaks. What the parser says beside it may quote the text.
+pub(super) fn place(error: &serde_json::Error) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "at line {}, column {}", error.line(), error.column()))
+}
+
+/// Some proxies lose the type.
+fn is_meant_as_json(headers: &HeaderMap, text: &[u8]) -> bool {
+    let begins = text.trim_ascii_start().first();
+    media_type::is_json(headers) && begins.is_some_and(|first| *first != b'<') || matches!(begins, Some(b'{' | b'['))
+}
+
+/// Reads the shapes that are known.
+struct Reader<'a> {
+    token: &'a str,
+}
+
+impl Reader<'_> {
+    /// OData's error (JSON Format 4.0, 19, and what was before it), the flat ones of ASP.NET, OAuth's (RFC 6749, 5.2), problem
+    /// details (RFC 9457), and what API gateways say.
+    fn error(&self, body: &Value) -> ErrorBody {
+        let named = body.get("error").or_else(|| body.get("odata.error"));
+        let error = named.filter(|error| error.is_object()).unwrap_or(body);
+        let inner = self.inner(error);
+        let annotation = |name: &str| self.text(error.get(format!("@Microsoft.PowerApps.CDS.{name}")));
+        let message = self
+            .o_auth(body)
+            .or_else(|| self.message(error))
+            .or_else(|| self.text(Some(body)))
+            .unwrap_or_default();
+        let message = sentence(message, self.listed(error));
+        ErrorBody {
+            code: self.code(body, error),
+            message: if message.is_empty() {
+                inner.clone().unwrap_or_default()
+            } else {
+                message
+            },
+            inner_message: annotation("InnerError.Message").or(inner),
+            help_link: annotation("HelpLink"),
+            trace_text: annotation("TraceText"),
         }
-        let body: Value = serde_json::from_slice(json::without_mark(body)).ok()?;
-        let text = |value: Option<&Value>| match value? {
-            Value::String(text) => Some(shortened(redact(text, &[token]))),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        if let Some(error) = body.get("error").filter(|error| error.is_object()) {
-            let annotation = |name: &str| text(error.get(format!("@Microsoft.PowerApps.CDS.{name}")));
-            let inner = |name: &str| text(error.get(name).and_then(|inner| inner.get("message")));
-            return Some(Self {
-                code: in_hexadecimal(text(error.get("code")).unwrap_or_default()),
-                message: text(error.get("message")).unwrap_or_default(),
-                inner_message: annotation("InnerError.Message").or_else(|| inner("innererror")),
-                help_link: annotation("HelpLink"),
-                trace_text: annotation("TraceText"),
-            });
-        }
-        Some(Self {
-            message: text(body.get("ExceptionMessage")).or_else(|| text(body.get("Message")))?,
-            code: in_hexadecimal(text(body.get("ErrorCode")).unwrap_or_default()),
-            ..Self::default()
+    }
+
+    fn code(&self, body: &Value, error: &Value) -> String {
+        let code = self
+            .text(error.get("code"))
+            .or_else(|| self.text(error.get("ErrorCode")));
+        let o_auth = || body.get("error_description").and_then(|_| self.text(body.get("error")));
+        in_hexadecimal(code.or_else(o_auth).unwrap_or_default())
+    }
+
+    fn o_auth(&self, body: &Value) -> Option<String> {
+        let error = self.text(body.get("error"))?;
+        Some(match self.text(body.get("error_description")) {
+            Some(description) => format!("{error}: {description}"),
+            None => error,
         })
     }
 
-    /// What came instead: the beginning of it, on one line.
-    fn text(headers: &HeaderMap, body: &[u8], token: &str) -> Self {
-        const SHOWN: usize = 300;
-        let content_type = text_of(headers, http::header::CONTENT_TYPE.as_str());
-        // Enough that a token which begins in what is shown is there whole, and so is found.
-        let enough = token.len().saturating_add(4 * SHOWN);
-        let mut begun = Vec::new();
-        for word in body.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-            if begun.len() >= enough {
-                break;
-            }
-            if !begun.is_empty() {
-                begun.push(b' ');
-            }
-            begun.extend_from_slice(word.get(..enough).unwrap_or(word));
+    fn message(&self, error: &Value) -> Option<String> {
+        let text = |name: &str| self.text(error.get(name)).filter(|text| !text.is_empty());
+        text("ExceptionMessage")
+            .or_else(|| text("message"))
+            .or_else(|| text("Message").map(|message| sentence(message, text("MessageDetail").unwrap_or_default())))
+            .or_else(|| text("title").map(|title| sentence(title, text("detail").unwrap_or_default())))
+            .or_else(|| text("detail"))
+    }
+
+    /// The messages of errors within errors, without those that say the same as the one before.
+    fn inner(&self, error: &Value) -> Option<String> {
+        const NAMES: [&str; 4] = ["innererror", "innerError", "internalexception", "InnerException"];
+        let next = |error: &'_ Value| NAMES.iter().find_map(|name| error.get(name)).cloned();
+        let mut messages: Vec<String> = Vec::new();
+        let mut inner = next(error);
+        while let Some(error) = inner.filter(|_| messages.len() < MAX_ERRORS) {
+            messages.extend(self.message(&error).filter(|message| Some(message) != messages.last()));
+            inner = next(&error);
         }
-        let text = redact(&String::from_utf8_lossy(&begun), &[token]);
-        // One that is cut off at the end is not found: where several were, that end may be among what is shown.
-        let whole = if begun.len() < enough {
-            SHOWN
-        } else {
-            text.chars().count().saturating_sub(token.len())
+        (!messages.is_empty()).then(|| messages.join("; "))
+    }
+
+    /// The messages of errors beside each other: OData's `details`, or `errors` as a list or by the names of fields.
+    fn listed(&self, error: &Value) -> String {
+        let said = |error: &Value| self.text(Some(error)).or_else(|| self.message(error));
+        let listed = error.get("details").filter(|details| details.is_array());
+        let messages: Vec<String> = match listed.or_else(|| error.get("errors")) {
+            Some(Value::Array(errors)) => errors.iter().take(MAX_ERRORS).filter_map(said).collect(),
+            Some(Value::Object(fields)) => fields
+                .iter()
+                .take(MAX_ERRORS)
+                .filter_map(|(name, errors)| {
+                    let first = errors.as_array().map_or(Some(errors), |errors| errors.first())?;
+                    Some(format!("{}: {}", redact(name, &[self.token]), said(first)?))
+                })
+                .collect(),
+            _ => Vec::new(),
         };
-        let shown: String = text.chars().take(SHOWN.min(whole)).collect();
-        let message = format!(
-            "the answer is not Dataverse's JSON ({}, {} bytes){}{shown}",
-            content_type.as_deref().unwrap_or("no content type"),
-            body.len(),
-            if shown.is_empty() { "" } else { ": " },
-        );
-        Self {
-            message,
-            ..Self::default()
+        shortened(messages.join("; "))
+    }
+
+    /// A text, or one with its language as OData had it before 4.0.
+    fn text(&self, value: Option<&Value>) -> Option<String> {
+        match value? {
+            Value::String(text) => Some(shortened(redact(text, &[self.token]))),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Object(of_language) => self.text(of_language.get("value").filter(|value| value.is_string())),
+            _ => None,
         }
     }
+}
+
+/// Two texts as one.
+fn sentence(first: String, second: String) -> String {
+    if first.is_empty() || second.is_empty() {
+        return first + &second;
+    }
+    let between = if first.ends_with(['.', '!', '?', ':']) {
+        " "
+    } else {
+        ": "
+    };
+    shortened(first + between + &second)
+}
+
+/// What came instead of a message: of what kind it is, and its beginning.
+fn instead_of_message(what: &str, headers: &HeaderMap, body: &[u8], token: &str) -> String {
+    let content_type = text_of(headers, http::header::CONTENT_TYPE.as_str());
+    let title = stranger::title(body, &[token]).map_or_else(String::new, |title| format!(", titled \"{title}\""));
+    let beginning = beginning(body, token);
+    let colon = if beginning.is_empty() { "" } else { ": " };
+    format!(
+        "{what} ({}, {} bytes{title}){colon}{beginning}",
+        content_type.as_deref().unwrap_or("no content type"),
+        body.len(),
+    )
+}
+
+/// The beginning of a body, on one line, without the token.
+pub(super) fn beginning(body: &[u8], token: &str) -> String {
+    const SHOWN: usize = 300;
+    // Enough that a token which begins in what is shown is there whole, and so is found.
+    let enough = token.len().saturating_add(4 * SHOWN);
+    let mut begun = Vec::new();
+    for word in body.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+        if begun.len() >= enough {
+            break;
+        }
+        if !begun.is_empty() {
+            begun.push(b' ');
+        }
+        begun.extend_from_slice(word.get(..enough).unwrap_or(word));
+    }
+    let text = redact(&String::from_utf8_lossy(&begun), &[token]);
+    // One that is cut off at the end is not found: where several were, that end may be among what is shown.
+    let whole = if begun.len() < enough {
+        SHOWN
+    } else {
+        text.chars().count().saturating_sub(token.len())
+    };
+    text.chars().take(SHOWN.min(whole)).collect()
 }
 
 fn shortened(mut text: String) -> String {

@@ -17,6 +17,7 @@ use crate::host::{Cause, Failure, Host};
 use crate::http::body::exchange;
 use crate::http::challenge;
 use crate::http::origin::Origin;
+use crate::http::stranger;
 use crate::retry::{self, Attempt, Budget};
 use crate::settings::{Settings, cloud, parse_tenant};
 use crate::turn::Turn;
@@ -142,7 +143,11 @@ async fn ask(host: &impl Host, settings: &Settings, client_request_id: &str) -> 
 /// The tenant that a 401 names.
 fn tenant_of(answer: &Response<Vec<u8>>, authority: &Origin) -> Result<String, String> {
     if answer.status() != StatusCode::UNAUTHORIZED {
-        return Err(format!("it answers {} instead of 401", answer.status().as_u16()));
+        return Err(format!(
+            "it, or something between, such as a proxy, answers {} instead of 401 ({})",
+            answer.status().as_u16(),
+            stranger::describe(answer.headers(), answer.body(), &[])
+        ));
     }
     let uri = challenge::authorization_uri(answer.headers()).ok_or("its 401 names no authorization_uri")?;
     tenant_in(&uri, authority)

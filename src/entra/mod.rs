@@ -5,7 +5,9 @@ pub(crate) mod answer;
 pub(crate) mod assertion;
 mod cache;
 mod clock;
+mod codes;
 mod endpoint;
+mod refusal;
 mod renewal;
 mod rotation;
 

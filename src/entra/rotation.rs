@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::answer::Refused;
 use super::clock::Clock;
+use super::codes::{self, Consequence};
 use super::endpoint::{Granted, Outcome, TokenRequest};
 use super::{advice, endpoint};
 use crate::credential::{Credential, Named, Used};
-use crate::error::{Asked, EntraAnswer, EntraRefusal, Error, Failed, Reason};
+use crate::error::{Asked, EntraRefusal, Error, Failed, Reason};
 use crate::faults::Faults;
 use crate::host::{Host, Timeouts};
 use crate::http::date;
@@ -115,7 +116,7 @@ impl Rotation {
                 Refused::Unsaid(reason) => return Attempt::Failed(reason),
             };
             let is_own = matches!(named.credential, Credential::Certificate(_));
-            let is_late = answer.codes.contains(&ASSERTION_TIME);
+            let is_late = answer.codes.contains(&codes::ASSERTION_TIME);
             if is_own && is_late && !is_corrected && told.is_some_and(|date| self.clock.correct(host, date)) {
                 is_corrected = true;
                 return Attempt::Mended;
@@ -154,9 +155,6 @@ impl Rotation {
     }
 }
 
-/// AADSTS700024: the assertion is not valid at this time.
-const ASSERTION_TIME: u32 = 700_024;
-
 /// A token request that was refused for its credential.
 struct RefusedCredential {
     asked: Asked,
@@ -164,7 +162,8 @@ struct RefusedCredential {
     refusal: EntraRefusal,
 }
 
-/// The refusal in an error, where it lies in the credential, so that another may be accepted.
+/// The refusal in an error, where it lies in the credential, so that another may be accepted. `invalid_client` alone also stands
+/// for what no credential can mend, so that the numbers count.
 ///
 /// # Errors
 /// Any other error.
@@ -179,36 +178,13 @@ fn the_credentials(error: Error) -> Result<RefusedCredential, Error> {
             attempts,
             reason: Reason::EntraId(refusal),
             ..
-        } if is_the_credentials(&refusal.answer) => Ok(RefusedCredential {
+        } if codes::has(&refusal.answer.codes, Consequence::NextCredential) => Ok(RefusedCredential {
             asked,
             attempts,
             refusal: *refusal,
         }),
         failed => Err(failed.into()),
     }
-}
-
-/// The numbers are needed here, since `invalid_client` alone also stands for what no credential can mend.
-fn is_the_credentials(answer: &EntraAnswer) -> bool {
-    const CODES: [u32; 16] = [
-        700_027,        // not registered, or a wrong signature
-        1_000_502,      // outside its validity
-        7_000_214,      // revoked
-        7_000_274,      // revocation unknown
-        7_000_277,      // revoked
-        7_000_215,      // wrong secret
-        7_000_222,      // expired secret
-        5_002_730,      // a key for another algorithm
-        ASSERTION_TIME, // an assertion from elsewhere that has expired
-        700_021,        // an assertion for another application
-        70_021,         // no federated credential fits
-        700_211,        // issuer
-        700_212,        // audience
-        700_213,        // subject
-        7_002_137,      // federated, case
-        7_002_138,      // federated, case
-    ];
-    answer.codes.iter().any(|code| CODES.contains(code))
 }
 
 /// The credentials that were refused.

@@ -4,7 +4,7 @@
 mod busy;
 mod records;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -20,6 +20,7 @@ use crate::dataverse::client::{Connection, Instance};
 use crate::dataverse::files::download::Download;
 use crate::dataverse::files::upload::Upload;
 use crate::dataverse::pages::Pages;
+use crate::deadline::Timed;
 use crate::error::Error;
 use crate::gateway::{self, Gateway};
 use crate::settings::Settings;
@@ -41,12 +42,14 @@ impl Guest for Component {
     type Upload = Busy<Upload>;
 
     fn acquire_token(connection: Option<ConnectionBorrow<'_>>) -> Result<AccessToken, types::Error> {
-        let token = block_on(chosen(connection)?.acquire_token(&WasiHost))?;
+        let connection = chosen(connection)?;
+        let token = block_on(connection.acquire_token(&call_of(&connection)))?;
         Ok(records::access_token(token))
     }
 
     fn whoami(connection: Option<ConnectionBorrow<'_>>) -> Result<Identity, types::Error> {
-        let identity = block_on(chosen(connection)?.whoami(&WasiHost))?;
+        let connection = chosen(connection)?;
+        let identity = block_on(connection.whoami(&call_of(&connection)))?;
         Ok(records::identity(identity))
     }
 
@@ -54,7 +57,8 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         request: types::Request,
     ) -> Result<types::Response, types::Error> {
-        let exchange = block_on(chosen(connection)?.request(&WasiHost, records::draft(request)))?;
+        let connection = chosen(connection)?;
+        let exchange = block_on(connection.request(&call_of(&connection), records::draft(request)))?;
         Ok(records::response(exchange.answer, exchange.attempts))
     }
 
@@ -62,7 +66,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         request: types::Request,
     ) -> Result<dataverse::Pages, types::Error> {
-        let pages = Pages::of_request(chosen(connection)?, &WasiHost, records::draft(request))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let pages = Pages::of_request(connection, &call, records::draft(request))?;
         Ok(dataverse::Pages::new(Busy::new("pages", pages)))
     }
 
@@ -70,7 +76,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         query: types::FetchQuery,
     ) -> Result<dataverse::Pages, types::Error> {
-        let pages = Pages::of_fetch(chosen(connection)?, &WasiHost, records::fetch_query(query))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let pages = Pages::of_fetch(connection, &call, records::fetch_query(query))?;
         Ok(dataverse::Pages::new(Busy::new("pages", pages)))
     }
 
@@ -78,8 +86,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         file: types::DownloadRequest,
     ) -> Result<dataverse::Download, types::Error> {
-        let download = Download::begin(chosen(connection)?, &WasiHost, records::download(file));
-        let download = block_on(download)?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let download = block_on(Download::begin(connection, &call, records::download(file)))?;
         Ok(dataverse::Download::new(Busy::new("download", download)))
     }
 
@@ -87,7 +96,9 @@ impl Guest for Component {
         connection: Option<ConnectionBorrow<'_>>,
         file: types::UploadRequest,
     ) -> Result<dataverse::Upload, types::Error> {
-        let upload = block_on(Upload::begin(chosen(connection)?, &WasiHost, records::upload(file)))?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let upload = block_on(Upload::begin(connection, &call, records::upload(file)))?;
         Ok(dataverse::Upload::new(Busy::new("upload", upload)))
     }
 
@@ -96,7 +107,9 @@ impl Guest for Component {
         state: String,
         headers: Headers,
     ) -> Result<dataverse::Upload, types::Error> {
-        let upload = Upload::resume(chosen(connection)?, &WasiHost, &state, headers)?;
+        let connection = chosen(connection)?;
+        let call = call_of(&connection);
+        let upload = Upload::resume(connection, &call, &state, headers)?;
         Ok(dataverse::Upload::new(Busy::new("upload", upload)))
     }
 
@@ -110,8 +123,9 @@ impl Guest for Component {
             continue_on_error,
         } = batch;
         let items = items.into_iter().map(records::batch_item).collect();
-        let batch = Batch::new(&WasiHost, connection.settings(), items, continue_on_error)?;
-        let (results, attempts) = block_on(connection.batch(&WasiHost, &batch))?;
+        let call = call_of(&connection);
+        let batch = Batch::new(&call, connection.settings(), items, continue_on_error)?;
+        let (results, attempts) = block_on(connection.batch(&call, &batch))?;
         let results = results.into_iter();
         Ok(results.map(|result| records::batch_result(result, attempts)).collect())
     }
@@ -124,7 +138,11 @@ impl validation::Guest for Component {
     ) -> Result<validation::Report, types::Error> {
         let expectations = expectations.into_iter().map(records::expectation).collect();
         let connection = chosen(connection)?;
-        let report = block_on(crate::validation::validate(&connection, &WasiHost, expectations))?;
+        let report = block_on(crate::validation::validate(
+            &connection,
+            &call_of(&connection),
+            expectations,
+        ))?;
         Ok(records::report(report))
     }
 }
@@ -139,7 +157,10 @@ impl GuestConnection for Rc<Connection> {
 
 impl GuestPages for Busy<Pages> {
     fn next(&self) -> Result<Option<types::Response>, types::Error> {
-        let page = self.with(|pages| block_on(pages.next(&WasiHost)))??;
+        let page = self.with(|pages| {
+            let call = call_of(pages.connection());
+            block_on(pages.next(&call))
+        })??;
         Ok(page.map(|page| records::response(page.answer, page.attempts)))
     }
 
@@ -160,7 +181,10 @@ impl GuestDownload for Busy<Download> {
     }
 
     fn read(&self) -> Result<Option<Vec<u8>>, types::Error> {
-        Ok(self.with(|download| block_on(download.read(&WasiHost)))??)
+        Ok(self.with(|download| {
+            let call = call_of(download.connection());
+            block_on(download.read(&call))
+        })??)
     }
 }
 
@@ -174,11 +198,17 @@ impl GuestUpload for Busy<Upload> {
     }
 
     fn write(&self, bytes: Vec<u8>) -> Result<(), types::Error> {
-        Ok(self.with(|upload| block_on(upload.write(&WasiHost, bytes)))??)
+        Ok(self.with(|upload| {
+            let call = call_of(upload.connection());
+            block_on(upload.write(&call, bytes))
+        })??)
     }
 
     fn finish(&self) -> Result<(), types::Error> {
-        Ok(self.with(|upload| block_on(upload.finish(&WasiHost)))??)
+        Ok(self.with(|upload| {
+            let call = call_of(upload.connection());
+            block_on(upload.finish(&call))
+        })??)
     }
 
     fn state(&self) -> String {
@@ -204,7 +234,9 @@ thread_local! {
     /// finding them may include deriving a key from a password. The variables do not change during the life
     /// of an instance.
     static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
-    static GATEWAY: OnceCell<Rc<Gateway>> = const { OnceCell::new() };
+    static GATEWAY: OnceCell<Result<Rc<Gateway>, String>> = const { OnceCell::new() };
+    /// What was read of the environment and nobody has needed yet.
+    static VARIABLES: RefCell<Option<Vec<(String, String)>>> = const { RefCell::new(None) };
 }
 
 /// The connection of a call: the caller's, or the one from the environment variables. It may be used longer
@@ -216,10 +248,18 @@ fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Er
     }
 }
 
+/// The host as a call of a connection sees it, which begins now.
+fn call_of(connection: &Connection) -> Timed<'static, WasiHost> {
+    let settings = connection.settings();
+    let call = Timed::begin(&WasiHost);
+    call.limit(settings.call_timeout, settings.names.call_timeout_ms);
+    call
+}
+
 fn from_environment() -> Result<Rc<Connection>, Error> {
     FROM_ENVIRONMENT.with(|cell| {
         let read = || {
-            let settings = Settings::from_variables(environment::get_environment())?;
+            let settings = Settings::from_variables(variables(|name| !is_gateways(name)))?;
             Ok(Rc::new(Connection::new(settings, instance())))
         };
         cell.get_or_init(read).clone()
@@ -228,11 +268,20 @@ fn from_environment() -> Result<Rc<Connection>, Error> {
 
 fn instance_gateway() -> Result<Rc<Gateway>, String> {
     GATEWAY.with(|cell| {
-        if let Some(gateway) = cell.get() {
-            return Ok(Rc::clone(gateway));
-        }
-        let gateway = Gateway::from_variables(environment::get_environment())?;
-        Ok(Rc::clone(cell.get_or_init(|| Rc::new(gateway))))
+        let read = || Gateway::from_variables(variables(is_gateways)).map(Rc::new);
+        cell.get_or_init(read).clone()
+    })
+}
+
+fn is_gateways(name: &str) -> bool {
+    name.starts_with("GATEWAY_")
+}
+
+/// Variables of the environment, which is read once: some hosts ask a vault for them each time.
+fn variables(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    VARIABLES.with_borrow_mut(|kept| {
+        let kept = kept.get_or_insert_with(environment::get_environment);
+        kept.extract_if(.., |(name, _)| wanted(name)).collect()
     })
 }
 

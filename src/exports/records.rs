@@ -49,6 +49,7 @@ pub(super) fn settings(record: types::Settings) -> Given {
         first_byte_timeout_ms: options.first_byte_timeout_ms,
         between_bytes_timeout_ms: options.between_bytes_timeout_ms,
         retry_budget_ms: options.retry_budget_ms,
+        call_timeout_ms: options.call_timeout_ms,
         max_request_bytes: options.max_request_bytes,
         max_answer_bytes: options.max_answer_bytes,
         organization_id: options.organization_id,

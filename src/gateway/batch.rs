@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
@@ -44,13 +44,6 @@ impl Batch {
             _ => "",
         };
         let boundary = clear_boundary(content_type).map_err(|reason| format!("a batch {reason}"))?;
-        let is_encoded = headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-        if is_encoded {
-            return Err("a batch with a Content-Encoding is refused, because its parts cannot be checked".to_owned());
-        }
         Ok(Some(Self {
             boundary,
             opened: Rc::clone(opened),

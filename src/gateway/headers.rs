@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::links::Origins;
 use super::opened::Opened;
+use super::refusal::Refusal;
+use crate::http::content_coding::{Applied, IDENTITY, narrowed};
 use crate::http::header_size;
 
 /// Both services' name for the caller's own id of a request.
@@ -11,12 +13,11 @@ const CALLERS_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// What a caller may say to Dataverse, beside what is OData's and Dataverse's own (`opened`). Anything else says who the caller
 /// is, belongs to the connection, or could turn one method into another.
-pub(super) const PASSED_IN: [&str; 16] = [
+pub(super) const PASSED_IN: [&str; 15] = [
     "accept",
     "accept-language",
     "client-request-id",
     "consistency",
-    "content-encoding",
     "content-language",
     "content-range",
     "content-type",
@@ -61,11 +62,29 @@ pub(super) fn inward(given: &HeaderMap, opened: &Opened, id: &str) -> Result<Hea
         }
     }
     headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
+    // The bytes of a range are the file's own, not those of its coded form.
+    let codings = if given.contains_key(header::RANGE) {
+        IDENTITY
+    } else {
+        narrowed(given)
+    };
+    headers.insert(header::ACCEPT_ENCODING, codings);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-ms-client-request-id", id.clone());
         headers.insert(CALLERS_ID, id);
     }
     Ok(headers)
+}
+
+/// Refuses a body in a content coding: nobody could look into it, and Dataverse does not document that it takes one.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    match Applied::of(headers) {
+        Applied::Plain => Ok(()),
+        coding => Err(Refusal::coded(coding.name())),
+    }
 }
 
 /// The headers of an answer as they go back, links included.
@@ -147,6 +166,7 @@ mod tests {
         assert_eq!(
             names,
             [
+                "accept-encoding",
                 "client-request-id",
                 "mscrm.solutionuniquename",
                 "odata-version",
@@ -156,6 +176,12 @@ mod tests {
             ]
         );
         assert!(headers["user-agent"].to_str().unwrap().starts_with("raia-dynamics365/"));
+        assert_eq!(headers["accept-encoding"], "gzip");
+        given.insert(header::RANGE, HeaderValue::from_static("bytes=0-9"));
+        assert_eq!(
+            inward(&given, &Opened::default(), "id").unwrap()["accept-encoding"],
+            "identity"
+        );
         given.insert("callerobjectid", HeaderValue::from_static("x"));
         assert!(inward(&given, &Opened::default(), "id").is_err());
     }

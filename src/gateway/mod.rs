@@ -8,6 +8,7 @@ pub(crate) mod callers;
 #[cfg(test)]
 mod costs;
 mod headers;
+pub(crate) mod json_links;
 pub(crate) mod links;
 pub(crate) mod multipart;
 pub(crate) mod opened;
@@ -17,6 +18,7 @@ mod refusal;
 mod relay;
 mod reply;
 mod report;
+mod request_body;
 pub(crate) mod rewrite;
 mod routes;
 

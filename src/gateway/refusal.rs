@@ -8,10 +8,14 @@ use serde::Serialize;
 use super::reply::{ReplyBody, json};
 use crate::error::{Error, Failed, Reason, Service};
 use crate::host::{Cause, Host};
+use crate::http::content_coding::IDENTITY;
 use crate::log;
 
 /// The message for callers if only the operator can fix the problem.
 const NOT_SET_UP: &str = "the gateway is not configured; its log tells the operator why";
+
+/// Added for a write that may have taken effect.
+const UNSURE: &str = "; the request may have taken effect";
 
 /// Why the gateway refuses or cannot answer a request.
 pub(super) struct Refusal {
@@ -137,6 +141,22 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
     }
 
+    /// A body without a length, where one is required.
+    pub(super) fn length_required(reason: &'static str) -> Self {
+        Self::new(StatusCode::LENGTH_REQUIRED, reason)
+    }
+
+    /// A body in a content coding.
+    pub(super) fn coded(name: &str) -> Self {
+        let message = format!(
+            "the request's body is compressed (Content-Encoding: {name}), so it cannot be checked: send it uncompressed"
+        );
+        let mut refusal = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        // RFC 9110, 12.5.3.
+        refusal.headers.insert(header::ACCEPT_ENCODING, IDENTITY);
+        refusal
+    }
+
     /// Headers that the host would not accept.
     pub(super) fn headers_too_large(reason: &'static str) -> Self {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
@@ -178,11 +198,7 @@ impl Refusal {
 
     fn of_failure(failed: Failed) -> Self {
         let may_have_taken_effect = failed.may_have_taken_effect();
-        let unsure = if may_have_taken_effect {
-            "; the request may have taken effect"
-        } else {
-            ""
-        };
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
         let service = match failed.asked.service {
             Service::EntraId => "entra-id",
             Service::Dataverse => "dataverse",
@@ -272,6 +288,19 @@ impl Refusal {
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         self
+    }
+
+    /// The refusal for a reason that caused this one. It still tells that a write may have taken effect.
+    pub(super) fn because(self, status: StatusCode, reason: &str) -> Self {
+        let may_have_taken_effect = self.details.may_have_taken_effect;
+        let unsure = if may_have_taken_effect { UNSURE } else { "" };
+        Self {
+            details: Details {
+                may_have_taken_effect,
+                ..Details::default()
+            },
+            ..Self::new(status, format!("{reason}{unsure}"))
+        }
     }
 
     /// The same refusal with another status.

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::batch::Batch;
-use super::headers::{check_size, inward, outward};
-use super::links::{JsonLinks, Origins, replace_in_query};
+use super::headers::{check_coding, check_size, inward, outward};
+use super::json_links::JsonLinks;
+use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::public_origin::public_origin;
@@ -15,15 +16,16 @@ use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
 use crate::dataverse::advice::advice;
-use crate::dataverse::answer::request_id;
+use crate::dataverse::answer::{redirect, request_id};
 use crate::dataverse::client::{Connection, Outgoing, Sent, Times};
+use crate::dataverse::received::Received;
 use crate::dataverse::url::refuse_dot_segments;
 use crate::error::{Asked, DataverseRefusal, Reason, Service};
 use crate::host::{Body, Failure, Host};
 use crate::http::body::Payload;
 use crate::http::boundary::boundary_of;
+use crate::http::decoded::forget_bytes;
 use crate::http::{length, media_type};
-use crate::redact::redact;
 
 /// A body that may need new links is held back up to this many bytes, so that its new length can be told: whether Dataverse
 /// takes a body without one is not documented. A longer one is sent in chunks.
@@ -63,6 +65,7 @@ pub(super) async fn relay<H: Host, B: Body>(
         to: callers,
     };
 
+    check_coding(&head.headers)?;
     let mut headers = inward(&head.headers, opened, id).map_err(Refusal::forbidden)?;
     opened
         .check_query(head.uri.query().unwrap_or_default())
@@ -99,34 +102,37 @@ pub(super) async fn relay<H: Host, B: Body>(
         uri: &uri,
         headers: &headers,
     };
-    let read = async |answer: Response<H::Body>, token: &str| check_accepted(answer, token);
-    let Sent { value, times, .. } = match upload {
-        Upload::None => connection.send::<_, B, _>(host, &outgoing, Payload::None, read).await,
+    let read = async |answer: Response<Received<H::Body>>, _: &str| check_accepted(answer, host.now());
+    let held;
+    let payload = match upload {
+        Upload::None => Payload::None,
         Upload::Held(bytes) => {
-            connection
-                .send::<_, B, _>(host, &outgoing, Payload::Held(&bytes), read)
-                .await
+            held = bytes;
+            Payload::Held(&held)
         }
-        Upload::Flowing(body) => {
-            connection
-                .send(host, &outgoing, Payload::Flowing(Some(body)), read)
-                .await
-        }
-    }
-    .map_err(|error| refused(batch.as_ref(), true).unwrap_or_else(|| Refusal::from_error(host, error)))?;
+        Upload::Flowing(body) => Payload::Flowing(Some(body)),
+    };
+    let sent = connection.send(host, &outgoing, payload, read).await;
+    let Sent { value, times, .. } =
+        sent.map_err(|error| refused(batch.as_ref(), true).unwrap_or_else(|| Refusal::from_error(host, error)))?;
     reply(value, &outwards, &head.method, times)
 }
 
-/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own.
-fn check_accepted<B>(answer: Response<B>, token: &str) -> Result<Response<B>, Reason> {
-    if answer.status() != StatusCode::UNAUTHORIZED || media_type::is_multipart(answer.headers()) {
-        return Ok(answer);
+/// An answer, unless it says that the gateway's own token was refused: a caller with a good key would take that for its own. Nor a
+/// redirect, which would make a caller sign in.
+fn check_accepted<B>(answer: Response<B>, now: u64) -> Result<Response<B>, Reason> {
+    let (head, body) = answer.into_parts();
+    if let Some(reason) = redirect(&head, now) {
+        return Err(reason);
+    }
+    if head.status != StatusCode::UNAUTHORIZED || media_type::is_multipart(&head.headers) {
+        return Ok(Response::from_parts(head, body));
     }
     Err(Reason::Dataverse(Box::new(DataverseRefusal {
         status: StatusCode::UNAUTHORIZED.as_u16(),
         message: "Dataverse does not accept the gateway's token".to_owned(),
         advice: advice(401, "", ""),
-        request_id: request_id(answer.headers()).map(|id| redact(&id, &[token])),
+        request_id: request_id(&head.headers),
         ..DataverseRefusal::default()
     })))
 }
@@ -214,10 +220,6 @@ impl<B: Body> Body for Flowing<B> {
 
 /// What has to be done to a body with these headers, if it may hold links.
 fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>> {
-    // Compressed, it cannot be read; nor does the gateway ask for that.
-    if headers.contains_key(CONTENT_ENCODING) {
-        return None;
-    }
     if media_type::is_json(headers) {
         return Some(Box::new(JsonLinks::new(origins.clone())));
     }
@@ -227,14 +229,14 @@ fn change_for(headers: &HeaderMap, origins: &Origins) -> Option<Box<dyn Rewrite>
 
 /// The answer as the caller gets it.
 fn reply<B: Body>(
-    answer: Response<B>,
+    answer: Response<Received<B>>,
     origins: &Origins,
     method: &Method,
     times: Times,
 ) -> Result<Response<ReplyBody<B>>, Refusal> {
     let (mut head, body) = answer.into_parts();
     let is_file = head.headers.contains_key("x-ms-file-name");
-    let change = if *method == Method::HEAD || is_file {
+    let change = if is_file {
         None
     } else {
         change_for(&head.headers, origins)
@@ -246,14 +248,23 @@ fn reply<B: Body>(
     );
     head.headers = outward(&head.headers, origins);
     if change.is_some() {
+        forget_bytes(&mut head.headers);
+    }
+    if head.status == StatusCode::NO_CONTENT {
+        // RFC 9110, 8.6.
         head.headers.remove(CONTENT_LENGTH);
     }
     if let Ok(timing) = HeaderValue::try_from(timing) {
         head.headers.insert("server-timing", timing);
     }
     check_size(&head.headers).map_err(Refusal::bad_gateway)?;
-    Ok(Response::from_parts(
-        head,
-        ReplyBody::Relayed(Rewritten::new(body, change)),
-    ))
+    // Whatever a server sends behind such a head is no body (RFC 9112, 6.3).
+    let has_body =
+        *method != Method::HEAD && head.status != StatusCode::NO_CONTENT && head.status != StatusCode::NOT_MODIFIED;
+    let body = if has_body {
+        ReplyBody::Relayed(Rewritten::new(body, change))
+    } else {
+        ReplyBody::Own(None)
+    };
+    Ok(Response::from_parts(head, body))
 }

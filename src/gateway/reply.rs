@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::rewrite::Rewritten;
 use crate::credential::Used;
+use crate::dataverse::received::Received;
 use crate::dataverse::whoami::Identity;
 use crate::host::{Body, Failure, Host};
 
@@ -16,7 +17,7 @@ pub(crate) enum ReplyBody<B> {
     /// The gateway's own; `None` once it is taken.
     Own(Option<Vec<u8>>),
     /// Dataverse's, as it flows.
-    Relayed(Rewritten<B>),
+    Relayed(Rewritten<Received<B>>),
 }
 
 impl<B: Body> Body for ReplyBody<B> {

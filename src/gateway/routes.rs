@@ -10,9 +10,10 @@ use super::callers::Keys;
 use super::opened::Opened;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use super::{headers, relay, reply, report};
+use super::{headers, relay, reply, report, request_body};
 use crate::credential::Named;
 use crate::dataverse::client::Connection;
+use crate::deadline::Timed;
 use crate::error::Error;
 use crate::guid::new_guid;
 use crate::host::{Body, Host};
@@ -59,14 +60,21 @@ impl Gateway {
 
 /// Answers one request. `gateway` and `connection` are called only if the route needs them, so that
 /// `/healthz` works despite missing settings.
-pub(crate) async fn handle<H: Host, B: Body>(
-    host: &H,
+pub(crate) async fn handle<'h, H: Host, B: Body>(
+    host: &'h H,
     request: Request<B>,
     gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
     connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
-) -> Reply<H> {
-    let id = headers::client_request_id(request.headers()).unwrap_or_else(|| new_guid(host));
-    let reply = match route(host, request, gateway, connection, &id).await {
+) -> Reply<Timed<'h, H>> {
+    let call = Timed::begin(host);
+    let connection = || {
+        let connection = connection()?;
+        let settings = connection.settings();
+        call.limit(settings.call_timeout, settings.names.call_timeout_ms);
+        Ok(connection)
+    };
+    let id = headers::client_request_id(request.headers()).unwrap_or_else(|| new_guid(&call));
+    let reply = match route(&call, request, gateway, connection, &id).await {
         Ok(reply) => reply,
         Err(refusal) => refusal.into_reply(&id),
     };
@@ -74,18 +82,18 @@ pub(crate) async fn handle<H: Host, B: Body>(
 }
 
 /// The answer to a request whose line or headers cannot be read.
-pub(crate) fn unreadable<H: Host>(host: &H) -> Reply<H> {
+pub(crate) fn unreadable<H: Host>(host: &H) -> Reply<Timed<'_, H>> {
     let refusal = Refusal::bad_request("the request's line, host or headers cannot be read".to_owned());
-    refusal.into_reply(&new_guid(host))
+    refusal.into_reply(&new_guid(&Timed::begin(host)))
 }
 
-async fn route<H: Host, B: Body>(
-    host: &H,
+async fn route<'h, H: Host, B: Body>(
+    host: &Timed<'h, H>,
     request: Request<B>,
     gateway: impl FnOnce() -> Result<Rc<Gateway>, String>,
     connection: impl FnOnce() -> Result<Rc<Connection>, Error>,
     id: &str,
-) -> Result<Reply<H>, Refusal> {
+) -> Result<Reply<Timed<'h, H>>, Refusal> {
     let path = request.uri().path();
     if path == "/healthz" {
         return only_reads(request.method()).map(|()| reply::text(StatusCode::OK, "alive"));
@@ -113,8 +121,12 @@ async fn route<H: Host, B: Body>(
                 return Err(Refusal::not_allowed("POST"));
             }
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
+            let (request, fault) = request_body::take(host, request).await?;
             let (head, body) = request.into_parts();
-            report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body).await
+            headers::check_coding(&head.headers)?;
+            report::answer(host, &connection, gateway.allow.as_ref(), &head.headers, body)
+                .await
+                .map_err(|refusal| fault.instead_of(host, refusal))
         }
         _ if relay::is_web_api(path) => {
             if let Some(allow) = &gateway.allow {
@@ -123,7 +135,10 @@ async fn route<H: Host, B: Body>(
                     .map_err(Refusal::forbidden)?;
             }
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
-            relay::relay(host, &connection, request, &gateway.opened, id).await
+            let (request, fault) = request_body::take(host, request).await?;
+            relay::relay(host, &connection, request, &gateway.opened, id)
+                .await
+                .map_err(|refusal| fault.instead_of(host, refusal))
         }
         _ => Err(Refusal::not_found()),
     }

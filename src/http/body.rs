@@ -1,11 +1,15 @@
 //! Reading a whole body, with a limit; and sending one that may be needed again.
 
+use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, Request, Response, StatusCode};
 
+use super::content_coding::{Applied, IDENTITY};
+use super::decoded::{Decoded, forget_coding};
 use super::length;
 use crate::host::{Body, Cause, Failure, Host, Timeouts};
 
-/// Sends a request and reads the whole answer, up to `max_bytes` of body.
+/// Sends a request and reads the whole answer, up to `max_bytes` of body. One that is compressed, though that is not asked for, is
+/// decoded, or left as it is where that is not possible: `stranger` says so then.
 ///
 /// # Errors
 /// A [`Failure`] when no answer begins, when it breaks off, or when it is too large.
@@ -15,8 +19,17 @@ pub(crate) async fn exchange<B: Body>(
     timeouts: &Timeouts,
     max_bytes: u32,
 ) -> Result<Response<Vec<u8>>, Failure> {
+    let mut request = request;
+    request.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
     let answer = host.send(request, timeouts).await?;
-    let (head, mut body) = answer.into_parts();
+    let (mut head, body) = answer.into_parts();
+    let mut body = match Applied::of(&head.headers) {
+        Applied::Known(coding) => {
+            forget_coding(&mut head.headers);
+            Decoded::new(body, coding)
+        }
+        Applied::Plain | Applied::Unknown(_) => Decoded::Plain(body),
+    };
     read_whole(&mut body, head.status, &head.headers, max_bytes)
         .await
         .map_err(|failure| Failure {
@@ -69,7 +82,7 @@ fn too_large(max_bytes: u64) -> Failure {
 }
 
 /// The body of a request that may be sent more than once.
-pub enum Payload<'a, B> {
+pub(crate) enum Payload<'a, B> {
     /// None at all, which is not an empty one.
     None,
     /// All there, so that it can be sent again.
@@ -83,7 +96,7 @@ impl<B: Body> Payload<'_, B> {
     ///
     /// # Errors
     /// A [`Failure`] when no answer begins, or when the body breaks off.
-    pub async fn send<H: Host>(
+    pub(crate) async fn send<H: Host>(
         &mut self,
         host: &H,
         head: Request<()>,
@@ -103,7 +116,7 @@ impl<B: Body> Payload<'_, B> {
     }
 
     /// Whether it can be sent once more.
-    pub fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         !matches!(self, Self::Flowing(None))
     }
 }

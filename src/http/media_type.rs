@@ -21,6 +21,23 @@ pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether the body may be a text, which somebody reads: anything that is not known to be something else.
+pub(crate) fn may_be_text(headers: &HeaderMap) -> bool {
+    const OTHERS: [&str; 4] = ["audio", "font", "image", "video"];
+    const OTHER_APPLICATIONS: [&str; 5] = ["octet-stream", "pdf", "zip", "gzip", "msword"];
+    let Some((kind, name)) = of(headers).and_then(|media_type| media_type.split_once('/')) else {
+        return true;
+    };
+    let name = name.to_ascii_lowercase();
+    if name.ends_with("xml") || name.ends_with("json") {
+        return true;
+    }
+    let is_office = name.starts_with("vnd.openxmlformats-") || name.starts_with("vnd.ms-");
+    let is_other = OTHER_APPLICATIONS.contains(&name.as_str()) || is_office;
+    let is_known = OTHERS.iter().any(|other| kind.eq_ignore_ascii_case(other));
+    !(is_known || kind.eq_ignore_ascii_case("application") && is_other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +59,34 @@ mod tests {
             assert_eq!(is_json(&headers(content_type)), json, "{content_type}");
         }
         assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn whatever_is_not_known_to_be_something_else_may_be_text() {
+        for content_type in [
+            "text/html",
+            "application/json; charset=utf-8",
+            "application/xml",
+            "multipart/mixed; boundary=x",
+            "image/svg+xml",
+            "application/problem+json",
+            "application/x-www-form-urlencoded",
+            "nonsense",
+            "",
+        ] {
+            assert!(may_be_text(&headers(content_type)), "{content_type}");
+        }
+        assert!(may_be_text(&HeaderMap::new()));
+        for content_type in [
+            "application/octet-stream",
+            "Application/PDF",
+            "image/png",
+            "video/mp4",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.ms-excel",
+        ] {
+            assert!(!may_be_text(&headers(content_type)), "{content_type}");
+        }
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// How long one call may retry.
     pub retry_budget: Duration,
+    /// How long one call may take in all. Bytes that are transferred extend it.
+    pub call_timeout: Duration,
     /// The maximum length of a request body, in bytes.
     pub max_request_bytes: u32,
     /// The maximum length of an answer body, in bytes.
@@ -92,6 +94,8 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
     let credentials = credentials(&given, names, &mut faults);
     let timeouts = timeouts(&given, names, &mut faults);
     let retry_budget = Duration::from_millis(given.retry_budget_ms.unwrap_or(30_000).into());
+    let call_timeout = at_least_one(given.call_timeout_ms, 300_000, names.call_timeout_ms, &mut faults);
+    let call_timeout = Duration::from_millis(call_timeout.into());
     let max_request_bytes = at_least_one(given.max_request_bytes, 128 << 20, names.max_request_bytes, &mut faults);
     let max_answer_bytes = at_least_one(given.max_answer_bytes, 64 << 20, names.max_answer_bytes, &mut faults);
 
@@ -137,6 +141,7 @@ fn check(given: Given, names: &'static Names, mut faults: Faults) -> Result<Sett
             scope,
             timeouts,
             retry_budget,
+            call_timeout,
             max_request_bytes,
             max_answer_bytes,
             organization_id,
@@ -249,6 +254,7 @@ pub(crate) mod tests {
         );
         assert_eq!(settings.scope, "https://contoso.crm.dynamics.com/.default");
         assert_eq!(settings.timeouts.connect, Duration::from_secs(10));
+        assert_eq!(settings.call_timeout, Duration::from_secs(300));
         assert_eq!(
             (settings.max_request_bytes, settings.max_answer_bytes),
             (128 << 20, 64 << 20)

@@ -24,6 +24,7 @@ fn names() -> Vec<&'static str> {
         VARIABLES.first_byte_timeout_ms,
         VARIABLES.between_bytes_timeout_ms,
         VARIABLES.retry_budget_ms,
+        VARIABLES.call_timeout_ms,
         VARIABLES.max_request_bytes,
         VARIABLES.max_answer_bytes,
         VARIABLES.organization_id,

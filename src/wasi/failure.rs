@@ -3,7 +3,13 @@
 use wasip2::http::types::{ErrorCode, http_error_code};
 use wasip2::io::streams::StreamError;
 
-use crate::host::{Cause, Failure};
+use super::wait::FIRST_BYTE;
+use crate::host::{Cause, Failure, Timeouts};
+
+/// How a host is made to trust a certificate.
+const TRUST: &str = "a proxy that inspects TLS, or a test server, has a certificate of an authority that the host has to trust: on \
+                     Spin by [[client_tls]] in the runtime configuration, with an embedder by its TLS connector; the commands of \
+                     Wasmtime trust the public authorities only";
 
 /// A stream that broke. Its end (`closed`) is one of these only for a writer.
 pub(super) fn broken(error: &StreamError) -> Failure {
@@ -49,14 +55,28 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
         ErrorCode::TlsCertificateError => (
             Cause::NoConnection,
             false,
-            "the service's TLS certificate is not trusted",
+            "the host this component runs in does not trust the service's TLS certificate",
         ),
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "TLS failed"),
-        ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection within connect-timeout-ms"),
-        ErrorCode::ConnectionReadTimeout => (
-            Cause::TimedOut,
-            true,
-            "no answer within first-byte-timeout-ms, or nothing more of it within between-bytes-timeout-ms",
+        // Hosts report it of the handshake only, where a certificate that is not trusted is the usual cause.
+        ErrorCode::TlsProtocolError => (
+            Cause::NoConnection,
+            false,
+            "the TLS handshake failed, so that nothing was sent. Perhaps the host this component runs in does not trust the \
+             service's certificate",
+        ),
+        // It may also come after the handshake.
+        ErrorCode::TlsAlertReceived(_) => (Cause::NoConnection, true, "the service ended TLS with an alert"),
+        ErrorCode::ConnectionTimeout => (Cause::TimedOut, false, "no connection in time"),
+        ErrorCode::ConnectionReadTimeout => (Cause::TimedOut, true, "nothing more came in time"),
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_) => (
+            Cause::DeniedByHost,
+            false,
+            "the host this component runs in does not send such a request",
         ),
         ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             (Cause::TimedOut, true, "the request took too long")
@@ -70,9 +90,33 @@ pub(super) fn failure(code: ErrorCode) -> Failure {
         ),
         _ => (Cause::CutOff, true, "the connection broke before the answer ended"),
     };
+    let advice = match &code {
+        ErrorCode::TlsCertificateError | ErrorCode::TlsProtocolError => format!(": {TRUST}"),
+        _ => String::new(),
+    };
     Failure {
         sent,
-        ..Failure::new(cause, format!("{what} ({})", shown(&code)))
+        lasting: matches!(code, ErrorCode::TlsCertificateError),
+        ..Failure::new(cause, format!("{what}{advice} ({})", shown(&code)))
+    }
+}
+
+/// The same of a request to which no answer began within these timeouts, which the host observes too.
+pub(super) fn no_answer(code: ErrorCode, timeouts: &Timeouts) -> Failure {
+    let detail = match code {
+        ErrorCode::ConnectionTimeout => format!(
+            "no connection within {} ms: raise DATAVERSE_CONNECT_TIMEOUT_MS (connect-timeout-ms)",
+            timeouts.connect.as_millis()
+        ),
+        ErrorCode::ConnectionReadTimeout => format!(
+            "no answer within {} ms of the request: raise {FIRST_BYTE}",
+            timeouts.first_byte.as_millis()
+        ),
+        other => return failure(other),
+    };
+    Failure {
+        detail,
+        ..failure(code)
     }
 }
 

@@ -4,21 +4,19 @@ mod failure;
 pub(crate) mod incoming;
 mod outgoing;
 mod stream;
+mod wait;
 
-use std::future::{Future, poll_fn};
 use std::io::{self, Write};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use wasip2::clocks::{monotonic_clock, wall_clock};
-use wasip2::http::types::{ErrorCode, Fields};
+use wasip2::http::types::Fields;
 use wasip2::random::random;
-use wstd::io::AsyncPollable;
 
 use crate::host::{Body, Failure, Host, Timeouts};
 use stream::WasiBody;
+use wait::timer;
 
 /// The host that WASI describes.
 pub(crate) struct WasiHost;
@@ -54,27 +52,6 @@ impl Host for WasiHost {
     fn log(&self, line: &str) {
         let _ = writeln!(io::stderr(), "dynamics365: {line}");
     }
-}
-
-fn timer(duration: Duration) -> AsyncPollable {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
-}
-
-/// Waits until something is ready, no longer than `limit`. The timeouts that `wasi:http` knows are not enough: a host need
-/// not have them, and none covers a TLS handshake that does not end.
-async fn within(limit: Duration, ready: AsyncPollable) -> Result<(), Failure> {
-    let timer = timer(limit);
-    let mut ready = pin!(ready.wait_for());
-    let mut over = pin!(timer.wait_for());
-    poll_fn(|cx| match ready.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(Ok(())),
-        Poll::Pending => over
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(failure::failure(ErrorCode::ConnectionReadTimeout))),
-    })
-    .await
 }
 
 /// The headers of a message; nothing, when one of them is none.

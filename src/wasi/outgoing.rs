@@ -12,9 +12,10 @@ use wasip2::http::types as wasi;
 use wasip2::http::types::ErrorCode;
 use wstd::io::AsyncPollable;
 
-use super::failure::failure;
+use super::failure::{failure, no_answer};
+use super::headers;
 use super::stream::{Sink, WasiBody};
-use super::{headers, within};
+use super::wait::Wait;
 use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// As [`crate::host::Host::send`].
@@ -35,17 +36,20 @@ pub(super) async fn send<B: Body>(
     if let (Some(mut source), Some(upload)) = (source, &mut upload) {
         let ready = AsyncPollable::new(future.subscribe());
         let mut answered = pin!(ready.wait_for());
-        let mut written = pin!(write(&mut source, upload, timeouts.first_byte));
+        let mut written = pin!(write(&mut source, upload, Wait::Upload(timeouts.first_byte)));
         poll_fn(|cx| match answered.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => written.as_mut().poll(cx),
         })
         .await?;
     }
-    let limit = timeouts.connect.saturating_add(timeouts.first_byte);
-    within(limit, AsyncPollable::new(future.subscribe())).await?;
+    let wait = Wait::Answer {
+        connect: timeouts.connect,
+        first_byte: timeouts.first_byte,
+    };
+    wait.until(AsyncPollable::new(future.subscribe())).await?;
     let answer = match future.get() {
-        Some(Ok(answer)) => answer.map_err(failure)?,
+        Some(Ok(answer)) => answer.map_err(|code| no_answer(code, timeouts))?,
         // It is ready, and is asked for once.
         Some(Err(())) | None => return Err(failure(ErrorCode::InternalError(None))),
     };
@@ -55,9 +59,9 @@ pub(super) async fn send<B: Body>(
 /// Sends a body. That it cannot be written is not told: the answer then says what that means, or says something better, as
 /// when a service refuses a body before having read it. That it stalls, or cannot be read, is, since then no answer will
 /// come.
-async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Result<(), Failure> {
+async fn write(source: &mut impl Body, upload: &mut Sink, wait: Wait) -> Result<(), Failure> {
     while let Some(chunk) = source.chunk().await? {
-        let written = upload.write(&chunk, limit).await;
+        let written = upload.write(&chunk, wait).await;
         source.sent(chunk);
         match written {
             Ok(()) => {}
@@ -65,7 +69,7 @@ async fn write(source: &mut impl Body, upload: &mut Sink, limit: Duration) -> Re
             Err(_) => return Ok(()),
         }
     }
-    let _ = upload.finish(limit).await;
+    let _ = upload.finish(wait).await;
     Ok(())
 }
 
@@ -124,7 +128,7 @@ fn method(method: &Method) -> wasi::Method {
     }
 }
 
-/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`within`), which are to
+/// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`wait.rs`), which are to
 /// pass first: the one within a body, as Wasmtime 48 tells of its own without an error code; and the one to the first byte
 /// where an upload may take its time, as hosts count that in.
 fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
@@ -160,7 +164,8 @@ fn response(
     };
     let headers = headers(&answer.headers()).ok_or_else(|| unusable("a header that is not valid"))?;
     let status = StatusCode::from_u16(status).map_err(|_| unusable("a status that is not valid"))?;
-    let body = WasiBody::of_response(answer, upload, timeouts.between_bytes).ok_or_else(|| unusable("no body"))?;
+    let body =
+        WasiBody::of_response(answer, upload, Wait::More(timeouts.between_bytes)).ok_or_else(|| unusable("no body"))?;
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -1,14 +1,12 @@
 //! Bodies on their way in and out. Fields are dropped in the order they are written in, so children stand before their
 //! parents: dropping a parent first traps.
 
-use std::time::Duration;
-
 use wasip2::http::types as wasi;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wstd::io::AsyncPollable;
 
 use super::failure::broken;
-use super::within;
+use super::wait::Wait;
 use crate::host::{Body, Failure};
 
 /// How much is read from, or written to, a stream at once, in bytes.
@@ -19,8 +17,7 @@ pub(crate) struct WasiBody {
     stream: Option<InputStream>,
     body: Option<wasi::IncomingBody>,
     _parent: Parent,
-    /// How long to wait for more.
-    limit: Duration,
+    wait: Wait,
 }
 
 enum Parent {
@@ -35,22 +32,22 @@ enum Parent {
 
 impl WasiBody {
     /// The body of an answer, and the upload to let go of only after it.
-    pub(crate) fn of_response(response: wasi::IncomingResponse, upload: Option<Sink>, limit: Duration) -> Option<Self> {
+    pub(super) fn of_response(response: wasi::IncomingResponse, upload: Option<Sink>, wait: Wait) -> Option<Self> {
         let body = response.consume().ok()?;
         let parent = Parent::Response {
             _response: response,
             _upload: upload,
         };
-        Self::new(body, parent, limit)
+        Self::new(body, parent, wait)
     }
 
     /// The body of a request to this component.
-    pub(crate) fn of_request(request: wasi::IncomingRequest, limit: Duration) -> Option<Self> {
+    pub(super) fn of_request(request: wasi::IncomingRequest, wait: Wait) -> Option<Self> {
         let body = request.consume().ok()?;
-        Self::new(body, Parent::Request { _request: request }, limit)
+        Self::new(body, Parent::Request { _request: request }, wait)
     }
 
-    fn new(body: wasi::IncomingBody, parent: Parent, limit: Duration) -> Option<Self> {
+    fn new(body: wasi::IncomingBody, parent: Parent, wait: Wait) -> Option<Self> {
         let Ok(stream) = body.stream() else {
             drop(body);
             return None;
@@ -59,7 +56,7 @@ impl WasiBody {
             stream: Some(stream),
             body: Some(body),
             _parent: parent,
-            limit,
+            wait,
         })
     }
 
@@ -75,7 +72,7 @@ impl Body for WasiBody {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         while let Some(stream) = &self.stream {
             match stream.read(CHUNK) {
-                Ok(bytes) if bytes.is_empty() => within(self.limit, AsyncPollable::new(stream.subscribe())).await?,
+                Ok(bytes) if bytes.is_empty() => self.wait.until(AsyncPollable::new(stream.subscribe())).await?,
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(StreamError::Closed) => self.end(),
                 Err(error) => return Err(broken(&error)),
@@ -93,19 +90,31 @@ pub(crate) struct Sink {
 
 impl Sink {
     /// Of a body whose stream was not asked for yet.
-    pub(crate) fn new(body: wasi::OutgoingBody) -> Self {
+    pub(super) fn new(body: wasi::OutgoingBody) -> Self {
         Self {
             stream: body.write().ok(),
             body: Some(body),
         }
     }
 
-    /// Writes bytes. `limit` is how long the other side may take none.
-    pub(crate) async fn write(&mut self, mut bytes: &[u8], limit: Duration) -> Result<(), Failure> {
+    /// Writes as much as the stream takes without waiting, and returns the rest.
+    pub(super) fn write_at_once<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Failure> {
+        let stream = self.stream()?;
+        let permit = stream.check_write().map_err(|error| broken(&error))?.min(CHUNK);
+        let length = usize::try_from(permit).unwrap_or(usize::MAX).min(bytes.len());
+        let (now, later) = bytes.split_at(length);
+        if !now.is_empty() {
+            stream.write(now).map_err(|error| broken(&error))?;
+        }
+        Ok(later)
+    }
+
+    /// Writes bytes. `wait` is for the other side, which may take none.
+    pub(super) async fn write(&mut self, mut bytes: &[u8], wait: Wait) -> Result<(), Failure> {
         let stream = self.stream()?;
         while !bytes.is_empty() {
             // More than the permit would trap.
-            let permit = permit(stream, limit).await?.min(CHUNK);
+            let permit = permit(stream, wait).await?.min(CHUNK);
             let length = usize::try_from(permit).unwrap_or(usize::MAX).min(bytes.len());
             let (now, later) = bytes.split_at(length);
             stream.write(now).map_err(|error| broken(&error))?;
@@ -115,10 +124,10 @@ impl Sink {
     }
 
     /// Ends the body, whole.
-    pub(crate) async fn finish(&mut self, limit: Duration) -> Result<(), Failure> {
+    pub(super) async fn finish(&mut self, wait: Wait) -> Result<(), Failure> {
         let stream = self.stream()?;
         stream.flush().map_err(|error| broken(&error))?;
-        permit(stream, limit).await?;
+        permit(stream, wait).await?;
         self.stream = None;
         match self.body.take() {
             Some(body) => wasi::OutgoingBody::finish(body, None).map_err(super::failure::failure),
@@ -132,10 +141,10 @@ impl Sink {
 }
 
 /// Waits until the stream takes bytes, and says how many.
-async fn permit(stream: &OutputStream, limit: Duration) -> Result<u64, Failure> {
+async fn permit(stream: &OutputStream, wait: Wait) -> Result<u64, Failure> {
     loop {
         match stream.check_write().map_err(|error| broken(&error))? {
-            0 => within(limit, AsyncPollable::new(stream.subscribe())).await?,
+            0 => wait.until(AsyncPollable::new(stream.subscribe())).await?,
             permit => return Ok(permit),
         }
     }

@@ -10,7 +10,7 @@ use crate::support::{
     Client, Tenant, answer, contoso, json, outage, request, request_faults, with_body, with_header, with_options,
 };
 
-fn alone(request: Request) -> BatchItem {
+pub fn alone(request: Request) -> BatchItem {
     BatchItem::Request(BatchRequest {
         request,
         content_id: None,
@@ -34,7 +34,7 @@ fn wrong() -> Request {
     with_body(request(Method::Post, "contacts"), r#"{"nonsense":1}"#)
 }
 
-fn send(client: &mut Client, items: Vec<BatchItem>, continue_on_error: bool) -> Result<Vec<BatchResult>, Error> {
+pub fn send(client: &mut Client, items: Vec<BatchItem>, continue_on_error: bool) -> Result<Vec<BatchResult>, Error> {
     let batch = Batch {
         items,
         continue_on_error,
@@ -43,7 +43,7 @@ fn send(client: &mut Client, items: Vec<BatchItem>, continue_on_error: bool) -> 
 }
 
 #[track_caller]
-fn done(result: &BatchResult) -> &Response {
+pub fn done(result: &BatchResult) -> &Response {
     match result {
         BatchResult::Done(response) => response,
         other => panic!("{other:?}"),

@@ -114,25 +114,86 @@ fn errors_that_people_meet_come_with_advice() {
     let error = dataverse_error(disabled.client().whoami().unwrap_err());
     assert!(error.advice.unwrap().contains("disabled"));
 
-    for (code, part) in [("0x80048306", "access level"), ("0x80095ffc", "allow this client id")] {
-        let body = format!(r#"{{"error":{{"code":"{code}","message":"x"}}}}"#);
-        assert!(advice(refused(403, &body)).contains(part));
-    }
     assert!(advice(refused(401, "")).contains("tenant"));
+    assert!(advice(refused(407, "")).contains("proxy"));
+    assert!(advice(refused(413, "")).contains("chunks"));
     for (code, part) in [
         ("0x80072322", "requests"),
         ("0x80072321", "time"),
         ("0x80072326", "at once"),
+        ("0x80072327", "at once"),
+        ("0x80060308", "search less often"),
     ] {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"x"}}}}"#);
         let (mut client, _) = contoso(move || Reply::Answer(json_answer(429, &body)));
         let throttling = throttling(client.get("contacts").unwrap_err());
         assert!(throttling.advice.unwrap().contains(part));
     }
-    assert_eq!(
-        refused(400, r#"{"error":{"code":"0x80040265","message":"a plug-in"}}"#).advice,
-        None
-    );
+}
+
+#[test]
+fn each_code_of_daily_work_has_its_advice() {
+    for (status, code, part) in [
+        (403, "0x80040220", "lacks a privilege"),
+        (403, "0x80040231", "to own the row"),
+        (403, "0x80048306", "access level"),
+        (403, "0x8004f502", "column security profile"),
+        (403, "0x8004F503", "column security profile"),
+        (403, "0x8004f504", "column security profile"),
+        (403, "0x8004f506", "column security profile"),
+        (403, "0x8004f507", "column security profile"),
+        (403, "0x80042f09", "no security role"),
+        (403, "0x80072560", "New app user"),
+        (403, "0x80040225", "activate it again"),
+        (400, "0x8004022b", "another owner"),
+        (403, "0x8004d24b", "no license"),
+        (403, "0x80095ffc", "allow this client id"),
+        (403, "0x80095ffe", "listed addresses"),
+        (403, "0x8004a113", "administration mode"),
+        (400, "0x80060888", "entity set (contacts)"),
+        (404, "0x8006088a", "entity set (contacts)"),
+        (501, "0x8006088a", "does not support this"),
+        (400, "0x80041102", "no table of this name"),
+        (404, "0x8004f899", "no table of this name"),
+        (404, "0x80094005", "no table of this name"),
+        (400, "0x80041103", "no column of this name"),
+        (400, "0x80041129", "paging cookie"),
+        (400, "0x8004112a", "paging cookie"),
+        (400, "0x8004e023", "50,000"),
+        (404, "0x80040217", "no row has this id"),
+        (404, "0x80060891", "alternate key"),
+        (400, "0x80060890", "not active yet"),
+        (400, "0x8006089d", "several rows"),
+        (400, "0x80048d19", "@odata.bind"),
+        (400, "0x80044331", "shorten"),
+        (400, "0x80090429", "shorten"),
+        (400, "0x8004432f", "range"),
+        (400, "0x8004431a", "option of this value"),
+        (400, "0x80044354", "another type"),
+        (400, "0x80044a02", "maximum file size"),
+        (400, "0x80043e09", "blocked"),
+        (400, "0x80050401", "capacity"),
+        (400, "0x80050402", "capacity"),
+        (412, "0x80060882", "new ETag"),
+        (412, "0x80060892", "alternate key"),
+        (412, "0x80040237", "there already"),
+        (412, "0x80040333", "duplicate detection"),
+        (405, "0x80040227", "refer to this one"),
+        (400, "0x80040265", "plug-in trace log"),
+        (500, "0x80040224", "plug-in trace log"),
+        (403, "0x80048d06", "plug-in trace log"),
+        (500, "0x80044150", "database"),
+        (500, "0x80044151", "database"),
+        (500, "0x80040216", "request id"),
+    ] {
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"x"}}}}"#);
+        let advice = refused(status, &body).advice.unwrap_or_else(|| panic!("{code}"));
+        assert!(advice.contains(part), "{code}: {advice}");
+    }
+    for code in ["0x80040203", "0x80048d12", "0x1", ""] {
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"x"}}}}"#);
+        assert_eq!(refused(400, &body).advice, None, "{code}");
+    }
 }
 
 #[test]

@@ -142,6 +142,8 @@ impl Tenant {
     /// With changes to the sandbox's configuration.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut demo = DEMO.clone();
+        // The component promises a new assertion for each request.
+        demo.config.refuse_replayed_assertions = true;
         change(&mut demo.config);
         let sandbox = Sandbox::start(demo.config.clone()).unwrap();
         Self { sandbox, demo }
@@ -263,18 +265,31 @@ pub struct Server {
 impl Server {
     /// `dataverse` gets the head of a request, and the connection after it.
     pub fn start(dataverse: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let converse = move |head: &str, stream: &mut TcpStream| {
+            if is_token_request(head) {
+                read_body(head, stream);
+                grant(stream);
+            } else {
+                dataverse(head, stream);
+            }
+        };
+        Self::answering(converse)
+    }
+
+    /// `answer` gets the head of any request, for a token too, and the connection after it.
+    pub fn answering(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stopped = Arc::new(AtomicBool::new(false));
-        let dataverse = Arc::new(dataverse);
+        let answer = Arc::new(answer);
         let stop = Arc::clone(&stopped);
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                let dataverse = Arc::clone(&dataverse);
-                thread::spawn(move || stream.map(|mut stream| converse(&mut stream, &*dataverse)));
+                let answer = Arc::clone(&answer);
+                thread::spawn(move || stream.map(|mut stream| converse(&mut stream, &*answer)));
             }
         });
         Self {
@@ -303,7 +318,7 @@ impl Drop for Server {
     }
 }
 
-fn converse(stream: &mut TcpStream, dataverse: &dyn Fn(&str, &mut TcpStream)) {
+fn converse(stream: &mut TcpStream, answer: &dyn Fn(&str, &mut TcpStream)) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -312,18 +327,20 @@ fn converse(stream: &mut TcpStream, dataverse: &dyn Fn(&str, &mut TcpStream)) {
         }
         head.push(byte[0]);
     }
-    let head = String::from_utf8(head).unwrap();
-    if head.starts_with("POST ") && head.contains("/oauth2/v2.0/token") {
-        read_body(&head, stream);
-        let body = String::from_utf8(token_answer().into_body()).unwrap();
-        let _ = write!(
-            stream,
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-    } else {
-        dataverse(&head, stream);
-    }
+    answer(&String::from_utf8(head).unwrap(), stream);
+}
+
+pub fn is_token_request(head: &str) -> bool {
+    head.starts_with("POST ") && head.contains("/oauth2/v2.0/token")
+}
+
+fn grant(stream: &mut TcpStream) {
+    let body = String::from_utf8(token_answer().into_body()).unwrap();
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
 }
 
 /// Reads the body that a head announces.

@@ -266,13 +266,13 @@ fn suberror_and_claims_are_passed_on() {
 #[test]
 fn an_answer_that_is_not_json_keeps_its_status() {
     for body in ["<html>Blocked by a proxy, and here is your request: secret</html>", ""] {
-        let refusal = entra_error(refused(move || answer(403, &[("content-type", "text/html")], body)));
-        assert_eq!((refusal.status, refusal.error.as_str()), (403, ""));
+        let outage = outage(refused(move || answer(403, &[("content-type", "text/html")], body)));
+        assert_eq!((outage.status, outage.cause), (Some(403), OutageCause::UnusableAnswer));
         assert!(
-            refusal.description.contains("text/html") && !refusal.description.contains("secret"),
-            "{refusal:?}"
+            outage.detail.contains("text/html") && !outage.detail.contains("secret"),
+            "{outage:?}"
         );
-        assert_eq!(refusal.client_request_id.len(), 36);
+        assert_eq!(outage.client_request_id.len(), 36);
     }
 }
 
@@ -435,9 +435,9 @@ fn a_token_too_large_for_a_header_is_none() {
 
 #[test]
 fn a_secret_that_is_repeated_is_not_passed_on() {
-    let body = format!(r#"{{"error":"invalid_client","error_description":"client_secret={SECRET}"}}"#);
+    let body = format!(r#"{{"error":"invalid_client","error_description":"AADSTS1: client_secret={SECRET}"}}"#);
     let refusal = refused(move || json_answer(401, &body));
-    assert_eq!(entra_error(refusal).description, "client_secret=***");
+    assert_eq!(entra_error(refusal).description, "AADSTS1: client_secret=***");
 }
 
 #[test]

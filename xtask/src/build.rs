@@ -35,6 +35,14 @@ pub fn spin_variables(output: Output) -> Result<PathBuf> {
     wasm("spin-variables", output)
 }
 
+/// Builds the component that only relays, which the bench compares with, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn bench_floor(output: Output) -> Result<PathBuf> {
+    wasm("bench-floor", output)
+}
+
 fn wasm(package: &str, output: Output) -> Result<PathBuf> {
     let path = run_cargo(package, output)?;
     if output == Output::Shown {

@@ -40,6 +40,15 @@ enum Task {
         /// loopback.
         #[arg(long, default_value = "127.0.0.1:8365")]
         listen: SocketAddr,
+        /// Serve over TLS, with a certificate from an authority that is made at the start.
+        #[arg(long)]
+        tls: bool,
+        /// The origin in audiences, links and challenges, where clients come through a proxy, as in `https://crm.example`.
+        #[arg(long)]
+        origin: Option<String>,
+        /// Accept each client assertion only once. MSAL sends one until it expires.
+        #[arg(long)]
+        refuse_replayed_assertions: bool,
     },
     /// Serve the gateway in front of a sandbox, until Ctrl-C.
     Up {
@@ -47,8 +56,11 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:3000")]
         listen: SocketAddr,
     },
-    /// Measure the gateway against a native reverse proxy, and print a table.
-    Bench,
+    /// Measure the gateway against a native reverse proxy and a component that only relays, and print a table.
+    Bench {
+        /// What to measure; everything, if nothing is named.
+        parts: Vec<bench::Part>,
+    },
     /// Search for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
         /// The seconds for each target.
@@ -93,9 +105,22 @@ fn run(task: &Task) -> Result<()> {
             Ok(())
         }
         Task::Demo => demo::run(&component()?),
-        Task::Sandbox { listen } => sandbox::serve(*listen),
+        Task::Sandbox {
+            listen,
+            tls,
+            origin,
+            refuse_replayed_assertions,
+        } => sandbox::serve(|config| {
+            config.listen = *listen;
+            config.tls = *tls;
+            config.origin = origin.clone();
+            config.refuse_replayed_assertions = *refuse_replayed_assertions;
+        }),
         Task::Up { listen } => up::serve(&component()?, *listen),
-        Task::Bench => bench::run(&component()?),
+        Task::Bench { parts } => {
+            setup::install()?;
+            bench::run(parts)
+        }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {
             let plan = Plan {

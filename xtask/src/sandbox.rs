@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,13 +10,15 @@ use sandbox::{Config, Sandbox};
 use crate::until_ctrl_c;
 
 /// Serves until Ctrl-C, and prints settings to copy.
-pub fn serve(listen: SocketAddr) -> Result<()> {
+pub fn serve(change: impl FnOnce(&mut Config)) -> Result<()> {
     let mut demo = Config::demo()?;
-    demo.config.listen = listen;
+    change(&mut demo.config);
     let tenant = demo.config.tenant_id.clone();
     let sandbox = Sandbox::start(demo.config)?;
     let origin = sandbox.origin();
-    let folder = xtask::workspace().join("target").join("sandbox");
+    // Several may run at once, each on its own port.
+    let port = sandbox.address().port();
+    let folder = xtask::workspace().join("target/sandbox").join(port.to_string());
     fs::create_dir_all(&folder)?;
     let pem = folder.join("client.pem");
     write_private(
@@ -41,6 +42,10 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
     println!("export AZURE_CLIENT_CERTIFICATE=\"$(cat '{}')\"", pem.display());
     println!("# or, in place of the certificate:");
     println!("# export AZURE_CLIENT_SECRET='{}'", demo.client_secret);
+    if let Some(authority) = sandbox.authority_pem() {
+        println!();
+        print_trust(authority, &folder)?;
+    }
     println!();
     println!("A first call, in that shell, once `cargo xtask build` has been run:");
     println!();
@@ -56,6 +61,27 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
     );
 
     until_ctrl_c()
+}
+
+/// Writes the authority's certificate, and says how clients trust it.
+fn print_trust(authority: &str, folder: &Path) -> Result<()> {
+    let path = folder.join("ca.pem");
+    fs::write(&path, authority).with_context(|| path.display().to_string())?;
+    let path = path.display();
+    println!(
+        "Its server certificate is issued by a new authority. Clients trust it by these variables: Node.js, Python's"
+    );
+    println!("requests, OpenSSL and what is built on it (Python's ssl and httpx), and curl:");
+    println!();
+    for variable in [
+        "NODE_EXTRA_CA_CERTS",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "CURL_CA_BUNDLE",
+    ] {
+        println!("export {variable}='{path}'");
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner may read.

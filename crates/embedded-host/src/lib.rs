@@ -15,7 +15,7 @@ mod spin;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store};
@@ -47,6 +47,7 @@ pub const DEFAULT_OPTIONS: types::Options = types::Options {
     first_byte_timeout_ms: None,
     between_bytes_timeout_ms: None,
     retry_budget_ms: None,
+    call_timeout_ms: None,
     max_request_bytes: None,
     max_answer_bytes: None,
     organization_id: None,
@@ -84,7 +85,8 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// The compiled component.
 pub struct Component {
     compiled: wasmtime::component::Component,
-    pre: ServicePre<State>,
+    /// `None` where it exports no functions.
+    pre: Option<ServicePre<State>>,
 }
 
 impl Component {
@@ -95,11 +97,18 @@ impl Component {
     pub fn load(path: &Path) -> Result<Self> {
         let engine = Engine::default();
         let compiled = wasmtime::component::Component::from_file(&engine, path)?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
-        let pre = ServicePre::new(linker.instantiate_pre(&compiled)?)?;
-        Ok(Self { compiled, pre })
+        let mut component = Self { compiled, pre: None };
+        if component
+            .exports()
+            .iter()
+            .any(|name| name.starts_with("raia:dynamics365/"))
+        {
+            let mut linker = Linker::new(&engine);
+            wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+            wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
+            component.pre = Some(ServicePre::new(linker.instantiate_pre(&component.compiled)?)?);
+        }
+        Ok(component)
     }
 
     /// The names of the interfaces that it imports.
@@ -168,7 +177,8 @@ impl Component {
         };
         let mut store = Store::new(self.compiled.engine(), state);
         store.limiter(|state| &mut state.peak_memory);
-        let instance = self.pre.instance_pre().instantiate(&mut store)?;
+        let pre = self.pre.as_ref().context("the component exports no functions")?;
+        let instance = pre.instance_pre().instantiate(&mut store)?;
         let service = Service::new(&mut store, &instance)?;
         Ok(Instance {
             store,

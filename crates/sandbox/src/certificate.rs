@@ -1,12 +1,14 @@
-//! Certificates: making them for a test, and reading those that applications have registered.
+//! Certificates: makes those of applications and of the server, and reads those that applications have registered.
 
 mod chain;
 mod identity;
 mod read;
+mod server;
 
 pub use chain::{Chain, generate_chain};
 pub use identity::{Identity, generate, generate_valid, generate_with};
 pub(crate) use read::{Read, hex};
+pub(crate) use server::ServerCertificate;
 
 #[cfg(test)]
 mod tests {

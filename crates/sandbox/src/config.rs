@@ -15,6 +15,11 @@ use crate::user::{Organization, User};
 pub struct Config {
     /// Where to listen; port 0 picks a free one. Loopback by default.
     pub listen: SocketAddr,
+    /// Whether to serve over TLS, with a certificate from a certification authority that is made at the start.
+    pub tls: bool,
+    /// The origin in audiences, links and challenges, where clients reach the sandbox through a proxy. By default that of
+    /// the listener.
+    pub origin: Option<String>,
     /// The one tenant, a GUID.
     pub tenant_id: String,
     /// A domain name of the tenant for use in URLs.
@@ -35,9 +40,9 @@ pub struct Config {
     pub assertion_clock_skew: Duration,
     /// Whether a `jti` is accepted only once.
     ///
-    /// Guess: it is not documented that Entra ID checks it, and MSAL for Python and for Node send one
-    /// assertion several times (docs/facts/entra.md, 1.2). The strict check is the default; disable it for
-    /// such clients.
+    /// Guess: it is not documented that Entra ID checks it. MSAL for Python and for Node send an assertion
+    /// again until it expires (docs/facts/entra.md, 1.2), so the default is no. The strict reading suits
+    /// clients that promise a new assertion for each request.
     pub refuse_replayed_assertions: bool,
     /// The page size if the request contains none (docs/facts/dataverse.md, 1.6, 5,000).
     pub default_page_size: usize,
@@ -47,6 +52,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: false,
+            origin: None,
             tenant_id: "10000000-0000-4000-8000-000000000001".into(),
             tenant_domain: None,
             applications: Vec::new(),
@@ -55,7 +62,7 @@ impl Default for Config {
             token_lifetime: Duration::from_secs(3599),
             refresh_in: None,
             assertion_clock_skew: Duration::from_secs(300),
-            refuse_replayed_assertions: true,
+            refuse_replayed_assertions: false,
             default_page_size: 5000,
         }
     }

@@ -1,4 +1,4 @@
-//! The token endpoint: `POST /{tenant}/oauth2/v2.0/token` for client credentials.
+//! The token endpoint, `POST /{tenant}/oauth2/v2.0/token` for client credentials, and its metadata.
 
 mod assertion;
 mod claims;
@@ -7,6 +7,7 @@ mod errors;
 mod federated;
 mod form;
 mod jwt;
+pub(crate) mod openid;
 mod scope;
 mod subject_name;
 mod trusted;
@@ -60,6 +61,9 @@ impl Entra {
     }
 
     pub(crate) fn answer(&self, request: &Received, shared: &Shared) -> Answer {
+        if openid::is_metadata(&request.path) {
+            return self.metadata(request, shared);
+        }
         let form = Form::read(request);
         let result = self.token(request, &form, shared);
         framed(result, request, &form, shared)
@@ -76,12 +80,28 @@ impl Entra {
         }
     }
 
+    fn metadata(&self, request: &Received, shared: &Shared) -> Answer {
+        let checked = match tenant(&request.path) {
+            // Of no tenant: the hosts of the cloud.
+            "common" => Ok(()),
+            tenant => self.check_tenant(tenant),
+        };
+        match checked.and_then(|()| openid::document(request, &self.tenant_id, shared)) {
+            Ok(document) => answer(StatusCode::OK, "application/json; charset=utf-8", document.to_string()),
+            Err(refusal) => framed(Err(refusal), request, &Form::read(request), shared),
+        }
+    }
+
     /// Guess: the order of the checks. Microsoft documents each error, not which of two comes first.
     fn token(&self, request: &Received, form: &Form, shared: &Shared) -> Result<serde_json::Value, EntraError> {
         if request.method != Method::POST {
             return Err(errors::only_post(&request.method));
         }
-        self.check_tenant(&request.path)?;
+        let tenant = tenant(&request.path);
+        if request.path != format!("/{tenant}/oauth2/v2.0/token") {
+            return Err(errors::tenant_not_found(tenant));
+        }
+        self.check_tenant(tenant)?;
         let grant_type = form.require("grant_type")?;
         if grant_type != "client_credentials" {
             return Err(errors::unsupported_grant(grant_type));
@@ -115,14 +135,10 @@ impl Entra {
         Ok(body)
     }
 
-    fn check_tenant(&self, path: &str) -> Result<(), EntraError> {
-        let tenant = tenant(path);
-        let known = path == format!("/{tenant}/oauth2/v2.0/token")
-            && (tenant.eq_ignore_ascii_case(&self.tenant_id)
-                || self
-                    .tenant_domain
-                    .as_ref()
-                    .is_some_and(|domain| domain.eq_ignore_ascii_case(tenant)));
+    fn check_tenant(&self, tenant: &str) -> Result<(), EntraError> {
+        let domain = self.tenant_domain.as_ref();
+        let known = tenant.eq_ignore_ascii_case(&self.tenant_id)
+            || domain.is_some_and(|domain| domain.eq_ignore_ascii_case(tenant));
         if known {
             Ok(())
         } else {

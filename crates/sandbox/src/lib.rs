@@ -1,9 +1,9 @@
 //! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
 //!
-//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` is Entra ID, `/api/data/v9.x/` is
-//! Dataverse. Every rule names its source: the URL of a page, a standard, or a section of the project's
-//! collected facts, as in `docs/facts/entra.md, 3`. Unconfirmed behaviour is marked `Guess:`. Unsupported
-//! requests are refused with 501.
+//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are Entra
+//! ID, `/api/data/v9.x/` is Dataverse. Every rule names its source: the URL of a page, a standard, or a
+//! section of the project's collected facts, as in `docs/facts/entra.md, 3`. Unconfirmed behaviour is
+//! marked `Guess:`. Unsupported requests are refused with 501.
 //!
 //! Applications authenticate with secrets, with certificates that are registered by thumbprint or trusted
 //! by name, and with assertions from an identity provider that they trust ([`federation`]). All of these
@@ -16,7 +16,7 @@
 //!
 //! 1. `sandbox` (what tests call), `server` (the listener), `state` (both services, and which of them answers)
 //! 2. `entra` and `dataverse`, which do not use each other
-//! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`
+//! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`, `signing`, `tls`
 //! 4. `config`, `user`, `privileges`, `schema`, `certificate`, `federation`
 //! 5. `request`, `response`, `clock`, `guid`
 //!
@@ -52,7 +52,9 @@ mod sandbox;
 mod schema;
 mod server;
 mod shared;
+mod signing;
 mod state;
+mod tls;
 mod tokens;
 mod user;
 

@@ -4,22 +4,28 @@ mod credentials;
 mod dataverse;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use http::Uri;
 use tokio::sync::oneshot;
 
+use crate::certificate::ServerCertificate;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::request::RecordedRequest;
 use crate::server;
 use crate::state::State;
+use crate::tls;
 
 /// A running sandbox. Dropping it stops it.
 pub struct Sandbox {
     state: Arc<State>,
+    address: SocketAddr,
+    authority_pem: Option<String>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,26 +36,45 @@ impl Sandbox {
         let listener = std::net::TcpListener::bind(config.listen)
             .with_context(|| format!("the sandbox cannot listen on {}", config.listen))?;
         listener.set_nonblocking(true)?;
-        let state = Arc::new(State::new(&config, listener.local_addr()?)?);
+        let address = listener.local_addr()?;
+        let certificate = config
+            .tls
+            .then(|| ServerCertificate::generate(address.ip()))
+            .transpose()?;
+        let tls = certificate.as_ref().map(tls::acceptor).transpose()?;
+        let state = Arc::new(State::new(&config, origin(&config, address)?)?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let shared = state.clone();
         let thread = std::thread::Builder::new().name("sandbox".into()).spawn(move || {
             // Dropping the runtime closes open connections.
-            if let Err(error) = runtime.block_on(server::serve(listener, shared, stopped)) {
+            if let Err(error) = runtime.block_on(server::serve(listener, tls, shared, stopped)) {
                 eprintln!("sandbox: {error}");
             }
         })?;
         Ok(Sandbox {
             state,
+            address,
+            authority_pem: certificate.map(|certificate| certificate.authority_pem),
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    /// `http://127.0.0.1:PORT`: both the authority host and the environment URL.
+    /// Both the authority host and the environment URL: `http://127.0.0.1:PORT`, with TLS `https://127.0.0.1:PORT`, or
+    /// the configured origin.
     pub fn origin(&self) -> String {
         self.state.shared.origin.clone()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// With TLS, the certificate of the authority that clients have to trust, PEM.
+    pub fn authority_pem(&self) -> Option<&str> {
+        self.authority_pem.as_deref()
     }
 
     /// The requests received so far, in order; only the last 10,000, or 64 MiB of bodies.
@@ -111,6 +136,22 @@ impl Sandbox {
     pub fn set_refresh_in(&self, refresh_in: Option<Duration>) {
         self.state.shared.tokens.set_refresh_in(refresh_in);
     }
+}
+
+fn origin(config: &Config, address: SocketAddr) -> anyhow::Result<String> {
+    let Some(origin) = &config.origin else {
+        let scheme = if config.tls { "https" } else { "http" };
+        return Ok(format!("{scheme}://{address}"));
+    };
+    let uri: Uri = origin.parse().with_context(|| format!("{origin} is not a URL"))?;
+    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri
+            .authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'))
+        && uri.path() == "/"
+        && uri.query().is_none();
+    ensure!(is_origin, "{origin} is not an origin such as https://crm.example:8443");
+    Ok(origin.trim_end_matches('/').to_ascii_lowercase())
 }
 
 impl Drop for Sandbox {

@@ -11,8 +11,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use crate::clock;
 use crate::fault::{self, FaultKind};
@@ -23,6 +25,7 @@ use crate::state::{State, service};
 
 pub(crate) async fn serve(
     listener: std::net::TcpListener,
+    tls: Option<TlsAcceptor>,
     state: Arc<State>,
     mut stopped: oneshot::Receiver<Infallible>,
 ) -> io::Result<()> {
@@ -31,7 +34,20 @@ pub(crate) async fn serve(
         tokio::select! {
             _ = &mut stopped => return Ok(()),
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(tokio::spawn(converse(stream, state.clone()))),
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true);
+                    let (tls, state) = (tls.clone(), state.clone());
+                    tokio::spawn(async move {
+                        match tls {
+                            None => converse(stream, state).await,
+                            Some(tls) => {
+                                if let Ok(stream) = tls.accept(stream).await {
+                                    converse(stream, state).await;
+                                }
+                            }
+                        }
+                    });
+                }
                 // Out of file handles, or the peer disconnected: the next accept may succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
@@ -39,8 +55,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn converse(stream: TcpStream, state: Arc<State>) {
-    let _ = stream.set_nodelay(true);
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<State>) {
     let service = service_fn(move |request| respond(state.clone(), request));
     // An error here is a client that disconnected, or a fault.
     let _ = http1::Builder::new()

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::tokens::Tokens;
 
 pub(crate) struct Shared {
-    /// `http://127.0.0.1:PORT`
+    /// Such as `http://127.0.0.1:PORT`.
     pub(crate) origin: String,
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,

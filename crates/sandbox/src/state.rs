@@ -1,13 +1,11 @@
 //! Both services and the shared controls, and the dispatch of requests between them.
 
-use std::net::SocketAddr;
-
 use http::StatusCode;
 use http::header::HOST;
 
 use crate::config::Config;
 use crate::dataverse::{Dataverse, Refusal};
-use crate::entra::{self, Entra};
+use crate::entra::{self, Entra, openid};
 use crate::fault::{Faults, Service};
 use crate::large::Large;
 use crate::recorder::Recorder;
@@ -25,9 +23,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<State> {
+    pub(crate) fn new(config: &Config, origin: String) -> anyhow::Result<State> {
         Ok(State {
-            shared: Shared::new(config, format!("http://{address}")),
+            shared: Shared::new(config, origin),
             recorder: Recorder::default(),
             large: Large::default(),
             faults: Faults::default(),
@@ -87,7 +85,7 @@ impl State {
 pub(crate) fn service(path: &str) -> Option<Service> {
     if path.starts_with("/api/data/") {
         Some(Service::Dataverse)
-    } else if path.ends_with("/oauth2/v2.0/token") {
+    } else if path.ends_with("/oauth2/v2.0/token") || openid::is_metadata(path) {
         Some(Service::Entra)
     } else {
         None

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::response::lock;
+use crate::signing;
 
 pub(crate) struct Tokens {
     times: Mutex<Times>,
@@ -95,9 +94,7 @@ impl Tokens {
         let times = *lock(&self.times);
         let expires_in = times.lifetime.as_secs();
         let expires = now.saturating_add_unsigned(expires_in);
-        // In the form of a JWT, like real tokens. The signature is not checked: a token is valid if it was
-        // issued here.
-        let header = json!({"typ": "JWT", "alg": "RS256", "kid": "sandbox"});
+        // Real ones are JWTs, too. The signature is not checked here: a token is valid if it was issued here.
         let mut claims = json!({
             "aud": audience, "iss": format!("https://sts.windows.net/{tenant_id}/"), "iat": now, "nbf": now,
             "exp": expires, "appid": client_id, "tid": tenant_id, "ver": "1.0", "uti": Uuid::new_v4().to_string(),
@@ -106,14 +103,7 @@ impl Tokens {
         if requested.can_be_challenged() {
             claims["xms_cc"] = json!(["CP1"]);
         }
-        let signature: Vec<u8> = (0..16).flat_map(|_| Uuid::new_v4().into_bytes()).collect();
-        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let token = format!(
-            "{}.{}.{}",
-            part(header.to_string().as_bytes()),
-            part(claims.to_string().as_bytes()),
-            part(&signature)
-        );
+        let token = signing::sign(&claims);
         let issued = Issued {
             client_id: client_id.into(),
             audience: audience.into(),

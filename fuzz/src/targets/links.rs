@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use dynamics365::fuzzing::JsonLinks;
 use dynamics365::fuzzing::MultipartLinks;
 use dynamics365::fuzzing::Opened;
+use dynamics365::fuzzing::Origins;
 use dynamics365::fuzzing::boundary_of;
-use dynamics365::fuzzing::{JsonLinks, Origins};
 use dynamics365::fuzzing::{Rewrite, Stop};
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ mod results;
 
 pub use results::PartResult;
 
-use http::Method;
+use http::{Method, Uri};
 
 use super::request::{Draft, Request};
 use crate::error::Error;
@@ -58,6 +58,7 @@ pub struct Batch {
 
 /// What must be known about a request to interpret its answer.
 struct Sent {
+    uri: Uri,
     writes: bool,
     client_request_id: String,
     content_id: Option<String>,
@@ -144,6 +145,7 @@ impl From<Item<check::Checked>> for Item<Sent> {
 impl From<check::Checked> for Sent {
     fn from(checked: check::Checked) -> Self {
         Self {
+            uri: checked.request.uri().clone(),
             writes: checked.request.writes(),
             client_request_id: checked.request.client_request_id().to_owned(),
             content_id: checked.content_id,

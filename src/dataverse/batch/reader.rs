@@ -1,23 +1,21 @@
-//! The answer to a `$batch` as the responses it holds: a multipart text whose parts are HTTP messages, or such texts themselves
-//! for change sets (OData Protocol 4.0, 11.7; RFC 2046, 5.1). It is read in one pass, and forgiving where only one thing can
-//! be meant: bare line feeds, no reason phrase, text around the parts, missing empty lines.
+//! Reads the answer to a `$batch`: a multipart text whose parts are HTTP messages, or further multipart texts for change
+//! sets (OData Protocol 4.0, 11.7; RFC 2046, 5.1). One pass. It tolerates deviations that have only one meaning: bare line
+//! feeds, no reason phrase, text around the parts, missing empty lines.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use memchr::memchr;
 
 use super::{Item, MAX_REQUESTS};
 use crate::http::boundary::boundary_of;
+use crate::http::multipart::{Delimiter, Mark, header_field, is_folded, without_end};
 
-/// In one head. Dataverse sends some ten; each takes far more memory than its text.
+/// In one head. Dataverse sends about ten; each takes far more memory than its text.
 const MAX_HEADERS: usize = 100;
 
-/// What may stand before a delimiter: usually the line end that belongs to it.
+/// What may precede a delimiter: usually the line end that belongs to it.
 const LINE_ENDS: [&[u8]; 5] = [b"\r\n", b"\n", b"", b"\r\n\r\n", b"\n\n"];
 
-/// What may stand between a delimiter and the end of its line.
-const MAX_PADDING: usize = 100;
-
-/// One response, its body still where it was.
+/// One response, whose body is a slice of the text.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
     /// Which request of a change set it belongs to.
@@ -26,16 +24,16 @@ pub(crate) struct Part<'a> {
     pub response: Response<&'a [u8]>,
 }
 
-/// Why a text cannot be read.
+/// Why a text is not a valid answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It ends before its last delimiter.
+    /// It ends before the last delimiter.
     CutOff,
-    /// It is none that Dataverse gives; the text is for people.
+    /// It is malformed, for this reason.
     Malformed(&'static str),
 }
 
-/// Only a fault in this file can lose its place.
+/// Only a bug in this file causes it.
 const LOST: Unreadable = Unreadable::Malformed("its reader lost its place");
 
 const TOO_MANY: Unreadable = Unreadable::Malformed("it holds more answers than a batch has requests");
@@ -43,7 +41,7 @@ const TOO_MANY: Unreadable = Unreadable::Malformed("it holds more answers than a
 /// The responses in a text with this boundary, those to a change set together.
 ///
 /// # Errors
-/// When there is any doubt about where a response begins and ends.
+/// When the beginning or the end of a response is not certain.
 pub(crate) fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'a>>>, Unreadable> {
     let mut reader = Reader { text, at: 0, parts: 0 };
     let delimiter = Delimiter::new(boundary);
@@ -71,65 +69,23 @@ pub(crate) fn read<'a>(text: &'a [u8], boundary: &str) -> Result<Vec<Item<Part<'
     Ok(items)
 }
 
-/// `--` and the boundary: what a line begins with that ends a part.
-struct Delimiter {
-    text: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    /// A delimiter behind which another part begins.
-    Next,
-    /// The last one.
-    Last,
-}
-
-impl Delimiter {
-    fn new(boundary: &str) -> Self {
-        Self {
-            text: format!("--{boundary}").into_bytes(),
-        }
-    }
-
-    /// Whether a text begins with the delimiter, and the length of its line if so. One boundary may begin like another, so the
-    /// rest of the line counts.
-    fn begins(&self, text: &[u8]) -> Option<(Mark, usize)> {
-        let rest = text.strip_prefix(self.text.as_slice())?;
-        let (found, rest) = match rest.strip_prefix(b"--") {
-            Some(rest) => (Mark::Last, rest),
-            None => (Mark::Next, rest),
-        };
-        let near = rest.get(..MAX_PADDING).unwrap_or(rest);
-        let padding = match memchr(b'\n', near) {
-            Some(end) => near.get(..=end)?,
-            None if near.len() == rest.len() => near,
-            None => return None,
-        };
-        let behind = rest.len().saturating_sub(padding.len());
-        padding
-            .trim_ascii()
-            .is_empty()
-            .then(|| (found, text.len().saturating_sub(behind)))
-    }
-
-    /// Whether a text is the beginning of a delimiter, of the line end before it, or of the last delimiter.
-    fn breaks_off(&self, text: &[u8]) -> bool {
-        LINE_ENDS.iter().any(|line_end| {
-            let whole = [line_end, self.text.as_slice(), b"--"].concat();
-            whole.starts_with(text)
-        })
-    }
+/// Whether a text is cut off within a delimiter, or within the line end before it.
+fn breaks_off(delimiter: &Delimiter, text: &[u8]) -> bool {
+    LINE_ENDS.iter().any(|line_end| {
+        let last = [line_end, delimiter.as_bytes(), b"--"].concat();
+        last.starts_with(text)
+    })
 }
 
 struct Reader<'a> {
     text: &'a [u8],
-    /// Always the beginning of a line, or of a part's content.
+    /// The beginning of a line, or of a part's content.
     at: usize,
     parts: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// The responses to a change set. There is no set within a set.
+    /// The responses to a change set. Change sets are not nested.
     fn change_set(&mut self, delimiter: &Delimiter) -> Result<Vec<Part<'a>>, Unreadable> {
         let mut set = Vec::new();
         let (_preamble, mut found) = self.until(delimiter)?;
@@ -142,7 +98,7 @@ impl<'a> Reader<'a> {
         Ok(set)
     }
 
-    /// The response in a part, whose own head has been read, and the delimiter that ends it.
+    /// The response in a part, after the part's own head, and the delimiter that ends it.
     fn response(&mut self, part: &HeaderMap, delimiter: &Delimiter) -> Result<(Part<'a>, Mark), Unreadable> {
         self.parts = self.parts.saturating_add(1);
         if self.parts > MAX_REQUESTS {
@@ -151,7 +107,7 @@ impl<'a> Reader<'a> {
         let begin = self.at;
         let status = self.status(delimiter)?;
         let headers = self.fields(delimiter)?;
-        // Only a length tells a delimiter from bytes that look like one.
+        // Only a length distinguishes a delimiter from bytes of the body that look like one.
         let end = length(&headers)
             .map(|length| self.at.saturating_add(length))
             .or_else(|| Some(begin.saturating_add(length(part)?)));
@@ -167,11 +123,11 @@ impl<'a> Reader<'a> {
         Ok((Part { content_id, response }, found))
     }
 
-    /// `HTTP/1.1 204 No Content`, of which only the number counts.
+    /// Of a status line such as `HTTP/1.1 204 No Content`; the reason phrase is ignored.
     fn status(&mut self, delimiter: &Delimiter) -> Result<StatusCode, Unreadable> {
         const NONE: Unreadable = Unreadable::Malformed("a part of it does not begin with an HTTP status");
         loop {
-            if delimiter.begins(self.rest()).is_some() {
+            if delimiter.first_line(self.rest()).is_some() {
                 return Err(NONE);
             }
             let line = self.line()?.trim_ascii();
@@ -185,10 +141,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Header fields up to an empty line, or up to the delimiter where that line is missing.
+    /// Header fields up to an empty line, or up to the delimiter if that line is missing.
     fn fields(&mut self, delimiter: &Delimiter) -> Result<HeaderMap, Unreadable> {
         let mut fields: Vec<Vec<u8>> = Vec::new();
-        while delimiter.begins(self.rest()).is_none() {
+        while delimiter.first_line(self.rest()).is_none() {
             let line = self.line()?;
             if line.is_empty() {
                 break;
@@ -196,9 +152,7 @@ impl<'a> Reader<'a> {
             if fields.len() == MAX_HEADERS {
                 return Err(Unreadable::Malformed("a part of it has too many headers"));
             }
-            let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-            match fields.last_mut().filter(|_| folded) {
-                // RFC 5322, 2.2.3
+            match fields.last_mut().filter(|_| is_folded(line)) {
                 Some(field) => field.extend_from_slice(line),
                 None => fields.push(line.to_vec()),
             }
@@ -206,14 +160,14 @@ impl<'a> Reader<'a> {
         Ok(fields.iter().filter_map(|field| parse(field)).collect())
     }
 
-    /// What stands before the delimiter: up to `end`, if the delimiter is there, and else up to the first one. The line end
-    /// before a delimiter belongs to it.
+    /// A body: up to `end` if a delimiter follows there, else up to the first delimiter. The line end before a delimiter
+    /// belongs to the delimiter.
     fn body(&mut self, end: Option<usize>, delimiter: &Delimiter) -> Result<(&'a [u8], Mark), Unreadable> {
         let announced = end.and_then(|end| {
             let body = self.text.get(self.at..end)?;
             let rest = self.text.get(end..)?;
             let mut behind = LINE_ENDS.iter().filter_map(|line_end| rest.strip_prefix(*line_end));
-            behind.find_map(|rest| delimiter.begins(rest))?;
+            behind.find_map(|rest| delimiter.first_line(rest))?;
             Some((body, end))
         });
         match announced {
@@ -222,10 +176,10 @@ impl<'a> Reader<'a> {
                 let (_line_ends, found) = self.until(delimiter)?;
                 Ok((body, found))
             }
-            // A delimiter within the body would be taken for the one that has not come.
+            // A delimiter within the body would be taken for the missing one.
             None if end
                 .and_then(|end| self.text.get(end..))
-                .is_some_and(|rest| delimiter.breaks_off(rest)) =>
+                .is_some_and(|rest| breaks_off(delimiter, rest)) =>
             {
                 Err(Unreadable::CutOff)
             }
@@ -233,15 +187,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands before the next delimiter. Goes behind it.
+    /// The text before the next delimiter. Continues after that delimiter.
     fn until(&mut self, delimiter: &Delimiter) -> Result<(&'a [u8], Mark), Unreadable> {
         let begin = self.at;
         loop {
-            if let Some((found, length)) = delimiter.begins(self.rest()) {
+            if let Some((found, length)) = delimiter.first_line(self.rest()) {
                 let content = self.text.get(begin..self.at).ok_or(LOST)?;
-                let content = content.strip_suffix(b"\n").unwrap_or(content);
                 self.at = self.at.saturating_add(length);
-                return Ok((content.strip_suffix(b"\r").unwrap_or(content), found));
+                return Ok((without_end(content), found));
             }
             self.line()?;
         }
@@ -252,8 +205,7 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         let end = memchr(b'\n', rest).ok_or(Unreadable::CutOff)?;
         self.at = self.at.saturating_add(end).saturating_add(1);
-        let line = rest.get(..end).ok_or(LOST)?;
-        Ok(line.strip_suffix(b"\r").unwrap_or(line))
+        Ok(without_end(rest.get(..end).ok_or(LOST)?))
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -263,12 +215,10 @@ impl<'a> Reader<'a> {
 
 const CONTENT_ID: HeaderName = HeaderName::from_static("content-id");
 
-/// A field that cannot be one is passed over.
+/// Ignores a field that is not valid.
 fn parse(field: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let (name, value) = field.split_at_checked(memchr(b':', field)?)?;
-    let name = HeaderName::from_bytes(name.trim_ascii()).ok()?;
-    let value = HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?;
-    Some((name, value))
+    let (name, value) = header_field(field)?;
+    Some((name, HeaderValue::from_bytes(value).ok()?))
 }
 
 fn length(headers: &HeaderMap) -> Option<usize> {

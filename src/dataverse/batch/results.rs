@@ -163,7 +163,8 @@ impl Reading<'_> {
             return Ok(sent.refused(&refusal, refusal.may_have_acted()));
         }
         // An unusable answer without an error status makes the other results uncertain too.
-        let answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
+        let mut answer = answer::read(part.response.map(<[u8]>::to_vec), self.token, self.now)?;
+        answer.resolve(&sent.uri);
         Ok(PartResult::Done(Box::new(answer)))
     }
 

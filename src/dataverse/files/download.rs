@@ -90,6 +90,11 @@ impl Download {
         })
     }
 
+    /// The connection that it uses.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.source.connection
+    }
+
     /// The metadata from the first answer.
     pub(crate) fn info(&self) -> FileInfo {
         self.info.clone()

@@ -119,6 +119,11 @@ impl Upload {
         })
     }
 
+    /// The connection that it uses.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The size of the chunks, in bytes.
     pub fn chunk_size(&self) -> u32 {
         self.session.chunk

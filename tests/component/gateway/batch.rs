@@ -158,13 +158,13 @@ fn what_can_be_read_in_two_ways_is_refused() {
             .send();
         assert_eq!(reply.status, 400, "{name}: {value}");
     }
-    for (name, value) in [("content-encoding", "gzip"), ("content-type", "text/plain")] {
+    for (name, value, status) in [("content-encoding", "gzip", 415), ("content-type", "text/plain", 400)] {
         let reply = call(&gateway, "POST", BATCH)
             .header("content-type", "multipart/mixed; boundary=b")
             .header(name, value)
             .body(plain.as_str())
             .send();
-        assert_eq!(reply.status, 400, "{name}: {value}");
+        assert_eq!(reply.status, status, "{name}: {value}");
     }
     assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }

@@ -3,10 +3,15 @@
 mod access;
 mod allow;
 mod batch;
+mod compression;
+mod deadline;
+mod echo;
 mod failures;
 mod http_client;
 mod leaving;
 mod links;
+mod methods;
+mod one_write;
 mod opened;
 mod relay;
 mod routes;

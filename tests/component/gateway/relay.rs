@@ -94,6 +94,7 @@ fn only_what_concerns_dataverse_is_passed_on() {
     assert_eq!(
         names,
         [
+            "accept-encoding",
             "authorization",
             "client-request-id",
             "host",
@@ -221,24 +222,6 @@ fn an_answer_of_no_json_keeps_its_length() {
     let reply = get(&gateway, "/api/data/v9.2/contacts(1)/file/$value");
     assert_eq!(reply.header("content-length"), Some("100000"));
     assert!(reply.body == [7; 100_000]);
-}
-
-#[test]
-fn a_compressed_body_is_passed_as_it_is() {
-    let (gateway, requests) = recorded(|| answer(204, &[], ""));
-    let call = call(&gateway, "POST", "/api/data/v9.2/contacts").header("content-encoding", "gzip");
-    assert_eq!(
-        call.header("content-type", "application/json")
-            .body([0x1f, 0x8b, 8, 0])
-            .send()
-            .status,
-        204
-    );
-    let sent = requests.lock().unwrap().pop().unwrap();
-    assert_eq!(
-        (sent.headers()["content-encoding"].as_bytes(), sent.body().as_slice()),
-        (b"gzip".as_slice(), [0x1f, 0x8b, 8, 0].as_slice())
-    );
 }
 
 #[test]

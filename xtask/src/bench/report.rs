@@ -3,28 +3,44 @@
 use std::time::Duration;
 
 use super::memory::Bulk;
+use super::proxy::Reach;
 use super::signing::Signing;
 use super::startup::Startup;
+use super::targets::{Credential, Kind, Life};
+use super::tokens::{AT_ONCE, Tokens};
 use super::{Measured, findings};
 
-/// The places of the targets.
-pub const POOLED: usize = 0;
-pub const NEW: usize = 1;
-pub const SECRET_REUSED: usize = 2;
-pub const CERTIFICATE_REUSED: usize = 3;
-pub const SECRET_FRESH: usize = 4;
-pub const CERTIFICATE_FRESH: usize = 5;
+/// The native proxy that bounds all.
+pub const LIMIT: Kind = Kind::Native(Reach::Pooled);
 
-/// All that was measured.
+/// All that was measured. What was not asked for is empty.
 pub struct Report {
-    pub targets: Vec<[&'static str; 3]>,
+    pub faces: Vec<FaceNumbers>,
+    /// The columns.
+    pub targets: Vec<Kind>,
+    pub loads: Vec<Measured>,
+    pub tokens: Vec<Tokens>,
+    pub bulk: Vec<Bulk>,
+    pub signing: Option<Signing>,
+}
+
+/// What was measured of one face alone.
+pub struct FaceNumbers {
+    pub name: &'static str,
     /// Of the component, in bytes.
     pub size: u64,
     pub compiling: Duration,
-    pub loads: Vec<Measured>,
-    pub bulk: Vec<Bulk>,
-    pub startup: Startup,
-    pub signing: Signing,
+    pub startup: Option<Startup>,
+}
+
+/// The gateway with a certificate, as hosts run it unless told otherwise.
+pub fn fresh(face: usize) -> Kind {
+    Kind::Gateway(face, Life::OneRequest, Credential::Certificate)
+}
+
+/// The gateway with a token at hand.
+pub fn reused(face: usize) -> Kind {
+    Kind::Gateway(face, Life::ManyRequests, Credential::Certificate)
 }
 
 impl Report {
@@ -39,96 +55,127 @@ impl Report {
         }
     }
 
+    /// Half of a target's answers under a load took no longer than this.
+    pub fn p50(&self, measured: &Measured, target: Kind) -> Duration {
+        let column = self.targets.iter().position(|kind| *kind == target);
+        let samples = column.and_then(|column| measured.samples.get(column));
+        samples.map(|samples| samples.percentile(50)).unwrap_or_default()
+    }
+
     fn table(&self) -> Vec<Vec<String>> {
         let mut rows: Vec<_> = (0..3).map(|line| self.header(line)).collect();
         rows.push(Vec::new());
         for measured in &self.loads {
-            rows.extend(load_rows(measured));
+            rows.extend(self.load_rows(measured));
             rows.push(Vec::new());
         }
+        rows.extend(self.token_rows());
         for bulk in &self.bulk {
-            rows.push(self.row(
-                &bulk.name,
-                "MB/s",
-                &[
-                    (POOLED, format!("{:.0}", megabytes(bulk.native))),
-                    (CERTIFICATE_FRESH, format!("{:.0}", megabytes(bulk.gateway))),
-                ],
-            ));
-            rows.push(self.row(
-                "",
-                "peak linear memory, MiB",
-                &[(CERTIFICATE_FRESH, format!("{:.1}", mebibytes(bulk.peak_memory)))],
-            ));
+            rows.extend(self.bulk_rows(bulk));
         }
         rows.push(Vec::new());
-        let startup = &self.startup;
-        rows.push(self.row(
-            "start to first answer",
-            "p50, ms",
-            &[(CERTIFICATE_FRESH, millis(startup.server))],
-        ));
-        rows.push(self.row(
-            "GET /healthz",
-            "p50, ms",
-            &[
-                (CERTIFICATE_REUSED, millis(startup.reused)),
-                (CERTIFICATE_FRESH, millis(startup.instance)),
-            ],
-        ));
-        rows.push(self.row(
-            "RSA-2048 PS256",
-            "p50, ms",
-            &[
-                (POOLED, millis(self.signing.native)),
-                (CERTIFICATE_FRESH, millis(self.signing.component)),
-            ],
-        ));
-        rows.push(self.row(
-            "component",
-            "kB",
-            &[(CERTIFICATE_FRESH, self.size.div_ceil(1000).to_string())],
-        ));
-        let compiling = format!("{:.1}", self.compiling.as_secs_f64());
-        rows.push(self.row("compiling it", "s", &[(CERTIFICATE_FRESH, compiling)]));
+        rows.extend(self.start_rows());
         rows
     }
 
     fn header(&self, line: usize) -> Vec<String> {
+        let faces: Vec<_> = self.faces.iter().map(|face| face.name).collect();
         let mut row = vec![String::new(), String::new()];
-        row.extend(self.targets.iter().map(|target| target[line].to_owned()));
+        row.extend(self.targets.iter().map(|target| target.column(&faces)[line].to_owned()));
         row
     }
 
+    fn load_rows(&self, measured: &Measured) -> [Vec<String>; 4] {
+        let (limit, name) = (self.p50(measured, LIMIT), measured.name());
+        let row = |name: &str, unit: &str, cell: &dyn Fn(&super::Samples) -> String| {
+            let mut row = vec![name.to_owned(), unit.to_owned()];
+            row.extend(measured.samples.iter().map(cell));
+            row
+        };
+        [
+            row(&name, "p50, ms", &|samples| millis(samples.percentile(50))),
+            row("", "p50 / native", &|samples| {
+                format!("{:.2}", samples.percentile(50).as_secs_f64() / limit.as_secs_f64())
+            }),
+            row("", "p99, ms", &|samples| millis(samples.percentile(99))),
+            row("", "requests/s", &|samples| format!("{:.0}", samples.rate())),
+        ]
+    }
+
+    fn token_rows(&self) -> Vec<Vec<String>> {
+        let row = |(place, at_once): (usize, &usize)| {
+            let cell = |tokens: &Tokens| {
+                let column = Kind::Gateway(
+                    tokens.face,
+                    tokens.life,
+                    match tokens.life {
+                        Life::ManyRequests => Credential::Certificate,
+                        Life::OneRequest => Credential::Secret,
+                    },
+                );
+                (column, tokens.counts[place].to_string())
+            };
+            let cells: Vec<_> = self.tokens.iter().map(cell).collect();
+            self.row(&format!("1000 requests, {at_once} at once"), "tokens", &cells)
+        };
+        let mut rows: Vec<_> = AT_ONCE.iter().enumerate().map(row).collect();
+        rows.push(Vec::new());
+        rows.retain(|_| !self.tokens.is_empty());
+        rows
+    }
+
+    fn bulk_rows(&self, bulk: &Bulk) -> [Vec<String>; 2] {
+        let mut speeds = vec![(LIMIT, speed(bulk.native))];
+        speeds.extend(bulk.floor.map(|floor| (Kind::Floor(Life::OneRequest), speed(floor))));
+        let mut peaks = Vec::new();
+        for (face, through) in bulk.gateways.iter().enumerate() {
+            speeds.push((fresh(face), speed(through.time)));
+            peaks.push((fresh(face), format!("{:.1}", mebibytes(through.peak_memory))));
+        }
+        [
+            self.row(&bulk.name(), "MB/s", &speeds),
+            self.row("", "peak linear memory, MiB", &peaks),
+        ]
+    }
+
+    fn start_rows(&self) -> Vec<Vec<String>> {
+        let cells = |cell: &dyn Fn(usize, &FaceNumbers) -> Option<(Kind, String)>| -> Vec<_> {
+            let faces = self.faces.iter().enumerate();
+            faces.filter_map(|(index, face)| cell(index, face)).collect()
+        };
+        let startup = |of: fn(&Startup) -> Duration| {
+            cells(&|index, face| Some((fresh(index), millis(of(face.startup.as_ref()?)))))
+        };
+        let mut healthz = startup(|startup| startup.instance);
+        healthz.extend(cells(&|index, face| {
+            Some((reused(index), millis(face.startup.as_ref()?.reused)))
+        }));
+        let signing = self.signing.as_ref().map(|signing| {
+            let cells = [(LIMIT, millis(signing.native)), (fresh(0), millis(signing.component))];
+            self.row("RSA-2048 PS256", "p50, ms", &cells)
+        });
+        let mut rows = Vec::new();
+        if let Some(signing) = signing {
+            rows.push(self.row("start to first answer", "p50, ms", &startup(|startup| startup.server)));
+            rows.push(self.row("GET /healthz", "p50, ms", &healthz));
+            rows.push(signing);
+        }
+        let size = cells(&|index, face| Some((fresh(index), face.size.div_ceil(1000).to_string())));
+        rows.push(self.row("component", "kB", &size));
+        let compiling = cells(&|index, face| Some((fresh(index), format!("{:.1}", face.compiling.as_secs_f64()))));
+        rows.push(self.row("compiling it", "s", &compiling));
+        rows
+    }
+
     /// A row with a few cells.
-    fn row(&self, name: &str, unit: &str, cells: &[(usize, String)]) -> Vec<String> {
+    fn row(&self, name: &str, unit: &str, cells: &[(Kind, String)]) -> Vec<String> {
         let mut row = vec![name.to_owned(), unit.to_owned()];
-        row.extend((0..self.targets.len()).map(|column| {
-            let cell = cells.iter().find(|(at, _)| *at == column);
+        row.extend(self.targets.iter().map(|target| {
+            let cell = cells.iter().find(|(kind, _)| kind == target);
             cell.map_or_else(|| "-".to_owned(), |(_, text)| text.clone())
         }));
         row
     }
-}
-
-fn load_rows(measured: &Measured) -> [Vec<String>; 4] {
-    let limit = measured.p50(POOLED);
-    let name = measured.name();
-    let row = |name: &str, unit: &str, cell: &dyn Fn(usize) -> String| {
-        let mut row = vec![name.to_owned(), unit.to_owned()];
-        row.extend((0..measured.samples.len()).map(cell));
-        row
-    };
-    [
-        row(&name, "p50, ms", &|target| millis(measured.p50(target))),
-        row("", "p50 / native", &|target| {
-            format!("{:.2}", measured.p50(target).as_secs_f64() / limit.as_secs_f64())
-        }),
-        row("", "p99, ms", &|target| millis(measured.samples[target].percentile(99))),
-        row("", "requests/s", &|target| {
-            format!("{:.0}", measured.samples[target].rate())
-        }),
-    ]
 }
 
 /// The rows with their cells under each other: two columns of text, and numbers.
@@ -162,6 +209,10 @@ pub fn millis(time: Duration) -> String {
 /// So many megabytes in a second, of 1 GiB.
 pub fn megabytes(time: Duration) -> f64 {
     f64::from(1 << 30) / 1e6 / time.as_secs_f64()
+}
+
+fn speed(time: Duration) -> String {
+    format!("{:.0}", megabytes(time))
 }
 
 /// So many MiB.

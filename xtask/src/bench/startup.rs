@@ -8,7 +8,7 @@ use sandbox::certificate::Identity;
 
 use super::load::{self, percentile};
 use super::served::connect;
-use super::targets::{self, Credential, Gateway, Life};
+use super::targets::{self, Credential, Hosted, Life};
 use super::upstream::Upstream;
 
 const TIMES: usize = 100;
@@ -42,7 +42,7 @@ pub fn measure(component: &Component, upstream: &Upstream, identity: &Identity) 
     })
 }
 
-fn answers(gateway: &Gateway, times: usize) -> Result<Vec<Duration>> {
+fn answers(gateway: &Hosted, times: usize) -> Result<Vec<Duration>> {
     load::runtime()?.block_on(async {
         let mut sender = connect(&gateway.origin).await?;
         let mut all = Vec::new();

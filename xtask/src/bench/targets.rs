@@ -1,15 +1,17 @@
-//! What is measured: two native proxies, and the gateway in four ways.
+//! What is measured: two native proxies, a component that only relays, and each face of the gateway.
 
 use anyhow::{Result, ensure};
 use embedded_host::{Component, Server, ServerOptions};
 use http::Method;
 use http_body_util::BodyExt;
 use sandbox::certificate::Identity;
+use serde_json::Value;
 
+use super::faces::Face;
 use super::load;
 use super::proxy::{self, Reach};
 use super::served::{Served, connect};
-use super::upstream::{Content, Flow, ROOT, Upstream};
+use super::upstream::{Content, Flow, Upstream};
 
 /// The gateway's key.
 pub const KEY: &str = "bench-0123456789-0123456789-0123456789";
@@ -21,7 +23,7 @@ pub enum Credential {
     Certificate,
 }
 
-/// How long an instance of the gateway lives.
+/// How long an instance of a component lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// As on Spin, and under `wasmtime serve` unless told otherwise: each request gets its own token.
@@ -30,31 +32,82 @@ pub enum Life {
     ManyRequests,
 }
 
-/// Something that relays.
-pub enum Target {
-    Native(Reach, Served),
-    Gateway(Life, Credential, Gateway),
+/// What relays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Native(Reach),
+    /// The component that only relays.
+    Floor(Life),
+    /// The gateway, with the place of its face in the list.
+    Gateway(usize, Life, Credential),
 }
 
-/// The gateway on the embedded host.
-pub struct Gateway {
+/// Something that relays.
+pub struct Target {
+    pub kind: Kind,
+    server: Running,
+}
+
+enum Running {
+    Native(Served),
+    Component(Hosted),
+}
+
+/// A component on the embedded host.
+pub struct Hosted {
     pub server: Server,
     pub origin: String,
 }
 
-/// All of them.
-pub fn all(component: &Component, upstream: &Upstream, identity: &Identity) -> Result<Vec<Target>> {
-    let mut all = Vec::new();
-    for reach in [Reach::Pooled, Reach::New] {
-        all.push(Target::Native(reach, proxy::start(upstream.origin(), reach)?));
+impl Kind {
+    /// All of them.
+    pub fn all(faces: &[Face]) -> Vec<Self> {
+        let mut all = vec![Self::Native(Reach::Pooled), Self::Native(Reach::New)];
+        all.extend([Life::ManyRequests, Life::OneRequest].map(Self::Floor));
+        for face in 0..faces.len() {
+            all.extend([
+                Self::Gateway(face, Life::ManyRequests, Credential::Certificate),
+                Self::Gateway(face, Life::OneRequest, Credential::Secret),
+                Self::Gateway(face, Life::OneRequest, Credential::Certificate),
+            ]);
+        }
+        all
     }
-    for life in [Life::ManyRequests, Life::OneRequest] {
-        for credential in [Credential::Secret, Credential::Certificate] {
-            let gateway = gateway(component, upstream, identity, life, credential)?;
-            all.push(Target::Gateway(life, credential, gateway));
+
+    /// What stands above its column.
+    pub fn column(self, faces: &[&'static str]) -> [&'static str; 3] {
+        match self {
+            Self::Native(Reach::Pooled) => ["native,", "connections", "pooled"],
+            Self::Native(Reach::New) => ["native,", "connection", "per request"],
+            Self::Floor(Life::ManyRequests) => ["floor,", "", "reused"],
+            Self::Floor(Life::OneRequest) => ["floor,", "", "fresh"],
+            Self::Gateway(face, life, credential) => {
+                let name = faces.get(face).copied().unwrap_or_default();
+                match (life, credential) {
+                    (Life::ManyRequests, Credential::Secret) => [name, "secret,", "reused"],
+                    (Life::ManyRequests, Credential::Certificate) => [name, "certificate,", "reused"],
+                    (Life::OneRequest, Credential::Secret) => [name, "secret,", "fresh"],
+                    (Life::OneRequest, Credential::Certificate) => [name, "certificate,", "fresh"],
+                }
+            }
         }
     }
-    Ok(all)
+}
+
+/// Starts all of them.
+pub fn all(faces: &[Face], floor: &Component, upstream: &Upstream, identity: &Identity) -> Result<Vec<Target>> {
+    let start = |kind| {
+        let server = match kind {
+            Kind::Native(reach) => Running::Native(proxy::start(upstream.origin(), reach)?),
+            Kind::Floor(life) => Running::Component(hosted(floor, life, &[("DATAVERSE_URL", upstream.origin())])?),
+            Kind::Gateway(face, life, credential) => {
+                let component = &faces[face].component;
+                Running::Component(gateway(component, upstream, identity, life, credential)?)
+            }
+        };
+        Ok(Target { kind, server })
+    };
+    Kind::all(faces).into_iter().map(start).collect()
 }
 
 /// Starts a gateway.
@@ -64,7 +117,7 @@ pub fn gateway(
     identity: &Identity,
     life: Life,
     credential: Credential,
-) -> Result<Gateway> {
+) -> Result<Hosted> {
     let pem = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
     let variables = [
         ("DATAVERSE_URL", upstream.origin()),
@@ -77,6 +130,11 @@ pub fn gateway(
         },
         ("GATEWAY_KEY", KEY),
     ];
+    hosted(component, life, &variables)
+}
+
+/// Starts a component.
+pub fn hosted(component: &Component, life: Life, variables: &[(&str, &str)]) -> Result<Hosted> {
     let options = ServerOptions {
         requests_per_instance: match life {
             Life::OneRequest => 1,
@@ -84,58 +142,54 @@ pub fn gateway(
         },
         ..ServerOptions::default()
     };
-    let server = Server::start(component, &variables, options)?;
+    let server = Server::start(component, variables, options)?;
     let origin = server.origin();
-    Ok(Gateway { server, origin })
+    Ok(Hosted { server, origin })
 }
 
 impl Target {
-    /// What stands above its column.
-    pub fn column(&self) -> [&'static str; 3] {
-        match self {
-            Self::Native(Reach::Pooled, _) => ["native,", "connections", "pooled"],
-            Self::Native(Reach::New, _) => ["native,", "connection", "per request"],
-            Self::Gateway(Life::ManyRequests, Credential::Secret, _) => ["gateway,", "secret,", "reused"],
-            Self::Gateway(Life::ManyRequests, Credential::Certificate, _) => ["gateway,", "certificate,", "reused"],
-            Self::Gateway(Life::OneRequest, Credential::Secret, _) => ["gateway,", "secret,", "fresh"],
-            Self::Gateway(Life::OneRequest, Credential::Certificate, _) => ["gateway,", "certificate,", "fresh"],
-        }
-    }
-
     /// Where it listens.
     pub fn origin(&self) -> &str {
-        match self {
-            Self::Native(_, served) => served.origin(),
-            Self::Gateway(.., gateway) => &gateway.origin,
+        match &self.server {
+            Running::Native(served) => served.origin(),
+            Running::Component(hosted) => &hosted.origin,
         }
     }
 
     /// What it has printed.
     pub fn output(&self) -> String {
-        match self {
-            Self::Native(..) => String::new(),
-            Self::Gateway(.., gateway) => gateway.server.output(),
+        match &self.server {
+            Running::Native(_) => String::new(),
+            Running::Component(hosted) => hosted.server.output(),
         }
     }
 
-    /// Makes sure that it does what it is measured doing: the gateway changes the links, a native proxy changes nothing.
+    /// The path under which it has a content.
+    pub fn path(&self, content: &Content) -> String {
+        match (self.kind, content.route) {
+            (Kind::Gateway(..), Some(route)) => route.to_owned(),
+            _ => content.path(),
+        }
+    }
+
+    /// Makes sure that it does what it is measured doing: the gateway changes the links, the others change nothing.
     pub fn check(&self, upstream: &Upstream) -> Result<()> {
         for content in Content::SMALL {
-            let path = format!("{ROOT}{}", content.name);
+            let path = self.path(&content);
             let text = load::runtime()?.block_on(async {
                 let mut sender = connect(self.origin()).await?;
                 let body = load::ask(&mut sender, self.origin(), Method::GET, &path, Flow::default()).await?;
                 anyhow::Ok(body.collect().await?.to_bytes())
             })?;
             let original = upstream.text(&content);
-            let expected = match self {
-                Self::Native(..) => original,
-                Self::Gateway(..) => original.replace(upstream.origin(), self.origin()),
+            let is_right = match self.kind {
+                Kind::Gateway(..) if content.route.is_some() => {
+                    serde_json::from_slice::<Value>(&text)? == serde_json::from_str::<Value>(&original)?
+                }
+                Kind::Gateway(..) => *text == *original.replace(upstream.origin(), self.origin()).as_bytes(),
+                _ => *text == *original.as_bytes(),
             };
-            ensure!(
-                *text == *expected.as_bytes(),
-                "{path} does not come through as it should"
-            );
+            ensure!(is_right, "{path} does not come through as it should");
         }
         Ok(())
     }

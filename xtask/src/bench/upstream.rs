@@ -1,6 +1,7 @@
 //! Entra ID and Dataverse as far as a bench needs them: answers that are ready, so that making them bounds nothing.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,46 +21,77 @@ pub const ROOT: &str = "/api/data/v9.2/";
 const ROWS: usize = 256;
 
 /// Something to ask for.
+#[derive(Clone, Copy)]
 pub struct Content {
     /// The last part of its path.
     pub name: &'static str,
+    /// Under what path the gateway has it, if not under the same.
+    pub route: Option<&'static str>,
     bytes: usize,
-    is_json: bool,
+    form: Form,
     /// How long the upstream thinks about it.
     delay: Duration,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// JSON with links, which the gateway has to look for and to change.
+    Json,
+    Bytes,
+    /// Who calls.
+    Identity,
+}
+
 impl Content {
-    /// What is asked for again and again. JSON holds links, which the gateway has to look for and to change.
-    pub const SMALL: [Self; 5] = [
-        Self::new("json_1kB", 1000, true),
-        // Dataverse is not next door, and has a database to ask.
+    /// Dataverse is not next door, and has a database to ask.
+    pub const SLOW: Self = Self {
+        delay: Duration::from_millis(20),
+        ..Self::new("json_1kB_after_20ms", 1000, Form::Json)
+    };
+    /// What is asked for again and again.
+    pub const SMALL: [Self; 6] = [
+        Self::new("json_1kB", 1000, Form::Json),
+        Self::SLOW,
+        Self::new("json_100kB", 100_000, Form::Json),
+        Self::new("bytes_1kB", 1000, Form::Bytes),
+        Self::new("bytes_100kB", 100_000, Form::Bytes),
         Self {
-            delay: Duration::from_millis(20),
-            ..Self::new("json_1kB_after_20ms", 1000, true)
+            route: Some("/whoami"),
+            ..Self::new("WhoAmI", 0, Form::Identity)
         },
-        Self::new("json_100kB", 100_000, true),
-        Self::new("bytes_1kB", 1000, false),
-        Self::new("bytes_100kB", 100_000, false),
     ];
     /// What is asked for once.
     pub const LARGE: [Self; 2] = [
-        Self::new("json_1GiB", 1 << 30, true),
-        Self::new("bytes_1GiB", 1 << 30, false),
+        Self::new("json_1GiB", 1 << 30, Form::Json),
+        Self::new("bytes_1GiB", 1 << 30, Form::Bytes),
     ];
 
-    const fn new(name: &'static str, bytes: usize, is_json: bool) -> Self {
+    const fn new(name: &'static str, bytes: usize, form: Form) -> Self {
         Self {
             name,
+            route: None,
             bytes,
-            is_json,
+            form,
             delay: Duration::ZERO,
         }
     }
 
+    /// Whether the gateway looks for links in it.
+    pub fn has_links(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Its path at Dataverse.
+    pub fn path(&self) -> String {
+        format!("{ROOT}{}", self.name)
+    }
+
     /// The body. A small one is one piece; a large one repeats a piece, and is about as long as it is to be.
     fn flow(&self, origin: &str) -> Flow {
-        if !self.is_json {
+        if self.form == Form::Identity {
+            return Flow::of(identity());
+        }
+        if self.form == Form::Bytes {
             let piece = self.bytes.min(64 << 10);
             let is_small = self.bytes <= 1 << 20;
             return Flow {
@@ -105,29 +137,46 @@ fn row(number: usize) -> String {
     )
 }
 
+/// What Dataverse says of who calls.
+fn identity() -> String {
+    let member = |name: &str, last: u8| format!(r#""{name}":"20000000-0000-4000-8000-{last:012}""#);
+    let members = [
+        member("BusinessUnitId", 2),
+        member("UserId", 1),
+        member("OrganizationId", 3),
+    ];
+    format!("{{{}}}", members.join(","))
+}
+
 /// The running upstream: both the authority host and the environment URL.
 pub struct Upstream {
     served: Served,
+    contents: Arc<Contents>,
 }
 
 impl Upstream {
     /// Starts it.
     pub fn start() -> Result<Self> {
         // The origin stands in the answers, and is known once it listens.
-        let contents = Contents::default();
+        let contents = Arc::new(Contents::default());
         let answers = Arc::clone(&contents);
         let served = Served::start(move |request| answer(request, Arc::clone(&answers)))?;
         let made = Content::SMALL.into_iter().chain(Content::LARGE).map(|content| {
             let flow = content.flow(served.origin());
             (content, flow)
         });
-        let _ = contents.set(made.collect());
-        Ok(Self { served })
+        let _ = contents.ready.set(made.collect());
+        Ok(Self { served, contents })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> &str {
         self.served.origin()
+    }
+
+    /// How many tokens it has granted.
+    pub fn tokens(&self) -> usize {
+        self.contents.tokens.load(Ordering::Relaxed)
     }
 
     /// What a small content is.
@@ -136,10 +185,16 @@ impl Upstream {
     }
 }
 
-/// What can be asked for, with bodies that are ready.
-type Contents = Arc<OnceLock<Vec<(Content, Flow)>>>;
+/// What can be asked for.
+#[derive(Default)]
+struct Contents {
+    /// With bodies that are ready.
+    ready: OnceLock<Vec<(Content, Flow)>>,
+    /// How many tokens have been granted.
+    tokens: AtomicUsize,
+}
 
-async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Response<Flow>> {
+async fn answer(request: Request<Incoming>, contents: Arc<Contents>) -> Result<Response<Flow>> {
     let path = request.uri().path().to_owned();
     if *request.method() != Method::GET {
         let mut body = request.into_body();
@@ -151,10 +206,11 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
                 .status(StatusCode::NO_CONTENT)
                 .body(Flow::default())?);
         }
+        contents.tokens.fetch_add(1, Ordering::Relaxed);
         let response = Response::builder().header(CONTENT_TYPE, "application/json");
         return Ok(response.body(Flow::of(grant(3599)))?);
     }
-    let contents = contents.get().context("not yet")?;
+    let contents = contents.ready.get().context("not yet")?;
     let name = path.strip_prefix(ROOT).unwrap_or_default();
     let Some((content, flow)) = contents.iter().find(|(content, _)| content.name == name) else {
         return Ok(Response::builder()
@@ -164,7 +220,7 @@ async fn answer(request: Request<Incoming>, contents: Contents) -> Result<Respon
     if !content.delay.is_zero() {
         tokio::time::sleep(content.delay).await;
     }
-    let media_type = if content.is_json {
+    let media_type = if content.form != Form::Bytes {
         "application/json; odata.metadata=minimal"
     } else {
         "application/octet-stream"

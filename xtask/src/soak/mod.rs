@@ -71,7 +71,9 @@ pub struct Report {
 /// If the effect of a write does not match its result, a read returned anything but the last write, a call
 /// was refused unexpectedly, or the component trapped.
 pub fn run(component: &Component, plan: Plan) -> Result<Report> {
-    let demo = Config::demo()?;
+    let mut demo = Config::demo()?;
+    // The component promises a new assertion for each request.
+    demo.config.refuse_replayed_assertions = true;
     let sandbox = Sandbox::start(demo.config.clone())?;
     sandbox.set_file_chunk_size(CHUNK);
     let soak = Soak {

@@ -101,24 +101,33 @@ pub(super) fn certify(
     key: &RsaPrivateKey,
     common_name: &str,
     profile: Profile,
-    (not_before, not_after): (SystemTime, SystemTime),
+    validity: (SystemTime, SystemTime),
     issuer_key: &RsaPrivateKey,
 ) -> anyhow::Result<Certificate> {
+    let signer = SigningKey::new(issuer_key.clone());
+    Ok(builder(key, common_name, profile, validity, &signer)?.build::<Signature>()?)
+}
+
+/// A certificate for `key` that `signer` will sign.
+pub(super) fn builder<'s>(
+    key: &RsaPrivateKey,
+    common_name: &str,
+    profile: Profile,
+    (not_before, not_after): (SystemTime, SystemTime),
+    signer: &'s SigningKey<Sha256>,
+) -> anyhow::Result<CertificateBuilder<'s, SigningKey<Sha256>>> {
     let validity = Validity {
         not_before: Time::try_from(not_before)?,
         not_after: Time::try_from(not_after)?,
     };
-    let signer = SigningKey::<Sha256>::new(issuer_key.clone());
-    let certificate = CertificateBuilder::new(
+    Ok(CertificateBuilder::new(
         profile,
         SerialNumber::new(&Uuid::new_v4().into_bytes())?,
         validity,
         name(common_name)?,
         SubjectPublicKeyInfoOwned::from_key(key.to_public_key())?,
-        &signer,
-    )?
-    .build::<Signature>()?;
-    Ok(certificate)
+        signer,
+    )?)
 }
 
 pub(super) fn identity(key: &RsaPrivateKey, certificate: &Certificate) -> anyhow::Result<Identity> {

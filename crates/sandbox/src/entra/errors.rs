@@ -81,6 +81,25 @@ pub(super) fn only_post(method: &Method) -> EntraError {
     )
 }
 
+/// Guess: the status, as for [`only_post`].
+pub(super) fn only_get(method: &Method) -> EntraError {
+    invalid_request(
+        900_561,
+        format!("The endpoint only accepts GET requests. Received a {method} request."),
+    )
+}
+
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes> has the code, and
+/// <https://learn.microsoft.com/entra/msal/dotnet/advanced/custom-authority-aliases> the error. Guess: the status.
+pub(super) fn unknown_instance() -> EntraError {
+    error(
+        50_049,
+        "invalid_instance",
+        StatusCode::BAD_REQUEST,
+        "Unknown or invalid instance.",
+    )
+}
+
 /// Newer deployments return `invalid_tenant`; the token endpoint was observed to return `invalid_request`.
 pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     invalid_request(

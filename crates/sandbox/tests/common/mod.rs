@@ -111,6 +111,7 @@ pub fn start_with(change: impl FnOnce(&mut Config)) -> Local {
         client_id,
         client_secret,
     } = Config::demo().unwrap();
+    config.refuse_replayed_assertions = true;
     change(&mut config);
     let tenant = config.tenant_id.clone();
     let sandbox = Sandbox::start(config).unwrap();

@@ -99,7 +99,10 @@ fn each_request_gets_its_answer() {
     match (&results[0], &results[3]) {
         (PartResult::Done(created), PartResult::Done(read)) => {
             assert_eq!(created.entity_id(), Some(CREATED_ID));
-            assert_eq!(read.control.next_link.as_deref(), Some("x"));
+            assert_eq!(
+                read.control.next_link.as_deref(),
+                Some("https://contoso.crm.dynamics.com/api/data/v9.2/x")
+            );
         }
         other => panic!("{other:?}"),
     }
