@@ -2,11 +2,11 @@
 //! the Web API with it. The contract is in `wit/`; here it is wired to the rooms.
 
 #![cfg_attr(
-    not(target_family = "wasm"),
+    not(all(target_family = "wasm", feature = "wasi02")),
     allow(
         dead_code,
         unused_imports,
-        reason = "only the exports, which only a component has, use all of it"
+        reason = "only the exports of the WASI 0.2 component use all of it"
     )
 )]
 #![cfg_attr(
@@ -24,6 +24,7 @@
     )
 )]
 
+#[cfg(feature = "wasi02")]
 mod contract;
 mod credential;
 mod dataverse;
@@ -32,6 +33,7 @@ mod echo;
 mod entra;
 mod error;
 mod faults;
+mod from_variables;
 mod gateway;
 mod guid;
 mod host;
@@ -44,13 +46,21 @@ mod settings;
 mod turn;
 mod validation;
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "wasi02"))]
 mod exports;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "wasi02"))]
 mod wasi;
 
 /// How this component names itself to both services.
 pub const USER_AGENT: &str = concat!("raia-dynamics365/", env!("CARGO_PKG_VERSION"));
+
+/// The gateway, for the component of WASI 0.3 in `crates/wasi03`. Not an interface: it changes without notice.
+#[doc(hidden)]
+pub mod face {
+    pub use crate::from_variables::FromVariables;
+    pub use crate::host::{Body, Cause, Failure, Host, Timeouts};
+    pub use crate::log::note;
+}
 
 /// The parsers of outside input, for the fuzz targets in `fuzz/`. Not an interface: it changes without notice.
 #[doc(hidden)]

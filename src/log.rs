@@ -5,7 +5,7 @@ use std::fmt;
 use crate::host::Host;
 
 /// Logs one line. Control characters are replaced, so that text from a service cannot forge a line.
-pub(crate) fn note(host: &impl Host, message: fmt::Arguments<'_>) {
+pub fn note(host: &impl Host, message: fmt::Arguments<'_>) {
     let line: String = message
         .to_string()
         .chars()

@@ -1,4 +1,4 @@
-//! An answer as it is used: without the token, should it repeat that, and without a content coding.
+//! An answer as it is used: as long as it was announced, without the token, should it repeat that, and without a content coding.
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
@@ -8,12 +8,13 @@ use super::answer;
 use crate::echo::{Masked, mask_headers};
 use crate::error::Reason;
 use crate::host::Cause;
+use crate::http::announced::Announced;
 use crate::http::content_coding::{Applied, Coding};
 use crate::http::decoded::{Decoded, forget_coding, vary};
-use crate::http::media_type;
+use crate::http::{length, media_type};
 
 /// The body of such an answer.
-pub(crate) type Received<B> = Masked<Decoded<B>>;
+pub(crate) type Received<B> = Masked<Decoded<Announced<B>>>;
 
 /// Makes an answer usable. `takes_gzip`: whoever gets it takes gzip where nobody has to look into it. `tokens` are all that the
 /// request was sent with; `now` is in seconds since 1970.
@@ -27,6 +28,7 @@ pub(crate) fn receive<B>(
     now: u64,
 ) -> Result<Response<Received<B>>, Reason> {
     let (mut head, body) = answer.into_parts();
+    let body = Announced::new(body, length::announced(head.status, &head.headers));
     mask_headers(&mut head.headers, tokens.iter().copied());
     let body = match Applied::of(&head.headers) {
         _ if head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED => {

@@ -4,7 +4,6 @@
 mod busy;
 mod records;
 
-use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use wasip2::cli::environment;
@@ -16,13 +15,13 @@ use crate::contract::dataverse::{ConnectionBorrow, Guest, GuestConnection, Guest
 use crate::contract::types::{self, AccessToken, Identity};
 use crate::contract::{dataverse, export, validation};
 use crate::dataverse::batch::Batch;
-use crate::dataverse::client::{Connection, Instance};
+use crate::dataverse::client::Connection;
 use crate::dataverse::files::download::Download;
 use crate::dataverse::files::upload::Upload;
 use crate::dataverse::pages::Pages;
 use crate::deadline::Timed;
 use crate::error::Error;
-use crate::gateway::{self, Gateway};
+use crate::from_variables::FromVariables;
 use crate::settings::Settings;
 use crate::wasi::{WasiHost, incoming};
 use busy::Busy;
@@ -150,7 +149,7 @@ impl validation::Guest for Component {
 impl GuestConnection for Rc<Connection> {
     fn open(settings: types::Settings) -> Result<dataverse::Connection, types::Error> {
         let settings = Settings::new(records::settings(settings))?;
-        let connection = Connection::new(settings, instance());
+        let connection = Connection::new(settings, variables().instance());
         Ok(dataverse::Connection::new(Rc::new(connection)))
     }
 }
@@ -219,24 +218,18 @@ impl GuestUpload for Busy<Upload> {
 impl incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         block_on(async {
-            let reply = match incoming::request(request) {
-                Some(request) => gateway::handle(&WasiHost, request, instance_gateway, from_environment).await,
-                None => gateway::unreadable(&WasiHost),
-            };
+            let reply = variables().answer(&WasiHost, incoming::request(request)).await;
             incoming::answer(reply, out).await;
         });
     }
 }
 
 thread_local! {
-    static INSTANCE: Rc<Instance> = Rc::default();
-    /// The connection from the environment variables, or their faults. Errors are cached too, because
-    /// finding them may include deriving a key from a password. The variables do not change during the life
-    /// of an instance.
-    static FROM_ENVIRONMENT: OnceCell<Result<Rc<Connection>, Error>> = const { OnceCell::new() };
-    static GATEWAY: OnceCell<Result<Rc<Gateway>, String>> = const { OnceCell::new() };
-    /// What was read of the environment and nobody has needed yet.
-    static VARIABLES: RefCell<Option<Vec<(String, String)>>> = const { RefCell::new(None) };
+    static FROM_VARIABLES: Rc<FromVariables> = Rc::new(FromVariables::new(environment::get_environment));
+}
+
+fn variables() -> Rc<FromVariables> {
+    FROM_VARIABLES.with(Rc::clone)
 }
 
 /// The connection of a call: the caller's, or the one from the environment variables. It may be used longer
@@ -244,7 +237,7 @@ thread_local! {
 fn chosen(connection: Option<ConnectionBorrow<'_>>) -> Result<Rc<Connection>, Error> {
     match connection {
         Some(connection) => Ok(Rc::clone(connection.get::<Rc<Connection>>())),
-        None => from_environment(),
+        None => variables().connection(),
     }
 }
 
@@ -254,37 +247,4 @@ fn call_of(connection: &Connection) -> Timed<'static, WasiHost> {
     let call = Timed::begin(&WasiHost);
     call.limit(settings.call_timeout, settings.names.call_timeout_ms);
     call
-}
-
-fn from_environment() -> Result<Rc<Connection>, Error> {
-    FROM_ENVIRONMENT.with(|cell| {
-        let read = || {
-            let settings = Settings::from_variables(variables(|name| !is_gateways(name)))?;
-            Ok(Rc::new(Connection::new(settings, instance())))
-        };
-        cell.get_or_init(read).clone()
-    })
-}
-
-fn instance_gateway() -> Result<Rc<Gateway>, String> {
-    GATEWAY.with(|cell| {
-        let read = || Gateway::from_variables(variables(is_gateways)).map(Rc::new);
-        cell.get_or_init(read).clone()
-    })
-}
-
-fn is_gateways(name: &str) -> bool {
-    name.starts_with("GATEWAY_")
-}
-
-/// Variables of the environment, which is read once: some hosts ask a vault for them each time.
-fn variables(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    VARIABLES.with_borrow_mut(|kept| {
-        let kept = kept.get_or_insert_with(environment::get_environment);
-        kept.extract_if(.., |(name, _)| wanted(name)).collect()
-    })
-}
-
-fn instance() -> Rc<Instance> {
-    INSTANCE.with(Rc::clone)
 }

@@ -8,11 +8,42 @@ use http::{HeaderMap, Uri};
 /// The longest host name (RFC 1035, 2.3.4, without the final dot's length).
 const LONGEST_HOST: usize = 253;
 
-/// The gateway's origin as the caller reached it: as the first proxy before it says, or else the request itself.
-///
-/// # Errors
-/// What is wrong with it, for the caller.
-pub(super) fn public_origin(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
+/// Where callers see the gateway, as far as a setting tells.
+#[derive(Debug, Default)]
+pub(super) struct PublicOrigin(Option<String>);
+
+impl PublicOrigin {
+    /// Reads `GATEWAY_PUBLIC_URL`, such as `https://crm.example.com`. Where it is not set, requests tell.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the operator.
+    pub(super) fn parse(url: Option<&str>) -> Result<Self, String> {
+        let Some(url) = url else {
+            return Ok(Self::default());
+        };
+        let origin = url.split_once("://").and_then(|(scheme, rest)| {
+            let scheme = ["https", "http"]
+                .into_iter()
+                .find(|known| scheme.eq_ignore_ascii_case(known))?;
+            let (name, port) = split(rest.strip_suffix('/').unwrap_or(rest))?;
+            Some(written(scheme, name, port))
+        });
+        let expected =
+            || format!("is \"{url}\": expected https://host or http://host, with a port or without, and no path");
+        origin.map(|origin| Self(Some(origin))).ok_or_else(expected)
+    }
+
+    /// The gateway's origin as callers reach it: as the setting says, or else the first proxy before the gateway, or else the
+    /// request itself.
+    ///
+    /// # Errors
+    /// What is wrong with the request, for the caller.
+    pub(super) fn seen_by(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
+        self.0.clone().map_or_else(|| of_request(uri, headers), Ok)
+    }
+}
+
+fn of_request(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
     let forwarded = |name: &str| {
         let value = headers.get(name)?.to_str().ok()?.split(',').next()?.trim();
         (!value.is_empty()).then_some(value)
@@ -25,20 +56,27 @@ pub(super) fn public_origin(uri: &Uri, headers: &HeaderMap) -> Result<String, St
     let host = by_proxy
         .or(uri.authority().map(http::uri::Authority::as_str))
         .or_else(|| headers.get(HOST)?.to_str().ok())
-        .ok_or("the request names no host")?;
+        .ok_or(
+            "the gateway is not told by which host name it was called, and needs it for the links in answers: its operator \
+             sets GATEWAY_PUBLIC_URL, or a proxy before it sends X-Forwarded-Host",
+        )?;
     let Some((name, port)) = split(host) else {
         let named_by = by_proxy.map_or("the request", |_| "X-Forwarded-Host");
         return Err(format!(
             "the host that {named_by} names is no host name of at most {LONGEST_HOST} characters, with a port or without"
         ));
     };
-    // Callers leave the scheme's own port out, even where a proxy names it.
+    Ok(written(scheme, name, port))
+}
+
+/// Callers leave the scheme's own port out, even where a proxy or a setting names it.
+fn written(scheme: &str, name: &str, port: Option<u16>) -> String {
     let own_port = if scheme == "https" { 443 } else { 80 };
     let name = name.to_ascii_lowercase();
-    Ok(match port.filter(|port| *port != own_port) {
+    match port.filter(|port| *port != own_port) {
         Some(port) => format!("{scheme}://{name}:{port}"),
         None => format!("{scheme}://{name}"),
-    })
+    }
 }
 
 /// A name or an address, and a port. Underscores are let pass: container networks have them in names.
@@ -75,7 +113,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        public_origin(&uri.parse().unwrap(), &map)
+        PublicOrigin::default().seen_by(&uri.parse().unwrap(), &map)
     }
 
     #[test]
@@ -105,7 +143,41 @@ mod tests {
         ] {
             assert_eq!(origin(uri, headers).as_deref(), Ok(expected), "{uri} {headers:?}");
         }
-        assert!(origin("/x", &[]).is_err());
+        let untold = origin("/x", &[]).unwrap_err();
+        assert!(untold.contains("GATEWAY_PUBLIC_URL"), "{untold}");
+    }
+
+    #[test]
+    fn a_setting_stands_before_what_requests_tell() {
+        for (url, expected) in [
+            ("https://crm.example", "https://crm.example"),
+            ("HTTPS://CRM.example:443/", "https://crm.example"),
+            ("http://gateway:3000", "http://gateway:3000"),
+            ("http://[::1]:80/", "http://[::1]"),
+        ] {
+            let public = PublicOrigin::parse(Some(url)).unwrap();
+            let headers = HeaderMap::from_iter([("x-forwarded-host".parse().unwrap(), "other".parse().unwrap())]);
+            let seen = public.seen_by(&"http://gw/x".parse().unwrap(), &headers);
+            assert_eq!(seen.as_deref(), Ok(expected), "{url}");
+        }
+        for url in [
+            "crm.example",
+            "https://",
+            "https:///",
+            "https://crm.example/gateway",
+            "https://crm.example?x",
+            "https://me@crm.example",
+            "https://crm.example:0",
+            "ftp://crm.example",
+            "https://https://crm.example",
+        ] {
+            assert!(
+                PublicOrigin::parse(Some(url))
+                    .unwrap_err()
+                    .contains("expected https://host"),
+                "{url}"
+            );
+        }
     }
 
     #[test]

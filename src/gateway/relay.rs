@@ -11,7 +11,7 @@ use super::json_links::JsonLinks;
 use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
-use super::public_origin::public_origin;
+use super::public_origin::PublicOrigin;
 use super::refusal::Refusal;
 use super::reply::{Reply, ReplyBody};
 use super::rewrite::{Rewrite, Rewritten, Stopped};
@@ -46,6 +46,7 @@ pub(super) async fn relay<H: Host, B: Body>(
     connection: &Connection,
     request: Request<B>,
     opened: &Rc<Opened>,
+    public_origin: &PublicOrigin,
     id: &str,
 ) -> Result<Reply<H>, Refusal> {
     let (head, body) = request.into_parts();
@@ -54,7 +55,9 @@ pub(super) async fn relay<H: Host, B: Body>(
         return Err(Refusal::not_allowed("GET, HEAD, POST, PATCH, PUT, DELETE"));
     }
     refuse_dot_segments(head.uri.path()).map_err(|reason| Refusal::bad_request(format!("the path {reason}")))?;
-    let callers = public_origin(&head.uri, &head.headers).map_err(Refusal::bad_request)?;
+    let callers = public_origin
+        .seen_by(&head.uri, &head.headers)
+        .map_err(Refusal::bad_request)?;
     let environment = connection.environment().to_string();
     let inwards = Origins {
         from: callers.clone(),

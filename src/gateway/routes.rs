@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 use super::allow::AllowList;
 use super::callers::Keys;
 use super::opened::Opened;
+use super::public_origin::PublicOrigin;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::{headers, relay, reply, report, request_body};
@@ -24,10 +25,12 @@ pub struct Gateway {
     /// `None`: everything that the application user may do.
     allow: Option<AllowList>,
     opened: Rc<Opened>,
+    public_origin: PublicOrigin,
 }
 
 impl Gateway {
-    /// Reads `GATEWAY_KEY`, `GATEWAY_ALLOW` and `GATEWAY_PASS_HEADERS` from environment variables, and wipes them.
+    /// Reads `GATEWAY_KEY`, `GATEWAY_ALLOW`, `GATEWAY_PASS_HEADERS` and `GATEWAY_PUBLIC_URL` from environment variables, and
+    /// wipes them.
     ///
     /// # Errors
     /// A readable reason for the operator.
@@ -50,10 +53,12 @@ impl Gateway {
         let allow = variables.iter().find(|(name, _)| name == "GATEWAY_ALLOW");
         let allow = allow.map(|(_, text)| AllowList::of_setting(text)).transpose();
         let opened = Opened::parse(value("GATEWAY_PASS_HEADERS").unwrap_or_default());
+        let public_origin = PublicOrigin::parse(value("GATEWAY_PUBLIC_URL"));
         Ok(Self {
             keys,
             allow: allow.map_err(|reason| format!("GATEWAY_ALLOW {reason}"))?.flatten(),
             opened: Rc::new(opened.map_err(|reason| format!("GATEWAY_PASS_HEADERS {reason}"))?),
+            public_origin: public_origin.map_err(|reason| format!("GATEWAY_PUBLIC_URL {reason}"))?,
         })
     }
 }
@@ -136,7 +141,7 @@ async fn route<'h, H: Host, B: Body>(
             }
             let connection = connection().map_err(|error| Refusal::from_error(host, error))?;
             let (request, fault) = request_body::take(host, request).await?;
-            relay::relay(host, &connection, request, &gateway.opened, id)
+            relay::relay(host, &connection, request, &gateway.opened, &gateway.public_origin, id)
                 .await
                 .map_err(|refusal| fault.instead_of(host, refusal))
         }

@@ -1,5 +1,6 @@
 //! HTTP, independent of any service.
 
+pub(crate) mod announced;
 pub(crate) mod body;
 pub(crate) mod boundary;
 pub(crate) mod challenge;

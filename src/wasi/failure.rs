@@ -1,31 +1,13 @@
-//! What the errors of `wasi:http` and `wasi:io` mean to a caller.
-
-use wasip2::http::types::{ErrorCode, http_error_code};
-use wasip2::io::streams::StreamError;
+//! What the errors of `wasi:http` mean to a caller. WASI 0.3 has the same ones as another Rust type, so `crates/wasi03` compiles
+//! this file too: the module around it says which.
 
 use super::wait::FIRST_BYTE;
-use crate::host::{Cause, Failure, Timeouts};
+use super::{Cause, ErrorCode, Failure, Timeouts};
 
 /// How a host is made to trust a certificate.
 const TRUST: &str = "a proxy that inspects TLS, or a test server, has a certificate of an authority that the host has to trust: on \
                      Spin by [[client_tls]] in the runtime configuration, with an embedder by its TLS connector; the commands of \
                      Wasmtime trust the public authorities only";
-
-/// A stream that broke. Its end (`closed`) is one of these only for a writer.
-pub(super) fn broken(error: &StreamError) -> Failure {
-    match error {
-        StreamError::Closed => cut_off("the connection was closed"),
-        StreamError::LastOperationFailed(error) => http_error_code(error).map_or_else(
-            // What else it says may be the host's stack, which is nobody's business.
-            || cut_off("the connection broke"),
-            failure,
-        ),
-    }
-}
-
-fn cut_off(detail: &str) -> Failure {
-    Failure::new(Cause::CutOff, detail)
-}
 
 /// What an error of `wasi:http` means to a caller. Only those that can come from nowhere but before the request was sent
 /// count as not sent.

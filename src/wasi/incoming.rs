@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use wasip2::http::types as wasi;
 use wasip2::http::types::{ErrorCode, Fields, OutgoingResponse, ResponseOutparam};
 use wstd::io::AsyncPollable;
 
 use super::stream::{Sink, WasiBody};
-use super::wait::{Wait, timer};
-use super::{WasiHost, headers};
+use super::wait::Wait;
+use super::{WasiHost, alarm, headers, method};
 use crate::host::{Body, Cause, Failure};
 use crate::http::length;
 use crate::log;
@@ -46,7 +46,7 @@ pub(crate) fn request(incoming: wasi::IncomingRequest) -> Option<Request<WasiBod
         .path_and_query(path)
         .build()
         .ok()?;
-    let method = method(&incoming.method())?;
+    let method = method::incoming(&incoming.method())?;
     let mut request = Request::new(WasiBody::of_request(incoming, PATIENCE)?);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
@@ -62,21 +62,6 @@ fn is_https_on_spin(headers: &HeaderMap, authority: &str) -> bool {
     let rest = url.and_then(|url| url.to_str().ok()?.strip_prefix("https://"));
     rest.and_then(|rest| rest.strip_prefix(authority))
         .is_some_and(|path| path.starts_with('/'))
-}
-
-fn method(method: &wasi::Method) -> Option<Method> {
-    Some(match method {
-        wasi::Method::Get => Method::GET,
-        wasi::Method::Head => Method::HEAD,
-        wasi::Method::Post => Method::POST,
-        wasi::Method::Put => Method::PUT,
-        wasi::Method::Delete => Method::DELETE,
-        wasi::Method::Connect => Method::CONNECT,
-        wasi::Method::Options => Method::OPTIONS,
-        wasi::Method::Trace => Method::TRACE,
-        wasi::Method::Patch => Method::PATCH,
-        wasi::Method::Other(name) => Method::from_bytes(name.as_bytes()).ok()?,
-    })
 }
 
 /// Answers, and sends the body as it comes. One that breaks off is not finished, so that the caller sees that it is broken.
@@ -116,7 +101,7 @@ async fn soon<T>(mut future: Pin<&mut impl Future<Output = T>>, moment: &OnceCel
     if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(outcome);
     }
-    let mut over = pin!(moment.get_or_init(|| timer(MOMENT)).wait_for());
+    let mut over = pin!(moment.get_or_init(|| alarm(MOMENT)).wait_for());
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
         Poll::Pending => over.as_mut().poll(cx).map(|()| None),

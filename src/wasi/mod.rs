@@ -2,6 +2,7 @@
 
 mod failure;
 pub(crate) mod incoming;
+mod method;
 mod outgoing;
 mod stream;
 mod wait;
@@ -11,12 +12,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use wasip2::clocks::{monotonic_clock, wall_clock};
-use wasip2::http::types::Fields;
+use wasip2::http::types::{self, ErrorCode, Fields};
 use wasip2::random::random;
+use wstd::io::AsyncPollable;
 
-use crate::host::{Body, Failure, Host, Timeouts};
+use crate::host::{Body, Cause, Failure, Host, Timeouts};
 use stream::WasiBody;
-use wait::timer;
 
 /// The host that WASI describes.
 pub(crate) struct WasiHost;
@@ -41,7 +42,7 @@ impl Host for WasiHost {
     }
 
     async fn sleep(&self, duration: Duration) {
-        timer(duration).wait_for().await;
+        timer(duration).await;
     }
 
     fn random(&self) -> [u8; 16] {
@@ -52,6 +53,15 @@ impl Host for WasiHost {
     fn log(&self, line: &str) {
         let _ = writeln!(io::stderr(), "dynamics365: {line}");
     }
+}
+
+async fn timer(duration: Duration) {
+    alarm(duration).wait_for().await;
+}
+
+fn alarm(duration: Duration) -> AsyncPollable {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
 }
 
 /// The headers of a message; nothing, when one of them is none.

@@ -6,16 +6,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, Request, Response, StatusCode, header, request};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types as wasi;
 use wasip2::http::types::ErrorCode;
 use wstd::io::AsyncPollable;
 
 use super::failure::{failure, no_answer};
-use super::headers;
 use super::stream::{Sink, WasiBody};
 use super::wait::Wait;
+use super::{headers, method};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// As [`crate::host::Host::send`].
@@ -47,7 +47,7 @@ pub(super) async fn send<B: Body>(
         connect: timeouts.connect,
         first_byte: timeouts.first_byte,
     };
-    wait.until(AsyncPollable::new(future.subscribe())).await?;
+    wait.until(AsyncPollable::new(future.subscribe()).wait_for()).await?;
     let answer = match future.get() {
         Some(Ok(answer)) => answer.map_err(|code| no_answer(code, timeouts))?,
         // It is ready, and is asked for once.
@@ -97,7 +97,7 @@ fn outgoing(
         wasi::Scheme::Https
     };
     outgoing
-        .set_method(&method(&head.method))
+        .set_method(&method::outgoing(&head.method))
         .map_err(|()| refused("method"))?;
     outgoing.set_scheme(Some(&scheme)).map_err(|()| refused("scheme"))?;
     outgoing
@@ -113,19 +113,6 @@ fn outgoing(
         None
     };
     Ok((outgoing, body))
-}
-
-fn method(method: &Method) -> wasi::Method {
-    match *method {
-        Method::GET => wasi::Method::Get,
-        Method::POST => wasi::Method::Post,
-        Method::PUT => wasi::Method::Put,
-        Method::DELETE => wasi::Method::Delete,
-        Method::PATCH => wasi::Method::Patch,
-        Method::HEAD => wasi::Method::Head,
-        Method::OPTIONS => wasi::Method::Options,
-        _ => wasi::Method::Other(method.to_string()),
-    }
 }
 
 /// A host may say that it has no such timeout; its own then holds. Two of them are longer than ours (`wait.rs`), which are to

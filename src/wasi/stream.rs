@@ -5,9 +5,9 @@ use wasip2::http::types as wasi;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use wstd::io::AsyncPollable;
 
-use super::failure::broken;
+use super::failure::failure;
 use super::wait::Wait;
-use crate::host::{Body, Failure};
+use crate::host::{Body, Cause, Failure};
 
 /// How much is read from, or written to, a stream at once, in bytes.
 const CHUNK: u64 = 64 << 10;
@@ -72,7 +72,11 @@ impl Body for WasiBody {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         while let Some(stream) = &self.stream {
             match stream.read(CHUNK) {
-                Ok(bytes) if bytes.is_empty() => self.wait.until(AsyncPollable::new(stream.subscribe())).await?,
+                Ok(bytes) if bytes.is_empty() => {
+                    self.wait
+                        .until(AsyncPollable::new(stream.subscribe()).wait_for())
+                        .await?
+                }
                 Ok(bytes) => return Ok(Some(bytes)),
                 Err(StreamError::Closed) => self.end(),
                 Err(error) => return Err(broken(&error)),
@@ -130,7 +134,7 @@ impl Sink {
         permit(stream, wait).await?;
         self.stream = None;
         match self.body.take() {
-            Some(body) => wasi::OutgoingBody::finish(body, None).map_err(super::failure::failure),
+            Some(body) => wasi::OutgoingBody::finish(body, None).map_err(failure),
             None => Ok(()),
         }
     }
@@ -144,8 +148,24 @@ impl Sink {
 async fn permit(stream: &OutputStream, wait: Wait) -> Result<u64, Failure> {
     loop {
         match stream.check_write().map_err(|error| broken(&error))? {
-            0 => wait.until(AsyncPollable::new(stream.subscribe())).await?,
+            0 => wait.until(AsyncPollable::new(stream.subscribe()).wait_for()).await?,
             permit => return Ok(permit),
         }
     }
+}
+
+/// A stream that broke. Its end (`closed`) is one of these only for a writer.
+fn broken(error: &StreamError) -> Failure {
+    match error {
+        StreamError::Closed => cut_off("the connection was closed"),
+        StreamError::LastOperationFailed(error) => wasi::http_error_code(error).map_or_else(
+            // What else it says may be the host's stack, which is nobody's business.
+            || cut_off("the connection broke"),
+            failure,
+        ),
+    }
+}
+
+fn cut_off(detail: &str) -> Failure {
+    Failure::new(Cause::CutOff, detail)
 }

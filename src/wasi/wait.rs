@@ -1,15 +1,12 @@
 //! Waiting, no longer than the settings say. The timeouts that `wasi:http` knows are not enough: a host need not have them, and
-//! none covers a TLS handshake that does not end.
+//! none covers a TLS handshake that does not end. `crates/wasi03` compiles this file too.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use wasip2::clocks::monotonic_clock;
-use wstd::io::AsyncPollable;
-
-use crate::host::{Cause, Failure};
+use super::{Cause, Failure, timer};
 
 /// What is waited for, and how long.
 #[derive(Clone, Copy)]
@@ -25,13 +22,12 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    /// Waits until something is ready.
-    pub(super) async fn until(self, ready: AsyncPollable) -> Result<(), Failure> {
-        let timer = timer(self.limit());
-        let mut ready = pin!(ready.wait_for());
-        let mut over = pin!(timer.wait_for());
-        poll_fn(|cx| match ready.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Ok(())),
+    /// Waits for something.
+    pub(super) async fn until<T>(self, something: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut something = pin!(something);
+        let mut over = pin!(timer(self.limit()));
+        poll_fn(|cx| match something.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
             Poll::Pending => over.as_mut().poll(cx).map(|()| Err(self.in_vain())),
         })
         .await
@@ -66,8 +62,3 @@ impl Wait {
 
 pub(super) const FIRST_BYTE: &str = "DATAVERSE_FIRST_BYTE_TIMEOUT_MS (first-byte-timeout-ms)";
 const BETWEEN_BYTES: &str = "DATAVERSE_BETWEEN_BYTES_TIMEOUT_MS (between-bytes-timeout-ms)";
-
-pub(super) fn timer(duration: Duration) -> AsyncPollable {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    AsyncPollable::new(monotonic_clock::subscribe_duration(nanoseconds))
-}

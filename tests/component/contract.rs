@@ -1,8 +1,9 @@
-//! The component file: its imports, exports and size, and calls from a shell.
+//! What the files themselves promise: their imports, their exports, their sizes, and that a shell can call the one with functions.
 
-use embedded_host::Network;
+use embedded_host::{Component, Network};
 use xtask::build::{self, Output};
 
+use crate::gateway::WASI03;
 use crate::support::{COMPONENT, Tenant};
 
 #[test]
@@ -15,8 +16,30 @@ fn it_imports_neither_files_nor_sockets() {
         "{imports:?}"
     );
     for import in &imports {
-        let allowed = ["wasi:cli/", "wasi:clocks/", "wasi:http/", "wasi:io/", "wasi:random/"];
-        assert!(allowed.iter().any(|package| import.starts_with(package)), "{import}");
+        assert_harmless(import);
+    }
+}
+
+fn assert_harmless(import: &str) {
+    let allowed = ["wasi:cli/", "wasi:clocks/", "wasi:http/", "wasi:io/", "wasi:random/"];
+    assert!(allowed.iter().any(|package| import.starts_with(package)), "{import}");
+}
+
+#[test]
+fn the_components_of_wasi_03_export_their_handler_and_nothing_else() {
+    let rc = build::wasi03_rc(Output::Silent).unwrap();
+    for (component, version) in [
+        (&*WASI03, "0.3.2"),
+        (&Component::load(&rc).unwrap(), "0.3.0-rc-2026-03-15"),
+    ] {
+        assert_eq!(component.exports(), [format!("wasi:http/handler@{version}")]);
+        let imports = component.imports();
+        assert!(imports.contains(&format!("wasi:http/client@{version}")), "{imports:?}");
+        for import in &imports {
+            assert_harmless(import);
+            // Requests go out in one way only.
+            assert!(!import.starts_with("wasi:http/outgoing-handler"), "{import}");
+        }
     }
 }
 
@@ -38,9 +61,16 @@ fn it_exports_the_contract_and_an_http_handler() {
 }
 
 #[test]
-fn it_is_small() {
-    let size = build::component(Output::Silent).unwrap().metadata().unwrap().len();
-    assert!(size < 1_200_000, "{size} bytes");
+fn they_are_small() {
+    for (file, limit) in [
+        (build::component(Output::Silent), 1_100_000),
+        (build::wasi03(Output::Silent), 850_000),
+        (build::wasi03_rc(Output::Silent), 850_000),
+    ] {
+        let file = file.unwrap();
+        let size = file.metadata().unwrap().len();
+        assert!(size < limit, "{}: {size} bytes", file.display());
+    }
 }
 
 #[test]

@@ -74,7 +74,10 @@ fn a_long_query_fails_as_a_short_one_does() {
     .unwrap();
     assert_eq!(
         (page.next_link.as_deref(), page.delta_link.as_deref()),
-        (Some("next"), Some("delta"))
+        (
+            Some("https://contoso.crm.dynamics.com/api/data/v9.2/next"),
+            Some("https://contoso.crm.dynamics.com/api/data/v9.2/delta")
+        )
     );
     assert_eq!(page.etag.as_deref(), Some("W/\"1\""));
     assert!(page.headers.contains(&("x-left".to_owned(), "7".to_owned())));

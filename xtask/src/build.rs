@@ -1,4 +1,5 @@
-//! Builds the component. Cargo itself decides whether it is stale.
+//! Builds the components, each by a call of cargo of its own: built together, they would get each other's features, and one of them
+//! both handlers. Cargo itself decides whether one is stale.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -19,12 +20,40 @@ pub enum Output {
     Silent,
 }
 
-/// Builds the component where it is stale, and returns its path.
+/// Builds the component of WASI 0.2 where it is stale, and returns its path.
 ///
 /// # Errors
 /// When it does not build.
 pub fn component(output: Output) -> Result<PathBuf> {
     wasm("dynamics365", output)
+}
+
+/// Builds the component of WASI 0.3, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn wasi03(output: Output) -> Result<PathBuf> {
+    wasm("dynamics365-wasi03", output)
+}
+
+/// Builds the component of the release candidate of WASI 0.3 that Spin 4.0 knows, and returns its path.
+///
+/// # Errors
+/// When it does not build.
+pub fn wasi03_rc(output: Output) -> Result<PathBuf> {
+    wasm("dynamics365-wasi03-rc", output)
+}
+
+/// Builds all of them.
+///
+/// # Errors
+/// When one does not build.
+pub fn everything(output: Output) -> Result<()> {
+    component(output)?;
+    wasi03(output)?;
+    wasi03_rc(output)?;
+    spin_variables(output)?;
+    Ok(())
 }
 
 /// Builds the adapter that shows Spin's variables to the component, and returns its path.
@@ -56,8 +85,8 @@ fn wasm(package: &str, output: Output) -> Result<PathBuf> {
 fn run_cargo(package: &str, output: Output) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo
-        .args(["build", "--package", package, "--lib", "--release", "--target", TARGET])
-        .arg("--message-format=json-render-diagnostics")
+        .args(["rustc", "--package", package, "--lib", "--release", "--target", TARGET])
+        .args(["--crate-type", "cdylib", "--message-format=json-render-diagnostics"])
         .stdout(Stdio::piped());
     if output == Output::Silent {
         cargo.arg("--quiet");

@@ -18,7 +18,12 @@ pub fn everything() -> Result<()> {
         "lints",
         xtask::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
     )?;
-    for package in ["dynamics365", "spin-variables"] {
+    for package in [
+        "dynamics365",
+        "dynamics365-wasi03",
+        "dynamics365-wasi03-rc",
+        "spin-variables",
+    ] {
         step(
             &format!("lints of {package} as a component"),
             xtask::cargo()
@@ -32,9 +37,8 @@ pub fn everything() -> Result<()> {
             .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )?;
-    say("component");
-    build::component(Output::Shown)?;
-    build::spin_variables(Output::Shown)?;
+    say("components");
+    build::everything(Output::Shown)?;
     tests()
 }
 

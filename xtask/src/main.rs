@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the component and print its path.
+    /// Build the components and say where they are.
     Build,
     /// Run the main scenario once: build the component, start the sandbox, and read and write rows with a
     /// certificate.
@@ -100,9 +100,8 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Build => {
-            component()?;
-            build::spin_variables(Output::Shown)?;
-            Ok(())
+            setup::install()?;
+            build::everything(Output::Shown)
         }
         Task::Demo => demo::run(&component()?),
         Task::Sandbox {

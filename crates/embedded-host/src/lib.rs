@@ -1,7 +1,8 @@
 //! Runs the built component on an embedded Wasmtime, as `wasmtime run -Shttp` would, for the tests and for `cargo xtask`.
 //!
 //! [`Component`] is the compiled file, [`Instance`] one running instance of it with its own environment variables and
-//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is either the machine's or a [`Network`] of answers.
+//! memory, [`Server`] serves it over HTTP, [`client`] calls it there. What the component prints is captured, and its network is
+//! either the machine's or a [`Network`] of answers.
 
 mod bindings;
 pub mod client;
@@ -18,7 +19,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::cli::StdoutStream;
 use wasmtime_wasi::p2::pipe::{ClosedOutputStream, MemoryOutputPipe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -93,9 +94,9 @@ impl Component {
     /// Compiles a file.
     ///
     /// # Errors
-    /// When it cannot be read, is no component, or imports what WASI 0.2 with HTTP does not offer.
+    /// When it cannot be read, is no component, or imports what WASI with HTTP does not offer.
     pub fn load(path: &Path) -> Result<Self> {
-        let engine = Engine::default();
+        let engine = Engine::new(Config::new().wasm_component_model_async(true))?;
         let compiled = wasmtime::component::Component::from_file(&engine, path)?;
         let mut component = Self { compiled, pre: None };
         if component

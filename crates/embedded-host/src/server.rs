@@ -1,33 +1,33 @@
-//! Serves the component over HTTP, as `wasmtime serve -Scli` would: an instance answers one request at a time, and as many
-//! one after another as it is told to.
+//! Serves a component over HTTP, as `wasmtime serve -Scli` would. An instance answers as many requests as it is told to: of WASI 0.2
+//! one after another, of WASI 0.3 all at once.
 //!
-//! **Callers that leave.** WASI 0.2 has no word for it, so the host says nothing, and the component works on: its call goes on
-//! after the caller's connection is closed, as in `wasmtime serve`. It finds out when it reads more of the caller's body, or
-//! writes more of its answer, and fails. Until then it holds its place, which [`Server::in_flight`] counts.
+//! **Callers that leave.** The host says nothing of it, and the component works on: its call goes on after the caller's
+//! connection is closed, as in `wasmtime serve`. It finds out when it reads more of the caller's body, or writes more of its
+//! answer, and fails. Until then it holds its place, which [`Server::in_flight`] counts.
+
+mod concurrent;
+mod sequential;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Result, anyhow};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use anyhow::{Context, Result};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime::{ResourceLimiter, Store};
+use wasmtime::{Engine, ResourceLimiter, Store};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi_http::io::TokioIo;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpView};
+use wasmtime_wasi_http::{Error, WasiHttpCtx};
 
-use crate::{Component, MAX_OUTPUT, Network, State};
+use crate::{Clock, Component, MAX_OUTPUT, Network, State};
 
 /// How a server runs.
 pub struct ServerOptions {
@@ -35,9 +35,13 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// What its instances' outgoing requests reach.
     pub network: Network,
-    /// How many requests an instance answers before it is thrown away. Spin has one; so has `wasmtime serve`, unless
-    /// `--max-instance-reuse-count` says more.
+    /// How many requests an instance answers before it is thrown away. With WASI 0.2 Spin has one, and so has `wasmtime serve`,
+    /// unless `--max-instance-reuse-count` says more; with WASI 0.3 both have 128.
     pub requests_per_instance: usize,
+    /// What its instances go by.
+    pub clock: Clock,
+    /// How much linear memory an instance may have, in bytes. One that wants more traps.
+    pub max_memory: usize,
 }
 
 impl Default for ServerOptions {
@@ -46,6 +50,8 @@ impl Default for ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             network: Network::Machine,
             requests_per_instance: 1,
+            clock: Clock::default(),
+            max_memory: usize::MAX,
         }
     }
 }
@@ -67,15 +73,29 @@ impl Server {
         let mut linker = Linker::new(component.compiled.engine());
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        let pre = linker.instantiate_pre(&component.compiled)?;
+        let is_concurrent = component
+            .exports()
+            .iter()
+            .any(|name| name.starts_with("wasi:http/handler@0.3"));
+        let face = if is_concurrent {
+            Face::Concurrent(concurrent::Instances::new(pre)?)
+        } else {
+            Face::Sequential(sequential::Instances::new(pre)?)
+        };
         let shared = Arc::new(Shared {
-            pre: ProxyPre::new(linker.instantiate_pre(&component.compiled)?)?,
+            face,
+            engine: component.compiled.engine().clone(),
             variables: variables
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             network: options.network,
             requests_per_instance: options.requests_per_instance,
-            idle: Mutex::default(),
+            clock: options.clock,
+            max_memory: options.max_memory,
             in_flight: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),
             traps: Mutex::default(),
@@ -156,11 +176,13 @@ impl Drop for Server {
 }
 
 struct Shared {
-    pre: ProxyPre<State>,
+    face: Face,
+    engine: Engine,
     variables: Vec<(String, String)>,
     network: Network,
     requests_per_instance: usize,
-    idle: Mutex<Vec<Warm>>,
+    clock: Clock,
+    max_memory: usize,
     in_flight: AtomicUsize,
     finished: AtomicUsize,
     traps: Mutex<Vec<String>>,
@@ -185,12 +207,15 @@ impl Drop for Place {
     }
 }
 
-/// An instance that can answer another request.
-struct Warm {
-    store: Store<State>,
-    proxy: Proxy,
-    requests: usize,
+/// How a component takes requests.
+enum Face {
+    /// WASI 0.2.
+    Sequential(sequential::Instances),
+    /// WASI 0.3.
+    Concurrent(concurrent::Instances),
 }
+
+type Body = UnsyncBoxBody<Bytes, Error>;
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
@@ -209,53 +234,21 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
         .await;
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>> {
     let place = Place::take(&shared);
-    let mut warm = shared.instance().await?;
-    let (sender, receiver) = oneshot::channel();
-    let request = warm.store.data_mut().http().new_incoming_request(Scheme::Http, request);
-    // One without a host, say: no component can be asked about it.
-    let Ok(request) = request else {
-        let mut refusal = Response::new(Full::default().map_err(wasmtime_wasi_http::Error::from).boxed_unsync());
-        *refusal.status_mut() = StatusCode::BAD_REQUEST;
-        return Ok(refusal);
-    };
-    let out = warm.store.data_mut().http().new_response_outparam(sender)?;
-    // It goes on after the head of its answer is there, while the body flows, and after the caller has left.
-    let task = tokio::spawn(async move {
-        let _place = place;
-        let handler = warm.proxy.wasi_http_incoming_handler();
-        if let Err(trap) = handler.call_handle(&mut warm.store, request, out).await {
-            if let Ok(mut traps) = shared.traps.lock() {
-                traps.push(format!("{trap:?}"));
-            }
-            return Err(trap.into());
-        }
-        warm.requests += 1;
-        if warm.requests < shared.requests_per_instance
-            && let Ok(mut idle) = shared.idle.lock()
-        {
-            idle.push(warm);
-        }
-        anyhow::Ok(())
-    });
-    match receiver.await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(code)) => Err(anyhow!("the component answered {code:?}")),
-        Err(_) => {
-            task.await??;
-            Err(anyhow!("the component gave no answer"))
-        }
+    match &shared.face {
+        Face::Sequential(instances) => instances.answer(&shared, request, place).await,
+        Face::Concurrent(instances) => instances.answer(&shared, request, place).await,
     }
 }
 
 impl Shared {
-    async fn instance(&self) -> Result<Warm> {
-        if let Some(warm) = self.idle.lock().ok().and_then(|mut idle| idle.pop()) {
-            return Ok(warm);
-        }
+    /// The host of a new instance.
+    fn store(&self) -> Store<State> {
         let wasi = WasiCtx::builder()
             .envs(&self.variables)
+            .wall_clock(self.clock.clone())
+            .monotonic_clock(self.clock.clone())
             .stdout(self.output.clone())
             .stderr(self.output.clone())
             .build();
@@ -264,32 +257,54 @@ impl Shared {
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             network: self.network.clone(),
-            peak_memory: PeakMemory(Arc::clone(&self.peak_memory)),
+            peak_memory: PeakMemory {
+                peak: Arc::clone(&self.peak_memory),
+                limit: self.max_memory,
+            },
         };
-        let mut store = Store::new(self.pre.engine(), state);
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.peak_memory);
-        let proxy = self.pre.instantiate_async(&mut store).await?;
-        Ok(Warm {
-            store,
-            proxy,
-            requests: 0,
-        })
+        store
+    }
+
+    fn trapped(&self, trap: &wasmtime::Error) {
+        if let Ok(mut traps) = self.traps.lock() {
+            traps.push(format!("{trap:?}"));
+        }
     }
 }
 
 /// Watches how much linear memory instances get.
-#[derive(Default)]
-pub struct PeakMemory(Arc<AtomicUsize>);
+pub struct PeakMemory {
+    peak: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl Default for PeakMemory {
+    fn default() -> Self {
+        Self {
+            peak: Arc::default(),
+            limit: usize::MAX,
+        }
+    }
+}
 
 impl PeakMemory {
     pub fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.peak.load(Ordering::Relaxed)
     }
 }
 
 impl ResourceLimiter for PeakMemory {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.0.fetch_max(desired, Ordering::Relaxed);
+        self.peak.fetch_max(desired, Ordering::Relaxed);
+        if desired > self.limit {
+            // An error traps, where `false` would let the component go on without.
+            return Err(wasmtime::format_err!(
+                "{desired} bytes of memory, of at most {}",
+                self.limit
+            ));
+        }
         Ok(true)
     }
 

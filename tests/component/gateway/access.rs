@@ -5,19 +5,19 @@ use base64::engine::general_purpose::STANDARD;
 use embedded_host::{Network, Server, ServerOptions};
 
 use super::http_client::Call;
-use super::{KEY, sandboxed};
-use crate::support::{COMPONENT, Tenant};
+use super::{KEY, component, sandboxed};
+use crate::support::Tenant;
 
 const CONTACTS: &str = "/api/data/v9.2/contacts?$top=1";
 
-#[test]
+on_each_face!(nobody_may_call_without_a_key_being_set);
 fn nobody_may_call_without_a_key_being_set() {
     let options = ServerOptions {
         network: Network::answered(|_| panic!("sent")),
         ..ServerOptions::default()
     };
     let gateway = Server::start(
-        &COMPONENT,
+        component(),
         &[("DATAVERSE_URL", "https://contoso.crm.dynamics.com")],
         options,
     )
@@ -36,7 +36,7 @@ fn nobody_may_call_without_a_key_being_set() {
     );
 }
 
-#[test]
+on_each_face!(weak_keys_and_broken_lists_close_the_gateway);
 fn weak_keys_and_broken_lists_close_the_gateway() {
     let tenant = Tenant::start();
     for (name, value, said) in [
@@ -50,6 +50,11 @@ fn weak_keys_and_broken_lists_close_the_gateway() {
         ("GATEWAY_PASS_HEADERS", "Authorization", "GATEWAY_PASS_HEADERS"),
         ("GATEWAY_PASS_HEADERS", "CallerObjectId,x-api-key", "x-api-key"),
         ("GATEWAY_PASS_HEADERS", "MSCRM.*", "MSCRM.*"),
+        (
+            "GATEWAY_PUBLIC_URL",
+            "crm.example",
+            "GATEWAY_PUBLIC_URL is \"crm.example\": expected https://host",
+        ),
     ] {
         let gateway = sandboxed(&tenant, &[(name, value)]);
         let reply = Call::new(&gateway.origin(), "GET", CONTACTS)
@@ -62,7 +67,7 @@ fn weak_keys_and_broken_lists_close_the_gateway() {
     assert_eq!(tenant.counts(), (0, 0));
 }
 
-#[test]
+on_each_face!(each_of_several_keys_opens_in_three_ways);
 fn each_of_several_keys_opens_in_three_ways() {
     let tenant = Tenant::start();
     let gateway = sandboxed(
@@ -85,7 +90,7 @@ fn each_of_several_keys_opens_in_three_ways() {
     }
 }
 
-#[test]
+on_each_face!(anything_else_is_kept_out);
 fn anything_else_is_kept_out() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -120,7 +125,7 @@ fn anything_else_is_kept_out() {
     assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
 }
 
-#[test]
+on_each_face!(what_a_manifest_sets_by_default_is_an_open_list_and_no_blank_one);
 fn what_a_manifest_sets_by_default_is_an_open_list_and_no_blank_one() {
     const MANIFEST: &str = include_str!("../../../deploy/spin-variables.toml");
     let default_of = |name: &str| {

@@ -5,7 +5,7 @@ use super::relay::recorded_with;
 use super::{call, get, post, sandboxed};
 use crate::support::{Tenant, answer};
 
-#[test]
+on_each_face!(only_listed_tables_and_methods_go_through);
 fn only_listed_tables_and_methods_go_through() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST; leads:GET")]);
@@ -52,7 +52,7 @@ fn only_listed_tables_and_methods_go_through() {
     assert_eq!(tenant.counts(), before, "nothing was sent");
 }
 
-#[test]
+on_each_face!(pages_of_a_listed_table_can_be_followed);
 fn pages_of_a_listed_table_can_be_followed() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET")]);
@@ -67,7 +67,7 @@ fn pages_of_a_listed_table_can_be_followed() {
     assert_eq!(second["value"].as_array().unwrap().len(), sandbox::seed::CONTACTS - 10);
 }
 
-#[test]
+on_each_face!(a_method_cannot_be_changed_by_a_header);
 fn a_method_cannot_be_changed_by_a_header() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:POST")]);
@@ -81,7 +81,7 @@ fn a_method_cannot_be_changed_by_a_header() {
     assert!(sent.headers.iter().all(|(name, _)| !name.contains("x-http-method")));
 }
 
-#[test]
+on_each_face!(everything_is_written_as_a_star);
 fn everything_is_written_as_a_star() {
     let tenant = Tenant::start();
     for variables in [[("GATEWAY_ALLOW", "*")].as_slice(), &[]] {
@@ -91,7 +91,7 @@ fn everything_is_written_as_a_star() {
     }
 }
 
-#[test]
+on_each_face!(what_can_be_read_as_a_navigation_is_refused);
 fn what_can_be_read_as_a_navigation_is_refused() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [
@@ -130,7 +130,7 @@ fn what_can_be_read_as_a_navigation_is_refused() {
     assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
-#[test]
+on_each_face!(queries_as_they_are_documented_pass);
 fn queries_as_they_are_documented_pass() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_ALLOW", "contacts:GET")], || answer(204, &[], ""));
     for query in [

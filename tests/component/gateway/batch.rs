@@ -57,7 +57,7 @@ fn send(gateway: &embedded_host::Server, body: impl Into<Vec<u8>>) -> super::Rep
         .send()
 }
 
-#[test]
+on_each_face!(a_part_carries_the_headers_that_a_request_may_carry);
 fn a_part_carries_the_headers_that_a_request_may_carry() {
     let (gateway, requests) = recorded_with(&[], || answer(200, &[], ""));
     let lines = format!(
@@ -78,7 +78,7 @@ fn a_part_carries_the_headers_that_a_request_may_carry() {
     );
 }
 
-#[test]
+on_each_face!(a_part_may_not_do_what_a_request_may_not);
 fn a_part_may_not_do_what_a_request_may_not() {
     let (gateway, requests) = recorded_with(&[], || answer(200, &[], ""));
     for line in [
@@ -104,7 +104,7 @@ fn a_part_may_not_do_what_a_request_may_not() {
     assert_eq!(requests.lock().unwrap().pop().unwrap().into_body(), named.as_bytes());
 }
 
-#[test]
+on_each_face!(a_late_part_is_refused_too_and_the_batch_does_not_end);
 fn a_late_part_is_refused_too_and_the_batch_does_not_end() {
     let (gateway, requests) = recorded_with(&[], || answer(200, &[], ""));
     let part = "--b\r\nContent-Type: application/http\r\n\r\nPOST /api/data/v9.2/contacts HTTP/1.1\r\n\
@@ -117,7 +117,7 @@ fn a_late_part_is_refused_too_and_the_batch_does_not_end() {
     assert!(requests.lock().unwrap().is_empty(), "what did not end was not taken");
 }
 
-#[test]
+on_each_face!(what_can_be_read_in_two_ways_is_refused);
 fn what_can_be_read_in_two_ways_is_refused() {
     let (gateway, requests) = recorded_with(&[], || answer(200, &[], ""));
     let plain = batch("Accept: application/json");
@@ -169,7 +169,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
     assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
-#[test]
+on_each_face!(no_header_and_no_spelling_of_the_path_makes_a_batch_something_else);
 fn no_header_and_no_spelling_of_the_path_makes_a_batch_something_else() {
     let (gateway, requests) = recorded_with(&[], || answer(200, &[], ""));
     for (path, name) in [
@@ -195,7 +195,7 @@ fn no_header_and_no_spelling_of_the_path_makes_a_batch_something_else() {
     }
 }
 
-#[test]
+on_each_face!(a_boundary_is_short_and_a_batch_costs_what_its_length_costs);
 fn a_boundary_is_short_and_a_batch_costs_what_its_length_costs() {
     let long = "b".repeat(60_000);
     let near_misses = format!("--{}x\r\n", "b".repeat(30_000)).repeat(35);

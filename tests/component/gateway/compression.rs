@@ -1,5 +1,9 @@
 //! Content codings through the gateway: what is asked of Dataverse, what its answers become, and what a caller may send.
 
+use std::io::Read;
+
+use embedded_host::client::Reply;
+
 use super::relay::recorded_with;
 use super::{call, get};
 use crate::coded::{deflate, gzip, zlib};
@@ -22,7 +26,7 @@ fn gateway(reply: impl Fn() -> Answer + Send + Sync + 'static) -> embedded_host:
     recorded_with(&[], reply).0
 }
 
-#[test]
+on_each_face!(only_gzip_and_identity_are_asked_for);
 fn only_gzip_and_identity_are_asked_for() {
     let (gateway, requests) = recorded_with(&[], || answer(204, &[], ""));
     for (given, asked) in [
@@ -48,7 +52,7 @@ fn only_gzip_and_identity_are_asked_for() {
     assert_eq!(sent.headers()["accept-encoding"], "identity");
 }
 
-#[test]
+on_each_face!(what_holds_links_or_text_is_decoded);
 fn what_holds_links_or_text_is_decoded() {
     let codings: [(&str, Vec<u8>); 4] = [
         ("gzip", gzip(ROWS.as_bytes())),
@@ -86,7 +90,7 @@ fn what_holds_links_or_text_is_decoded() {
     }
 }
 
-#[test]
+on_each_face!(errors_are_decoded);
 fn errors_are_decoded() {
     let body = r#"{"error":{"code":"0x80040217","message":"Contact Does Not Exist"}}"#;
     let gateway = gateway(move || coded(404, JSON, "gzip", gzip(body.as_bytes())));
@@ -94,7 +98,7 @@ fn errors_are_decoded() {
     assert_eq!((reply.status, reply.text().as_str()), (404, body));
 }
 
-#[test]
+on_each_face!(a_batch_is_decoded);
 fn a_batch_is_decoded() {
     let part = "--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\
                 Location: https://contoso.crm.dynamics.com/api/data/v9.2/contacts(1)\r\n\r\n\r\n--b--\r\n";
@@ -107,7 +111,7 @@ fn a_batch_is_decoded() {
     );
 }
 
-#[test]
+on_each_face!(what_nobody_reads_passes_as_gzip_to_who_takes_it);
 fn what_nobody_reads_passes_as_gzip_to_who_takes_it() {
     let file: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let zipped = gzip(&file);
@@ -143,7 +147,7 @@ fn what_nobody_reads_passes_as_gzip_to_who_takes_it() {
     }
 }
 
-#[test]
+on_each_face!(a_coding_that_cannot_be_undone_is_named);
 fn a_coding_that_cannot_be_undone_is_named() {
     for coding in ["br", "gzip, gzip", "zstd"] {
         for content_type in [JSON, "application/octet-stream"] {
@@ -173,7 +177,7 @@ fn a_coding_that_cannot_be_undone_is_named() {
     assert_eq!(reply.header("content-encoding"), None);
 }
 
-#[test]
+on_each_face!(a_part_of_a_coded_file_is_refused);
 fn a_part_of_a_coded_file_is_refused() {
     let gateway = gateway(|| {
         let mut answer = coded(206, "application/octet-stream", "gzip", gzip(b"a file"));
@@ -190,7 +194,7 @@ fn a_part_of_a_coded_file_is_refused() {
     assert!(reply.text().contains("a part of a file"), "{}", reply.text());
 }
 
-#[test]
+on_each_face!(what_is_cut_or_damaged_does_not_end_as_if_it_were_whole);
 fn what_is_cut_or_damaged_does_not_end_as_if_it_were_whole() {
     let whole = gzip(ROWS.repeat(100).as_bytes());
     let mut wrong = whole.clone();
@@ -203,11 +207,14 @@ fn what_is_cut_or_damaged_does_not_end_as_if_it_were_whole() {
         [whole.as_slice(), b"x"].concat(),
     ] {
         let gateway = gateway(move || coded(200, "text/plain", "gzip", bytes.clone()));
-        assert!(!get(&gateway, CONTACTS).whole);
+        let mut received = Vec::new();
+        let mut stream = call(&gateway, "GET", CONTACTS).begin();
+        let _ = stream.read_to_end(&mut received);
+        assert!(Reply::parse(&received).is_none_or(|reply| !reply.whole));
     }
 }
 
-#[test]
+on_each_face!(without_a_body_nothing_is_decoded);
 fn without_a_body_nothing_is_decoded() {
     for (status, method) in [(200, "HEAD"), (304, "GET"), (204, "GET")] {
         for content_type in [JSON, "text/plain"] {
@@ -226,7 +233,7 @@ fn without_a_body_nothing_is_decoded() {
     }
 }
 
-#[test]
+on_each_face!(a_204_has_no_body_whatever_comes_behind_it);
 fn a_204_has_no_body_whatever_comes_behind_it() {
     let gateway = gateway(|| answer(204, &[("content-type", "text/plain"), ("content-length", "4")], "body"));
     let reply = get(&gateway, CONTACTS);
@@ -234,7 +241,7 @@ fn a_204_has_no_body_whatever_comes_behind_it() {
     assert_eq!(reply.header("content-length"), None);
 }
 
-#[test]
+on_each_face!(head_tells_no_length_that_get_would_not_have);
 fn head_tells_no_length_that_get_would_not_have() {
     let head = |content_type: &'static str| {
         let gateway = gateway(move || answer(200, &[("content-type", content_type), ("content-length", "17")], ""));
@@ -245,17 +252,17 @@ fn head_tells_no_length_that_get_would_not_have() {
     assert_eq!(head(JSON), None);
 }
 
-#[test]
+on_each_face!(a_bomb_needs_no_memory);
 fn a_bomb_needs_no_memory() {
     const MEMORY: usize = 8 << 20;
-    let bomb = gzip(&vec![b' '; 100 << 20]);
+    let bomb = gzip(&vec![b' '; 20 << 20]);
     let gateway = gateway(move || coded(200, JSON, "gzip", bomb.clone()));
     let reply = get(&gateway, CONTACTS);
-    assert_eq!((reply.body.len(), reply.whole), (100 << 20, true));
+    assert_eq!((reply.body.len(), reply.whole), (20 << 20, true));
     assert!(gateway.peak_memory() < MEMORY, "{}", gateway.peak_memory());
 }
 
-#[test]
+on_each_face!(a_request_in_a_coding_is_refused);
 fn a_request_in_a_coding_is_refused() {
     let (gateway, requests) = recorded_with(&[], || answer(204, &[], ""));
     for (path, content_type) in [

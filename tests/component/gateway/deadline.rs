@@ -33,7 +33,7 @@ fn wait_for(what: &str, happened: impl Fn() -> bool) {
     }
 }
 
-#[test]
+on_each_face!(a_body_that_the_caller_drips_is_408_and_frees_its_place);
 fn a_body_that_the_caller_drips_is_408_and_frees_its_place() {
     let server = Server::start(|_, stream| while let Ok(1..) = stream.read(&mut [0; 1024]) {});
     let gateway = limited(&server);
@@ -90,7 +90,7 @@ fn value_is_chunked(length: &str) -> bool {
     length.contains("chunked")
 }
 
-#[test]
+on_each_face!(an_environment_that_drips_its_head_is_504);
 fn an_environment_that_drips_its_head_is_504() {
     let server = Server::start(|head, stream| {
         read_body(head, stream);
@@ -116,7 +116,7 @@ fn an_environment_that_drips_its_head_is_504() {
     }
 }
 
-#[test]
+on_each_face!(an_environment_that_drips_its_answer_is_cut_off);
 fn an_environment_that_drips_its_answer_is_cut_off() {
     let ended = Arc::new(AtomicBool::new(false));
     let ending = Arc::clone(&ended);
@@ -142,7 +142,7 @@ fn an_environment_that_drips_its_answer_is_cut_off() {
     );
 }
 
-#[test]
+on_each_face!(transfers_that_flow_take_as_long_as_they_take);
 fn transfers_that_flow_take_as_long_as_they_take() {
     const PIECES: usize = 40;
     const PIECE: usize = 40_000;

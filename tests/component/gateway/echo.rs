@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use embedded_host::{Network, Reply};
+use embedded_host::{Network, Reply, ServerOptions};
 
 use super::relay::recorded_with;
-use super::{call, contoso, gateway, get};
+use super::{call, gateway, gateway_with, get};
 use crate::coded::gzip;
 use crate::support::{Server, TOKEN, answer, json_answer};
 
 const CONTACTS: &str = "/api/data/v9.2/contacts";
 const STARS: &str = "********************";
 
-#[test]
+on_each_face!(a_body_comes_without_it_wherever_it_is_cut);
 fn a_body_comes_without_it_wherever_it_is_cut() {
     let server = Server::start(|head, stream| {
         let at: usize = head
@@ -48,7 +48,7 @@ fn a_body_comes_without_it_wherever_it_is_cut() {
     }
 }
 
-#[test]
+on_each_face!(no_kind_of_body_repeats_it);
 fn no_kind_of_body_repeats_it() {
     let escaped = TOKEN.replace('.', "\\u002e").replace('-', "%2d");
     for content_type in [
@@ -82,7 +82,7 @@ fn no_kind_of_body_repeats_it() {
     }
 }
 
-#[test]
+on_each_face!(no_header_repeats_it);
 fn no_header_repeats_it() {
     let encoded = TOKEN.replace('.', "%2E").replace('-', "%2d");
     let (gateway, _) = recorded_with(&[], move || {
@@ -117,7 +117,7 @@ fn no_header_repeats_it() {
     }
 }
 
-#[test]
+on_each_face!(no_part_of_a_batch_repeats_it);
 fn no_part_of_a_batch_repeats_it() {
     let part = format!(
         "--b\r\nContent-Type: application/http\r\nX-Echo: {TOKEN}\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
@@ -133,7 +133,7 @@ fn no_part_of_a_batch_repeats_it() {
     assert_eq!(get(&gateway, CONTACTS).text(), expected);
 }
 
-#[test]
+on_each_face!(nor_is_that_of_an_earlier_attempt_repeated);
 fn nor_is_that_of_an_earlier_attempt_repeated() {
     const FIRST: &str = "the-first.token.of-all";
     let asked = AtomicUsize::new(0);
@@ -158,8 +158,14 @@ fn nor_is_that_of_an_earlier_attempt_repeated() {
             echo.as_str(),
         ))
     });
-    let gateway = contoso(&[], network);
-    // The token that is refused was there before: a new one would not be asked for again.
+    let variables = [("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")];
+    let options = ServerOptions {
+        requests_per_instance: 2,
+        network,
+        ..ServerOptions::default()
+    };
+    let gateway = gateway_with("https://contoso.crm.dynamics.com", &variables, options);
+    // A token that is refused and was there before the request is replaced.
     assert_eq!(call(&gateway, "GET", "/readyz").send().status, 200);
     let reply = get(&gateway, CONTACTS);
     let expected = format!("{} {STARS}", "*".repeat(FIRST.len()));
@@ -167,7 +173,7 @@ fn nor_is_that_of_an_earlier_attempt_repeated() {
     assert_eq!(reply.header("x-echo"), Some(expected.as_str()));
 }
 
-#[test]
+on_each_face!(the_gateways_own_errors_do_not_repeat_it);
 fn the_gateways_own_errors_do_not_repeat_it() {
     let (gateway, _) = recorded_with(&[], || {
         let inner = format!(r#""innererror":{{"message":"inner {TOKEN}"}}"#);

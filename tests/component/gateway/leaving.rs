@@ -56,7 +56,7 @@ fn hanging() -> (Server, Arc<AtomicBool>, Arc<AtomicBool>) {
     (server, asked, ended)
 }
 
-#[test]
+on_each_face!(a_place_is_held_until_the_upstream_answers_or_the_time_is_over);
 fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
     let (server, asked, ended) = hanging();
     let options = embedded_host::ServerOptions {
@@ -88,7 +88,7 @@ fn a_place_is_held_until_the_upstream_answers_or_the_time_is_over() {
     assert_eq!(get(&gateway, "/healthz").status, 200, "the same instance continues");
 }
 
-#[test]
+on_each_face!(a_place_is_freed_at_once_when_the_answer_cannot_be_written);
 fn a_place_is_freed_at_once_when_the_answer_cannot_be_written() {
     // No answer ends by itself.
     let ended = Arc::new(AtomicBool::new(false));
@@ -109,7 +109,7 @@ fn a_place_is_freed_at_once_when_the_answer_cannot_be_written() {
     }
 }
 
-#[test]
+on_each_face!(half_a_body_writes_nothing_and_frees_the_place_at_once);
 fn half_a_body_writes_nothing_and_frees_the_place_at_once() {
     let tenant = Tenant::start();
     let gateway = sandboxed_with(&tenant, &[], 100);
@@ -161,7 +161,7 @@ fn half_a_body_writes_nothing_and_frees_the_place_at_once() {
     assert_eq!(tokens, 1, "the instance and its token are kept");
 }
 
-#[test]
+on_each_face!(a_write_whose_caller_has_left_happens_once);
 fn a_write_whose_caller_has_left_happens_once() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);

@@ -15,7 +15,7 @@ fn path_of<'a>(link: &'a str, gateway: &embedded_host::Server) -> &'a str {
         .unwrap_or_else(|| panic!("{link} does not point to the gateway"))
 }
 
-#[test]
+on_each_face!(pages_are_followed_through_the_gateway);
 fn pages_are_followed_through_the_gateway() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -45,7 +45,7 @@ fn pages_are_followed_through_the_gateway() {
     );
 }
 
-#[test]
+on_each_face!(a_new_rows_url_leads_back_and_works);
 fn a_new_rows_url_leads_back_and_works() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -61,7 +61,7 @@ fn a_new_rows_url_leads_back_and_works() {
     assert_eq!(get(&gateway, &path).status, 404);
 }
 
-#[test]
+on_each_face!(a_link_in_a_request_leads_to_the_environment);
 fn a_link_in_a_request_leads_to_the_environment() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -82,7 +82,7 @@ fn a_link_in_a_request_leads_to_the_environment() {
     );
 }
 
-#[test]
+on_each_face!(the_row_to_part_with_is_named_by_a_link);
 fn the_row_to_part_with_is_named_by_a_link() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -103,7 +103,7 @@ fn the_row_to_part_with_is_named_by_a_link() {
     assert_eq!(parted.status, 204, "{}", parted.text());
 }
 
-#[test]
+on_each_face!(a_file_is_its_owners_even_one_that_is_json);
 fn a_file_is_its_owners_even_one_that_is_json() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -121,7 +121,7 @@ fn a_file_is_its_owners_even_one_that_is_json() {
     assert_eq!(String::from_utf8(sent.body).unwrap(), file);
 }
 
-#[test]
+on_each_face!(a_batch_leads_there_and_back);
 fn a_batch_leads_there_and_back() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -179,7 +179,7 @@ fn a_batch_leads_there_and_back() {
     assert_eq!(row["_parentcustomerid_value"], sandbox::seed::account(1));
 }
 
-#[test]
+on_each_face!(a_link_is_found_across_pieces_and_users_data_is_left);
 fn a_link_is_found_across_pieces_and_users_data_is_left() {
     let server = Server::start(|_, stream| {
         let origin = format!("http://{}", stream.local_addr().unwrap());
@@ -210,7 +210,7 @@ fn a_link_is_found_across_pieces_and_users_data_is_left() {
     );
 }
 
-#[test]
+on_each_face!(links_lead_to_where_the_caller_came_from);
 fn links_lead_to_where_the_caller_came_from() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -250,7 +250,7 @@ fn links_lead_to_where_the_caller_came_from() {
     }
 }
 
-#[test]
+on_each_face!(a_forwarded_host_is_no_longer_than_a_host_name);
 fn a_forwarded_host_is_no_longer_than_a_host_name() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);

@@ -74,7 +74,7 @@ fn sized(text: &str) -> String {
     format!("content-type: text/plain\r\ncontent-length: {}\r\n", text.len())
 }
 
-#[test]
+on_each_face!(a_body_in_chunks_arrives_whole_whatever_the_method);
 fn a_body_in_chunks_arrives_whole_whatever_the_method() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -89,7 +89,7 @@ fn a_body_in_chunks_arrives_whole_whatever_the_method() {
     }
 }
 
-#[test]
+on_each_face!(a_read_with_a_body_in_chunks_is_refused_before_it_is_cut);
 fn a_read_with_a_body_in_chunks_is_refused_before_it_is_cut() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -106,7 +106,7 @@ fn a_read_with_a_body_in_chunks_is_refused_before_it_is_cut() {
     }
 }
 
-#[test]
+on_each_face!(a_body_with_a_length_arrives_whole_whatever_the_method);
 fn a_body_with_a_length_arrives_whole_whatever_the_method() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -123,7 +123,7 @@ fn a_body_with_a_length_arrives_whole_whatever_the_method() {
     assert!(came.lock().unwrap().is_empty());
 }
 
-#[test]
+on_each_face!(a_length_beside_chunks_shortens_nothing);
 fn a_length_beside_chunks_shortens_nothing() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -143,7 +143,7 @@ fn a_length_beside_chunks_shortens_nothing() {
     }
 }
 
-#[test]
+on_each_face!(what_the_host_cannot_delimit_does_not_arrive);
 fn what_the_host_cannot_delimit_does_not_arrive() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -161,7 +161,7 @@ fn what_the_host_cannot_delimit_does_not_arrive() {
     assert_eq!(gateway.traps(), [""; 0]);
 }
 
-#[test]
+on_each_face!(tunnels_and_echoes_are_refused);
 fn tunnels_and_echoes_are_refused() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);
@@ -178,7 +178,7 @@ fn tunnels_and_echoes_are_refused() {
     assert_eq!(gateway.traps(), [""; 0]);
 }
 
-#[test]
+on_each_face!(half_a_body_arrives_nowhere);
 fn half_a_body_arrives_nowhere() {
     let (server, came) = environment();
     let gateway = gateway(&server.origin(), &[]);

@@ -1,4 +1,23 @@
-//! The gateway of the built component, served by the embedded host like `wasmtime serve`.
+//! The gateway, served by the embedded host as `wasmtime serve` would. Each test runs on each face, under its name.
+
+/// Makes a function a test on each face.
+macro_rules! on_each_face {
+    ($test:ident) => {
+        mod $test {
+            use crate::gateway::Face;
+
+            #[test]
+            fn wasi02() {
+                Face::Wasi02.run(super::$test);
+            }
+
+            #[test]
+            fn wasi03() {
+                Face::Wasi03.run(super::$test);
+            }
+        }
+    };
+}
 
 mod access;
 mod allow;
@@ -8,6 +27,7 @@ mod deadline;
 mod echo;
 mod failures;
 mod http_client;
+mod instances;
 mod leaving;
 mod links;
 mod methods;
@@ -17,10 +37,52 @@ mod relay;
 mod routes;
 mod validate;
 
-use embedded_host::{Network, Server, ServerOptions};
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use embedded_host::{Component, Network, Server, ServerOptions};
+use xtask::build::{self, Output};
 
 use crate::support::{COMPONENT, Tenant};
 use http_client::{Call, Reply};
+
+/// The component of WASI 0.3.
+pub static WASI03: LazyLock<Component> = LazyLock::new(|| {
+    let path = build::wasi03(Output::Silent).unwrap_or_else(|error| panic!("{error:#}"));
+    Component::load(&path).unwrap_or_else(|error| panic!("{error:#}"))
+});
+
+/// Which component serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    Wasi02,
+    Wasi03,
+}
+
+thread_local! {
+    static FACE: Cell<Face> = const { Cell::new(Face::Wasi02) };
+}
+
+impl Face {
+    /// Runs a test whose gateways have this face.
+    pub fn run(self, test: fn()) {
+        FACE.set(self);
+        test();
+    }
+
+    /// Of the test that runs in this thread.
+    pub fn of_this_test() -> Self {
+        FACE.get()
+    }
+}
+
+/// The component that this test is about.
+pub fn component() -> &'static Component {
+    match Face::of_this_test() {
+        Face::Wasi02 => &COMPONENT,
+        Face::Wasi03 => &WASI03,
+    }
+}
 
 pub const KEY: &str = "the-key-of-these-tests";
 
@@ -42,7 +104,7 @@ pub fn gateway_with(origin: &str, variables: &[(&str, &str)], options: ServerOpt
         all.retain(|(name, _)| *name != variable.0);
         all.push(*variable);
     }
-    Server::start(&COMPONENT, &all, options).unwrap()
+    Server::start(component(), &all, options).unwrap()
 }
 
 /// A gateway in front of a sandbox.

@@ -31,7 +31,7 @@ fn first_reads(origin: &str, path: &str, times: usize) -> Vec<String> {
     reads.collect()
 }
 
-#[test]
+on_each_face!(an_answer_with_rewritten_links_comes_in_one_write_with_its_length);
 fn an_answer_with_rewritten_links_comes_in_one_write_with_its_length() {
     let tenant = Tenant::start();
     let gateway = sandboxed_with(&tenant, &[], 100);
@@ -53,7 +53,7 @@ fn an_answer_with_rewritten_links_comes_in_one_write_with_its_length() {
     }
 }
 
-#[test]
+on_each_face!(a_large_answer_is_not_held_back_and_comes_whole);
 fn a_large_answer_is_not_held_back_and_comes_whole() {
     for size in [65_535_usize, 65_536, 65_537, 3_000_000] {
         let server = Server::start(move |_, stream| {
@@ -71,7 +71,7 @@ fn a_large_answer_is_not_held_back_and_comes_whole() {
     }
 }
 
-#[test]
+on_each_face!(an_answer_that_comes_slowly_is_passed_on_as_it_comes);
 fn an_answer_that_comes_slowly_is_passed_on_as_it_comes() {
     let server = Server::start(|_, stream| {
         let _ = stream
@@ -97,7 +97,7 @@ fn an_answer_that_comes_slowly_is_passed_on_as_it_comes() {
     assert_eq!((reply.whole, reply.text().as_str()), (true, "onetwo"));
 }
 
-#[test]
+on_each_face!(an_answer_without_a_body_gets_no_length_it_does_not_have);
 fn an_answer_without_a_body_gets_no_length_it_does_not_have() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -107,7 +107,7 @@ fn an_answer_without_a_body_gets_no_length_it_does_not_have() {
     assert_eq!((nothing.status, nothing.header("content-length")), (204, None));
 }
 
-#[test]
+on_each_face!(links_have_the_scheme_that_spin_tells_last);
 fn links_have_the_scheme_that_spin_tells_last() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);

@@ -23,7 +23,7 @@ const CLOSED: [(&str, &str); 10] = [
     ("MSCRM.WhateverComesNext", "1"),
 ];
 
-#[test]
+on_each_face!(they_are_closed_and_the_refusal_says_how_to_open_them);
 fn they_are_closed_and_the_refusal_says_how_to_open_them() {
     let (gateway, requests) = recorded_with(&[], || answer(204, &[], ""));
     for (name, value) in CLOSED {
@@ -53,7 +53,7 @@ fn they_are_closed_and_the_refusal_says_how_to_open_them() {
     assert!(requests.lock().unwrap().is_empty(), "nothing was sent");
 }
 
-#[test]
+on_each_face!(what_makes_a_request_no_stronger_passes);
 fn what_makes_a_request_no_stronger_passes() {
     let (gateway, requests) = recorded_with(&[("GATEWAY_PASS_HEADERS", "")], || answer(204, &[], ""));
     let reply = call(&gateway, "POST", &format!("{CONTACTS}?partitionId=x&@tag=1"))
@@ -75,7 +75,7 @@ fn what_makes_a_request_no_stronger_passes() {
     }
 }
 
-#[test]
+on_each_face!(what_is_named_passes_and_nothing_else);
 fn what_is_named_passes_and_nothing_else() {
     let variables = [(
         "GATEWAY_PASS_HEADERS",

@@ -7,10 +7,10 @@ use sandbox::certificate::generate_valid;
 use sandbox::{Fault, Service};
 
 use super::http_client::Call;
-use super::{KEY, call, gateway, get, sandboxed};
-use crate::support::{COMPONENT, Tenant};
+use super::{KEY, call, component, gateway, get, sandboxed};
+use crate::support::Tenant;
 
-#[test]
+on_each_face!(whoami_is_the_identity_as_json);
 fn whoami_is_the_identity_as_json() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -25,16 +25,16 @@ fn whoami_is_the_identity_as_json() {
     );
 }
 
-#[test]
+on_each_face!(healthz_answers_anybody_and_without_settings);
 fn healthz_answers_anybody_and_without_settings() {
-    let bare = Server::start(&COMPONENT, &[], ServerOptions::default()).unwrap();
+    let bare = Server::start(component(), &[], ServerOptions::default()).unwrap();
     let reply = Call::new(&bare.origin(), "GET", "/healthz").send();
     assert_eq!((reply.status, reply.text().as_str()), (200, "alive"));
     assert_eq!(Call::new(&bare.origin(), "HEAD", "/healthz").send().status, 200);
     assert_eq!(bare.output(), "");
 }
 
-#[test]
+on_each_face!(readyz_without_a_key_asks_nobody);
 fn readyz_without_a_key_asks_nobody() {
     let tenant = Tenant::start();
     let stranger = |gateway: &Server| {
@@ -53,7 +53,7 @@ fn readyz_without_a_key_asks_nobody() {
     assert_eq!(tenant.counts(), (0, 0));
 }
 
-#[test]
+on_each_face!(readyz_with_a_key_tells_whether_a_token_can_be_obtained);
 fn readyz_with_a_key_tells_whether_a_token_can_be_obtained() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("DATAVERSE_RETRY_BUDGET_MS", "0")]);
@@ -72,7 +72,7 @@ fn readyz_with_a_key_tells_whether_a_token_can_be_obtained() {
     );
 }
 
-#[test]
+on_each_face!(everything_else_is_not_there);
 fn everything_else_is_not_there() {
     let gateway = gateway("http://127.0.0.1:9", &[]);
     for path in [
@@ -94,7 +94,7 @@ fn everything_else_is_not_there() {
     }
 }
 
-#[test]
+on_each_face!(routes_take_the_methods_they_are_for);
 fn routes_take_the_methods_they_are_for() {
     let gateway = gateway("http://127.0.0.1:9", &[]);
     for path in ["/whoami", "/healthz", "/readyz"] {
@@ -108,7 +108,7 @@ fn routes_take_the_methods_they_are_for() {
     assert_eq!(call(&gateway, "TRACE", "/api/data/v9.2/contacts").send().status, 405);
 }
 
-#[test]
+on_each_face!(the_callers_id_of_a_request_goes_through_and_comes_back);
 fn the_callers_id_of_a_request_goes_through_and_comes_back() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -125,7 +125,7 @@ fn the_callers_id_of_a_request_goes_through_and_comes_back() {
     assert_eq!(reply.header("client-request-id").unwrap().len(), 36, "one is made");
 }
 
-#[test]
+on_each_face!(server_timing_tells_token_and_upstream);
 fn server_timing_tells_token_and_upstream() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -139,14 +139,14 @@ fn server_timing_tells_token_and_upstream() {
     assert!(milliseconds(upstream, "upstream;dur=") < 5000);
 }
 
-#[test]
+on_each_face!(missing_settings_are_503_and_named_in_the_log_only);
 fn missing_settings_are_503_and_named_in_the_log_only() {
     let variables = [("GATEWAY_KEY", KEY), ("AZURE_TENANT_ID", "common")];
     let options = ServerOptions {
         network: Network::answered(|_| panic!("sent")),
         ..ServerOptions::default()
     };
-    let gateway = Server::start(&COMPONENT, &variables, options).unwrap();
+    let gateway = Server::start(component(), &variables, options).unwrap();
     for path in ["/whoami", "/api/data/v9.2/contacts"] {
         let reply = get(&gateway, path);
         assert_eq!(reply.status, 503);
@@ -162,7 +162,7 @@ fn missing_settings_are_503_and_named_in_the_log_only() {
     }
 }
 
-#[test]
+on_each_face!(readyz_shows_a_certificate_that_expires_soon);
 fn readyz_shows_a_certificate_that_expires_soon() {
     let now = SystemTime::now();
     let day = Duration::from_secs(24 * 60 * 60);

@@ -23,7 +23,7 @@ fn report(reply: &Reply) -> Value {
     reply.json()
 }
 
-#[test]
+on_each_face!(the_report_is_json);
 fn the_report_is_json() {
     let tenant = Tenant::start();
     let variables = [("DATAVERSE_ORGANIZATION_ID", "20000000-0000-4000-8000-000000000003")];
@@ -59,7 +59,7 @@ fn the_report_is_json() {
     assert!(tenant.sandbox.snapshot() == before && tenant.sandbox.committed_writes().is_empty());
 }
 
-#[test]
+on_each_face!(what_is_expected_follows_from_the_allow_list);
 fn what_is_expected_follows_from_the_allow_list() {
     let tenant = Tenant::start();
     let list = "contacts:GET,POST,PATCH,DELETE; leads:PUT; $metadata:GET; WhoAmI:GET; leads:GET";
@@ -100,7 +100,7 @@ fn what_is_expected_follows_from_the_allow_list() {
     );
 }
 
-#[test]
+on_each_face!(where_tables_are_restricted_only_they_are_looked_at);
 fn where_tables_are_restricted_only_they_are_looked_at() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST,PATCH,DELETE")]);
@@ -140,7 +140,7 @@ fn where_tables_are_restricted_only_they_are_looked_at() {
     );
 }
 
-#[test]
+on_each_face!(a_call_asks_for_a_hundred_things_at_most);
 fn a_call_asks_for_a_hundred_things_at_most() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -156,7 +156,7 @@ fn a_call_asks_for_a_hundred_things_at_most() {
     assert!(tenant.counts().1 < 110, "{:?}", tenant.counts());
 }
 
-#[test]
+on_each_face!(a_browser_gets_a_page_in_which_nothing_is_markup);
 fn a_browser_gets_a_page_in_which_nothing_is_markup() {
     let tenant = Tenant::start();
     let mut user = tenant.sandbox.user(&tenant.demo.client_id).unwrap();
@@ -186,7 +186,7 @@ fn a_browser_gets_a_page_in_which_nothing_is_markup() {
     assert!(page.contains("GATEWAY_ALLOW=contacts:POST,GET,PATCH,DELETE;leads:GET;accounts:GET"));
 }
 
-#[test]
+on_each_face!(it_takes_a_key_and_post_and_a_body_that_can_be_read);
 fn it_takes_a_key_and_post_and_a_body_that_can_be_read() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[]);
@@ -215,7 +215,7 @@ fn it_takes_a_key_and_post_and_a_body_that_can_be_read() {
     assert_eq!(post(&gateway, "/validate", &" ".repeat(65_536)).status, 200);
 }
 
-#[test]
+on_each_face!(where_nothing_can_be_said_it_is_an_error);
 fn where_nothing_can_be_said_it_is_an_error() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("AZURE_CLIENT_SECRET", "wrong")]);
@@ -230,7 +230,7 @@ fn where_nothing_can_be_said_it_is_an_error() {
     );
 }
 
-#[test]
+on_each_face!(a_privilege_taken_away_shows_in_the_next_report);
 fn a_privilege_taken_away_shows_in_the_next_report() {
     let tenant = Tenant::start();
     let gateway = sandboxed(&tenant, &[("GATEWAY_ALLOW", "contacts:GET,POST,PATCH,DELETE")]);
@@ -242,7 +242,7 @@ fn a_privilege_taken_away_shows_in_the_next_report() {
     assert_eq!(ended(&found, "failed").len(), 4);
 }
 
-#[test]
+on_each_face!(an_environment_that_answers_nonsense_is_unknown);
 fn an_environment_that_answers_nonsense_is_unknown() {
     let network = Network::answered(|request| {
         let path = request.uri().path();
