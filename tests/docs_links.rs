@@ -23,7 +23,7 @@ fn links_in_markdown_lead_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// They are pasted into terminals, so that a page that has moved would be noticed by nobody.
+/// These paths are pasted into terminals, so a moved page would otherwise not be noticed.
 #[test]
 fn pages_that_code_and_manifests_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -124,7 +124,7 @@ fn a_link_that_leads_nowhere_is_found() {
     }
 }
 
-/// What is written by people: not what is built, fetched or hidden.
+/// The files written by people, without generated, fetched and hidden ones.
 fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -146,7 +146,7 @@ fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// All Rust code but this file, whose examples lead nowhere on purpose.
+/// All Rust code except this file, whose examples are broken on purpose.
 fn sources(root: &Path) -> Vec<PathBuf> {
     let mut sources = files(root, &["rs", "wit"]);
     sources.retain(|path| !path.ends_with("tests/docs_links.rs"));
@@ -158,7 +158,7 @@ fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
-/// The lines outside of fenced blocks, without what is between backticks.
+/// The lines outside fenced blocks, without text in backticks.
 fn prose(text: &str) -> Vec<String> {
     let mut is_code = false;
     let mut lines = Vec::new();
@@ -172,7 +172,7 @@ fn prose(text: &str) -> Vec<String> {
     lines
 }
 
-/// Where links and images of a page lead.
+/// The targets of links and images on a page.
 fn links(text: &str) -> Vec<String> {
     let mut targets = Vec::new();
     for line in prose(text) {
@@ -191,7 +191,7 @@ fn links(text: &str) -> Vec<String> {
     targets
 }
 
-/// The anchors of a page's headings, as GitHub makes them, and those that it names itself.
+/// The anchors of a page's headings, as GitHub makes them, and explicit anchors.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -268,7 +268,7 @@ fn resolve(root: &Path, page: &Path, target: &str) -> Result<(), String> {
     }
 }
 
-/// The comments of a file, each run of lines as one text.
+/// The comments of a file, consecutive lines as one text.
 fn comments(code: &str) -> String {
     let mut text = String::new();
     for line in code.lines() {
@@ -289,7 +289,7 @@ fn titles(comments: &str) -> Vec<String> {
     for after in comments.split("Microsoft's page").skip(1) {
         let after = after.strip_prefix('s').unwrap_or(after);
         let mut parts = after.split('"');
-        // What stands between the titles is no more than "and" and commas.
+        // Only "and" and commas may be between the titles.
         while parts
             .next()
             .is_some_and(|between| [" ", ", ", " and "].contains(&between))

@@ -1,4 +1,4 @@
-//! Every input that the fuzz targets began with, or stumbled over, once more.
+//! Runs all inputs of the fuzz corpus.
 
 #![allow(unreachable_pub, reason = "a test has no interface")]
 

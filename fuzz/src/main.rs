@@ -1,4 +1,4 @@
-//! The fuzzer of the target that the variable `FUZZ_TARGET` names: one program for all, so that it is built once.
+//! Fuzzes the target in the variable `FUZZ_TARGET`: one program for all targets, so that it is built once.
 
 #![no_main]
 

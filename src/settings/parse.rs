@@ -110,7 +110,7 @@ pub(super) fn parse_authority(authority: &str) -> Result<Origin, String> {
     };
     let origin = Origin::parse(url).map_err(|reason| {
         if reason.contains("more than the origin") {
-            format!("{reason} (the tenant is a setting of its own)")
+            format!("{reason} (the tenant is a separate setting)")
         } else {
             reason
         }

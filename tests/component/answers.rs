@@ -1,5 +1,5 @@
-//! What comes back: the links and ids that a caller would have to dig out, and Dataverse's errors with all they say. The modules
-//! play answers as they come in the real world, as bytes.
+//! Answers: extracted links and ids, and Dataverse's errors with all their fields. The modules play answers
+//! as they come in the real world, as bytes.
 
 mod codes;
 mod echoes;
@@ -14,7 +14,7 @@ use embedded_host::types::{Error, Method, OutageCause, Service};
 
 use crate::support::{answer, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, request};
 
-/// The outcome of a read that is answered so.
+/// The outcome of a read with this answer.
 fn read(
     reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static,
 ) -> Result<embedded_host::types::Response, Error> {
@@ -56,7 +56,7 @@ fn the_id_of_a_new_row_is_dug_out() {
     assert_eq!(response.etag.as_deref(), Some("W/\"8\""));
 
     let by_key = read(|| answer(204, &[("OData-EntityId", "https://x/accounts(number='(1)')")], "")).unwrap();
-    assert_eq!(by_key.entity_id, None, "an alternate key is no id");
+    assert_eq!(by_key.entity_id, None, "an alternate key is not an id");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn an_error_that_is_not_json_keeps_its_status_and_begins_to_say_why() {
 
 #[test]
 fn an_error_that_repeats_the_token_does_not_give_it_away() {
-    // As long as real ones are.
+    // As long as real tokens.
     let token = "0123456789".repeat(200);
     for content_type in ["text/plain", "application/json"] {
         let body = format!(r#"{{"error":{{"code":"{token}","message":"you sent Bearer {token}"}}}}"#);

@@ -1,4 +1,5 @@
-//! The client assertion as it goes over the wire, checked field by field by a JOSE library that shares no code with ring.
+//! The client assertion on the wire, checked field by field with a JOSE library that shares no code with
+//! ring.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
@@ -127,7 +128,7 @@ fn x5c_leads_from_the_signing_certificate_to_its_root() {
         send_certificate_chain: Some(true),
         ..DEFAULT_OPTIONS
     };
-    // In the wrong order, and with one that does not belong there.
+    // In the wrong order, and with an unrelated one.
     let certificates = [&chain.root, &*STRANGER, &chain.leaf, &chain.intermediate];
     let certificates: String = certificates.map(|identity| identity.certificate_pem.as_str()).concat();
     let assertion = assertion(format!("{}{certificates}", chain.leaf.key_pkcs8_pem), options);

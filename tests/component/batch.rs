@@ -1,4 +1,4 @@
-//! Several requests as one.
+//! Batches.
 
 use embedded_host::types::{
     Batch, BatchItem, BatchRequest, BatchResult, DataverseError, Error, Method, Options, OutageCause, Request, Response,
@@ -29,7 +29,7 @@ fn create(lastname: &str) -> Request {
     with_body(request(Method::Post, "contacts"), body.to_string())
 }
 
-/// Fails: there is no such column.
+/// A request that fails, because the column does not exist.
 fn wrong() -> Request {
     with_body(request(Method::Post, "contacts"), r#"{"nonsense":1}"#)
 }
@@ -58,7 +58,7 @@ fn refused(result: &BatchResult) -> &DataverseError {
     }
 }
 
-/// How many contacts have this name.
+/// The number of contacts with this name.
 fn count(client: &mut Client, lastname: &str) -> usize {
     let found = client
         .get(&format!("contacts?$filter=lastname eq '{lastname}'"))
@@ -310,7 +310,7 @@ fn a_batch_that_is_cut_or_throttled_is_never_half_a_result() {
     assert_eq!(count(&mut client, "Uncertain"), 1, "the one that was cut");
 }
 
-/// What a batch of a write and a read comes to, when it is answered so.
+/// The results of a batch of a write and a read with this answer.
 fn answered(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Result<Vec<BatchResult>, Error> {
     let body = body.into();
     let (mut client, requests) =

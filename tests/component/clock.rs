@@ -49,7 +49,7 @@ fn a_clock_that_is_right_is_not_corrected() {
         assert!(error.advice.unwrap().contains("clock"));
         requests.lock().unwrap().len()
     };
-    assert_eq!(refused(String::new()), 1, "no time is told");
+    assert_eq!(refused(String::new()), 1, "without a time in the answer");
     assert_eq!(refused("soon".to_owned()), 1, "none that can be read");
     let in_an_hour = SystemTime::now() + Duration::from_secs(3600);
     assert_eq!(refused(httpdate::fmt_http_date(in_an_hour)), 2, "once only");

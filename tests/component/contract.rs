@@ -45,7 +45,7 @@ fn the_components_of_wasi_03_export_their_handler_and_nothing_else() {
 
 #[test]
 fn it_exports_the_contract_and_an_http_handler() {
-    // Their order is the linker's.
+    // The linker determines their order.
     let mut exports = COMPONENT.exports();
     exports.sort();
     assert_eq!(

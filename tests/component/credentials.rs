@@ -1,4 +1,4 @@
-//! Certificates as people have them, and a sentence for each mistake.
+//! Certificates in the forms that users have, and a message for each mistake.
 
 use embedded_host::Network;
 use embedded_host::types::{Certificate, Credential, Settings};
@@ -55,7 +55,7 @@ fn what_openssl_makes_is_read() {
     }
 }
 
-/// Asks for a token with this certificate, and says why there is none.
+/// Requests a token with this certificate, and returns the reason if it fails.
 fn token(tenant: &Tenant, certificate: String, password: Option<&str>) -> Result<(), String> {
     let certificate = Certificate {
         text: certificate,
@@ -146,7 +146,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-// Keys for nothing: they show that they are refused.
+// Throwaway keys, to test that they are refused.
 
 const EC_KEY: (&str, &str) = (
     "PRIVATE KEY",
@@ -160,7 +160,7 @@ const EC_SEC1_KEY: (&str, &str) = (
      AwEHoUQDQgAEWyWj6xpBnrsz8uALuJ6UTdByVFcobC5nRtWsxgtaT0yzMdXB72Mk \
      klswQApH4psKacv+ZTMGUuOs1OJrI0xMbg==",
 );
-/// Its algorithm alone: nothing else of it is looked at.
+/// Only its algorithm, because nothing else is checked.
 const PSS_KEY: (&str, &str) = ("PRIVATE KEY", "MBQCAQAwCwYJKoZIhvcNAQEKBAIwAA==");
 const SHORT_KEY: (&str, &str) = (
     "PRIVATE KEY",

@@ -1,4 +1,4 @@
-//! Dataverse's errors with all they say, and what to do about them.
+//! Dataverse's errors with all their fields, and the advice.
 
 use embedded_host::types::{DataverseError, Method, RequestOptions};
 use embedded_host::{NO_REQUEST_OPTIONS, Reply};

@@ -1,4 +1,5 @@
-//! Servers that die, stall or lie, over real sockets: what the caller learns, and whether a write may have happened.
+//! Servers that crash, stall or misbehave, over real sockets: the error for the caller, and whether a write
+//! may have happened.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -193,7 +194,7 @@ fn a_refused_connection_cannot_have_taken_effect() {
 
 #[test]
 fn a_dependency_without_network_is_told_what_to_inherit() {
-    // What Spin puts in the place of a capability that a dependency was not given.
+    // Spin's error for a capability that a dependency was not granted.
     let denied = || HttpError::InternalError(Some("\"wasi:http/outgoing-handler\" is not permitted".to_owned()));
     let (mut client, _) = contoso(move || Reply::Fails(denied));
     let outage = outage(client.post("contacts", "{}").unwrap_err());
@@ -347,7 +348,7 @@ fn a_large_upload_arrives_whole_over_a_socket() {
 
 #[test]
 fn an_early_refusal_of_a_large_upload_is_the_answer() {
-    // The server answers from the head alone, and then neither reads the upload nor hangs up.
+    // The server answers after the head, and then neither reads the upload nor closes the connection.
     let held = Arc::new(AtomicUsize::new(0));
     let holding = Arc::clone(&held);
     let server = Server::start(move |_, stream| {

@@ -1,4 +1,4 @@
-//! Assertions that another identity provider made: workload identity federation.
+//! Assertions from another identity provider: workload identity federation.
 
 use std::time::{Duration, SystemTime};
 
@@ -71,7 +71,7 @@ fn one_that_has_expired_says_so() {
     let token = Client::open(&both, Network::Machine).token().unwrap();
     assert_eq!(token.credential.kind, CredentialKind::Secret);
 
-    // Where only Entra ID knows that it has expired.
+    // When only Entra ID knows that it has expired.
     tenant.sandbox.clear_requests();
     let clock = Clock::default();
     clock.set_wrong(-4 * 3600);

@@ -1,4 +1,4 @@
-//! Queries that are too long to be sent by themselves.
+//! Queries that are too long for a plain request.
 
 use embedded_host::Reply;
 use embedded_host::types::{Error, Method, Response};

@@ -1,4 +1,4 @@
-//! The built component on an embedded Wasmtime: what a user would see.
+//! Tests of the built component on an embedded Wasmtime, from a user's view.
 
 #![allow(unreachable_pub, reason = "a test has no interface")]
 

@@ -1,4 +1,4 @@
-//! Certificates in the forms that people have them in, as OpenSSL's command line makes them.
+//! Certificates in the forms that users have, made with OpenSSL's command line.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sandbox::certificate::Identity;
 
-/// Has what is beyond ASCII and beyond UTF-16's first plane, as the schemes encode passwords differently.
+/// Contains characters outside ASCII and outside UTF-16's first plane, because the schemes encode passwords
+/// differently.
 pub const PASSWORD: &str = "pässwörd € 𝄞";
 
 /// A certificate with its key as a text.
@@ -17,7 +18,7 @@ pub struct Form {
     /// How it was made.
     pub name: String,
     pub text: String,
-    /// What opens it.
+    /// The password.
     pub password: Option<&'static str>,
 }
 
@@ -53,7 +54,7 @@ const PFX_FILES: &[&str] = &[
     "-iter 100000 -name friendly -caname other",
 ];
 
-/// Every form. `other` is a certificate that goes with some of them.
+/// Every form. `other` is an additional certificate in some of them.
 pub fn forms(identity: &Identity, other: &str) -> Vec<Form> {
     let openssl = OpenSsl::with(&[
         ("key.pem", &identity.key_pkcs8_pem),
@@ -77,7 +78,7 @@ pub fn forms(identity: &Identity, other: &str) -> Vec<Form> {
         let text = STANDARD.encode(openssl.run(export, PASSWORD, options));
         add(name, text, Some(PASSWORD));
     }
-    // Azure Key Vault's, and others that are said to have no password.
+    // Azure Key Vault's form, and others without a password.
     for options in [
         "-keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1",
         "-keypbe NONE -certpbe NONE -nomac",
@@ -170,7 +171,7 @@ fn labelled(identity: &Identity, openssl: &OpenSsl) -> Vec<(&'static str, String
     ]
 }
 
-/// What mail, vaults, scripts and web pages make of a file. `pfx` is in base64.
+/// A file after changes by mail, vaults, scripts and web pages. `pfx` is in base64.
 fn wrapped_up(identity: &Identity, pfx: &str) -> Vec<(&'static str, String)> {
     let pem_text = format!("{}{}", identity.certificate_pem, identity.key_pkcs8_pem);
     let packed = STANDARD.encode(&pem_text);
@@ -256,7 +257,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
 }
 
-/// An RSA key of PKCS#8 whose algorithm has no parameters, as some hardware and older libraries write it.
+/// An RSA key of PKCS#8 whose algorithm has no parameters, as some hardware and older libraries produce it.
 fn without_null(pkcs8: &[u8]) -> Vec<u8> {
     let [0x30, 0x82, high, low, rest @ ..] = pkcs8 else {
         panic!("a long SEQUENCE");
@@ -273,8 +274,8 @@ fn wrapped(text: &str, line_end: &str) -> String {
     lines.map(|line| format!("{line}{line_end}")).collect()
 }
 
-/// The same in BER as macOS and Java write it: no length of anything constructed is known beforehand, and the strings that
-/// hold the safe come in pieces.
+/// The same in BER, as macOS and Java write it: constructed elements have indefinite lengths, and the
+/// strings with the safe are split.
 pub fn in_pieces(der: &[u8]) -> Vec<u8> {
     let (tag, content, rest) = split(der);
     let mut ber = vec![tag];
@@ -301,7 +302,7 @@ pub fn in_pieces(der: &[u8]) -> Vec<u8> {
     ber
 }
 
-/// Tag, content, and what follows.
+/// Tag, content and rest.
 fn split(der: &[u8]) -> (u8, &[u8], &[u8]) {
     let (start, length) = match der[1] {
         short @ 0..=0x7f => (2, usize::from(short)),
@@ -316,7 +317,7 @@ fn split(der: &[u8]) -> (u8, &[u8], &[u8]) {
     (der[0], &der[start..start + length], &der[start + length..])
 }
 
-/// The openssl command in a folder of its own.
+/// The openssl command in its own folder.
 pub struct OpenSsl(PathBuf);
 
 impl OpenSsl {
@@ -336,7 +337,7 @@ impl OpenSsl {
         fs::write(self.0.join(name), content).unwrap();
     }
 
-    /// What it prints. The password goes behind the first arguments.
+    /// Its output. The password follows the first arguments.
     pub fn run(&self, arguments: &str, password: &str, options: &str) -> Vec<u8> {
         let password = format!("pass:{password}");
         let arguments: Vec<_> = arguments.split_whitespace().chain([password.as_str()]).collect();

@@ -38,7 +38,7 @@ pub fn names(page: &Response) -> Vec<String> {
         .collect()
 }
 
-/// Pages whose answers come in turn; the last one stays.
+/// Pages with these answers in turn; the last one is repeated.
 fn answering(bodies: &'static [&'static str]) -> (Client, crate::support::Requests) {
     let at = AtomicUsize::new(0);
     contoso(move || {
@@ -73,7 +73,7 @@ fn every_page_comes_once_and_then_none_for_ever() {
     for _ in 0..2 {
         assert!(client.next(pages).unwrap().is_none());
     }
-    assert_eq!(tenant.counts(), sent, "nothing is asked after the last page");
+    assert_eq!(tenant.counts(), sent, "nothing is requested after the last page");
     assert_eq!(client.instance.delta_link(pages).unwrap(), None);
 }
 
@@ -330,7 +330,7 @@ fn an_answer_that_is_no_page_does_not_end_the_query() {
             Error::Unavailable(outage) => assert_eq!(outage.cause, OutageCause::UnusableAnswer, "{body}"),
             other => panic!("{body}: {other:?}"),
         }
-        assert!(client.next(pages).unwrap().is_some(), "it is asked for again: {body}");
+        assert!(client.next(pages).unwrap().is_some(), "it is requested again: {body}");
         assert!(client.next(pages).unwrap().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent again, what is not, and that the caller is told when a write may have happened.
+//! What is retried, what is not, and the errors for writes that may have happened.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ fn down(status: u16) -> Fault {
     Fault::status(sandbox::Service::Dataverse, status, "down")
 }
 
-/// A client with a token, so that faults meet what is sent next.
+/// A client with a token, so that faults affect the next request.
 fn signed_in(tenant: &Tenant) -> Client {
     let mut client = within(tenant, 30_000);
     client.token().unwrap();
@@ -42,7 +42,7 @@ fn within(tenant: &Tenant, budget_ms: u32) -> Client {
     Client::open(&with_options(tenant.settings(), options), Network::Machine)
 }
 
-/// How many rows have that name.
+/// The number of rows with that name.
 fn rows(client: &mut Client, lastname: &str) -> usize {
     let found = client
         .get(&format!("contacts?$select=lastname&$filter=lastname eq '{lastname}'"))
@@ -118,7 +118,7 @@ fn a_wait_beyond_the_budget_is_the_callers() {
         assert!(throttling.advice.unwrap().contains("took too much time"));
         assert_eq!(tenant.counts().1, 1);
     }
-    assert!(start.elapsed() < Duration::from_secs(3), "waited in vain");
+    assert!(start.elapsed() < Duration::from_secs(3), "unnecessary wait");
     assert_eq!(rows(&mut client, "Once"), 0);
 }
 
@@ -218,7 +218,7 @@ fn an_upsert_is_never_sent_twice() {
     }
 }
 
-/// A refusal that may be the doing of an earlier attempt, as the caller is told of it.
+/// A refusal that an earlier attempt may have caused, as the caller receives it.
 fn unsure(error: Error) -> DataverseError {
     let error = dataverse_error(error);
     assert_eq!((error.may_have_taken_effect, error.attempts), (true, 2), "{error:?}");
@@ -355,7 +355,7 @@ fn a_request_that_was_not_sent_is_sent_again_whatever_it_is() {
         outage.detail.ends_with("an earlier attempt may have been carried out"),
         "{outage:?}"
     );
-    // The body goes along each time.
+    // Each attempt contains the body.
     let requests = requests.lock().unwrap();
     let bodies: Vec<_> = requests
         .iter()

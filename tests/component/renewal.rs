@@ -1,4 +1,4 @@
-//! Tokens are renewed before their end, and an old one serves on where there is no new one.
+//! Tokens are renewed before they expire, and an old token stays in use if renewal fails.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sandbox::{Fault, FaultKind, Service};
 
 use crate::support::{Client, Tenant};
 
-/// How many tokens are asked for by two calls with so many seconds between them.
+/// The number of tokens that two calls with this interval request.
 fn asked_after(seconds: u32, lifetime: u64, refresh_in: Option<u64>) -> usize {
     let tenant = Tenant::with(|config| {
         config.token_lifetime = Duration::from_secs(lifetime);

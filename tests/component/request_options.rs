@@ -1,4 +1,4 @@
-//! The typed options of a request: each does what it says, against the sandbox; and what cannot be meant is refused.
+//! The typed options of a request: each has its effect in the sandbox, and invalid ones are refused.
 
 use embedded_host::types::{Caller, Condition, CustomLogic, Method, Request, RequestOptions};
 use embedded_host::{NO_REQUEST_OPTIONS, Network};

@@ -1,4 +1,5 @@
-//! What goes out: the URL, the headers and the body of a Web API request; and what is refused before anything goes out.
+//! Web API requests on the wire: URL, headers and body; and requests that are refused before anything is
+//! sent.
 
 use embedded_host::types::{Method, Options};
 use embedded_host::{DEFAULT_OPTIONS, Network, Reply};

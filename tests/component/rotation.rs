@@ -1,4 +1,4 @@
-//! Several credentials at once, so that one can take another's place without a failed request.
+//! Several credentials, so that one can be replaced without a failed request.
 
 use std::time::{Duration, SystemTime};
 
@@ -68,7 +68,7 @@ fn a_refused_credential_gives_way_to_the_next() {
         assert_eq!(tenant.counts().0, 3, "{what}: the one that works is tried first");
     }
 
-    // Its validity is over by Entra ID's clock, not by the host's.
+    // It has expired by Entra ID's clock, but not by the host's.
     sandbox.shift_clock(60 * 60 * 25);
     let settings = tenant.settings_with([certificate_of(&expired), secret(&tenant.demo.client_secret)]);
     let token = Client::open(&settings, Network::Machine).token().unwrap();
@@ -375,5 +375,5 @@ fn a_log_that_nobody_reads_costs_nothing() {
     let settings = tenant.settings_with([secret("wrong"), secret(&tenant.demo.client_secret)]);
     let connection = instance.open(&settings).unwrap().unwrap();
     let token = instance.acquire_token(Some(connection)).unwrap().unwrap();
-    assert_eq!(token.credential.name, "credentials[1]", "of which something is said");
+    assert_eq!(token.credential.name, "credentials[1]", "which is logged");
 }

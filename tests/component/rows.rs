@@ -1,4 +1,4 @@
-//! Rows, against the sandbox: what people come for.
+//! Reading and writing rows, against the sandbox.
 
 use embedded_host::types::{Method, Request, Response};
 

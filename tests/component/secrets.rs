@@ -11,7 +11,8 @@ use sandbox::{Fault, Service};
 use crate::openssl;
 use crate::support::{COMPONENT, STRANGER, Tenant, request, with_header};
 
-/// Everything an instance says in a run through every kind of outcome, but the token that is asked for by name.
+/// Everything that an instance outputs in a run with every kind of outcome, except the explicitly requested
+/// token.
 struct Run {
     instance: Instance,
     said: String,
@@ -146,7 +147,7 @@ fn no_secret_is_printed_or_returned() {
         let tokens = run.through(&tenant, &settings);
         secrets.extend(tokens);
     }
-    // What went over the wire: every token and every assertion.
+    // Every token and every assertion on the wire.
     for request in tenant.sandbox.requests() {
         secrets.extend(
             request

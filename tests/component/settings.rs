@@ -1,4 +1,5 @@
-//! Settings: both ways in, and every fault at once with the field or the variable to correct. Nothing is sent.
+//! Settings: from a record and from variables, with all faults and their fields or variables. Nothing is
+//! sent.
 
 use embedded_host::types::{Options, Settings};
 use embedded_host::{DEFAULT_OPTIONS, Network, Reply};
@@ -28,7 +29,7 @@ fn no_network() -> Network {
     Network::answered(|request| panic!("sent {} {}", request.method(), request.uri()))
 }
 
-/// Where a token request goes, and the scope it asks for.
+/// The URL of a token request, and its scope.
 fn asked(settings: &Settings) -> (String, String) {
     let (mut client, requests) = answered(settings, |_| Reply::Answer(token_answer()));
     client.token().unwrap();
@@ -347,7 +348,7 @@ fn authority_and_scope_can_be_set() {
     assert_eq!(client.token().unwrap().audience, "https://other.example");
 }
 
-/// Browsers, command lines, portals and .NET write them so.
+/// The forms of browsers, command lines, portals and .NET.
 #[test]
 fn ids_are_read_in_every_form() {
     let plain = (
@@ -380,7 +381,7 @@ fn ids_are_read_in_every_form() {
     }
 }
 
-/// As the command line, PowerShell, the SDKs and Terraform call the clouds.
+/// The names of the clouds in the command line, PowerShell, the SDKs and Terraform.
 #[test]
 fn clouds_are_known_by_name() {
     for (name, authority) in [
@@ -578,7 +579,7 @@ fn assertions_and_passwords_are_pasted_wrongly_too() {
     }
 }
 
-/// The Azure SDKs and other tools read these; a component has no files, and no user.
+/// Variables of the Azure SDKs and other tools; a component has no files and no user.
 #[test]
 fn variables_of_other_tools_are_named_with_what_to_set_instead() {
     let rest = [
@@ -632,7 +633,7 @@ fn variables_of_other_tools_are_named_with_what_to_set_instead() {
             "{reason}"
         );
     }
-    // What else is there does no harm.
+    // Other variables are ignored.
     let variables = [
         &rest[..],
         &[("AZURE_CLIENT_CERTIFICATE_PATH", "/x"), ("AZURE_CLIENT_SECRET", " ")],

@@ -1,4 +1,4 @@
-//! What goes with the component on Spin.
+//! The files for Spin.
 
 use embedded_host::Component;
 use xtask::build::{self, Output};
@@ -36,7 +36,9 @@ fn variables_that_cannot_be_read_are_none() {
 #[test]
 fn the_adapter_stands_for_what_each_component_imports() {
     // Spin compares whole names.
-    let dependency = VARIABLES.lines().find(|line| line.starts_with("\"wasi:cli/environment@"));
+    let dependency = VARIABLES
+        .lines()
+        .find(|line| line.starts_with("\"wasi:cli/environment@"));
     let import = dependency.unwrap().split('"').nth(1).unwrap().to_owned();
     let rc = build::wasi03_rc(Output::Silent).unwrap();
     for component in [&*COMPONENT, &*WASI03, &Component::load(&rc).unwrap()] {

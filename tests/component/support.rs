@@ -1,4 +1,4 @@
-//! What the tests share: the component, compiled once; a sandbox or a hand-made server for it to talk to.
+//! Shared by the tests: the component, compiled once, and a sandbox or hand-written server for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use sandbox::certificate::Identity;
 use sandbox::{Config, Demo, Sandbox};
 use xtask::build::{self, Output};
 
-/// The component as it is in the tree.
+/// The component built from this tree.
 pub static COMPONENT: LazyLock<Component> = LazyLock::new(|| {
     let path = build::component(Output::Silent).unwrap_or_else(|error| panic!("{error:#}"));
     Component::load(&path).unwrap_or_else(|error| panic!("{error:#}"))
@@ -23,7 +23,7 @@ pub static COMPONENT: LazyLock<Component> = LazyLock::new(|| {
 /// A certificate that belongs to no application.
 pub static STRANGER: LazyLock<Identity> = LazyLock::new(|| sandbox::certificate::generate("stranger").unwrap());
 
-/// What the sandbox knows; making its RSA key takes a moment, so the tests share one.
+/// The sandbox's configuration. Generating its RSA key takes time, so the tests share it.
 static DEMO: LazyLock<Demo> = LazyLock::new(|| Config::demo().unwrap());
 
 pub const TENANT: &str = "11111111-1111-4111-8111-111111111111";
@@ -38,7 +38,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Opens a connection in an instance of its own.
+    /// Opens a connection in its own instance.
     pub fn open(settings: &Settings, network: Network) -> Self {
         Self::open_with_clock(settings, network, Clock::default())
     }
@@ -113,7 +113,7 @@ pub fn settings_for(origin: &str) -> Settings {
     }
 }
 
-/// Options with which nothing is sent again, for tests of what one failure looks like.
+/// Options without retries, for tests of a single failure.
 pub const NO_RETRIES: Options = Options {
     retry_budget_ms: Some(0),
     ..DEFAULT_OPTIONS
@@ -128,7 +128,7 @@ pub fn with_options(settings: Settings, options: Options) -> Settings {
     }
 }
 
-/// A running sandbox, with what a client needs to sign in.
+/// A running sandbox, with the credentials of a client.
 pub struct Tenant {
     pub sandbox: Sandbox,
     pub demo: Demo,
@@ -139,7 +139,7 @@ impl Tenant {
         Self::with(|_| {})
     }
 
-    /// With changes to what the sandbox knows.
+    /// With changes to the sandbox's configuration.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut demo = DEMO.clone();
         // The component promises a new assertion for each request.
@@ -186,7 +186,7 @@ impl Tenant {
         }
     }
 
-    /// How many requests of each service came in.
+    /// The number of requests that each service received.
     pub fn counts(&self) -> (usize, usize) {
         let requests = self.sandbox.requests();
         let tokens = requests
@@ -220,8 +220,8 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -
 
 pub type Requests = Arc<Mutex<Vec<http::Request<Vec<u8>>>>>;
 
-/// A client of contoso.crm.dynamics.com, whose Entra ID grants a token and whose Dataverse answers as told. All requests
-/// are kept.
+/// A client of contoso.crm.dynamics.com, whose Entra ID grants a token and whose Dataverse answers with
+/// this function. All requests are recorded.
 pub fn contoso(dataverse: impl Fn() -> Reply + Send + Sync + 'static) -> (Client, Requests) {
     answered(&contoso_settings(), move |request| {
         if request.uri().path().ends_with("/oauth2/v2.0/token") {
@@ -239,7 +239,7 @@ pub fn contoso_settings() -> Settings {
     }
 }
 
-/// A client whose every request is answered as told. All requests are kept.
+/// A client whose requests are answered by this function. All requests are recorded.
 pub fn answered(
     settings: &Settings,
     answer: impl Fn(&http::Request<Vec<u8>>) -> Reply + Send + Sync + 'static,
@@ -255,7 +255,7 @@ pub fn answered(
     (Client::open(settings, network), requests)
 }
 
-/// A server on loopback that grants tokens, and for anything else does what it is told with the connection.
+/// A server on loopback that grants tokens, and passes other connections to a function.
 pub struct Server {
     address: SocketAddr,
     stopped: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! The tenant, found through the environment.
+//! Discovery of the tenant from the environment.
 
 use embedded_host::types::{Error, OutageCause, Service, Settings};
 use embedded_host::{Network, Reply};
@@ -102,7 +102,7 @@ fn only_known_authorities_are_believed() {
                 let faults = settings_faults(outcome.unwrap_err());
                 assert_eq!(faults[0].0, "tenant-id", "{said}");
                 assert!(faults[0].1.contains(sentence), "{said}: {faults:?}");
-                assert_eq!(requests.len(), 1, "{said}: nobody was asked for a token");
+                assert_eq!(requests.len(), 1, "{said}: no token was requested");
             }
         }
     }

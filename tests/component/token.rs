@@ -1,4 +1,4 @@
-//! The token: asked for as documented, kept while it is good, and every refusal with all it says.
+//! The token: requested as documented, cached while it is valid, and every refusal with all its fields.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ fn unix_time() -> u64 {
         .as_secs()
 }
 
-/// The error of a token request that is answered so.
+/// The error of a token request with this answer.
 fn refused(reply: impl Fn() -> http::Response<Vec<u8>> + Send + Sync + 'static) -> Error {
     answered(&contoso_settings(), move |_| Reply::Answer(reply()))
         .0
@@ -96,7 +96,7 @@ fn a_token_is_asked_for_once() {
     assert_eq!(tenant.counts().0, 1);
 
     tenant.client().token().unwrap();
-    assert_eq!(tenant.counts().0, 2, "another instance has a memory of its own");
+    assert_eq!(tenant.counts().0, 2, "another instance has its own memory");
 }
 
 #[test]
@@ -489,7 +489,8 @@ fn what_stays_out_of_reach_is_given_up() {
     assert_eq!(tenant.counts().0, 4);
 }
 
-/// An outage is given four attempts, and throttling lasts as long as the service says: the two are counted apart.
+/// Outages are limited to four attempts, and throttling to the time that the service requests. They are
+/// counted separately.
 #[test]
 fn throttled_attempts_do_not_use_up_those_for_outages() {
     const STATUSES: [u16; 4] = [429, 429, 429, 503];

@@ -51,7 +51,7 @@ fn run(client: &mut Client, expectations: &[Expectation]) -> Report {
     try_run(client, expectations).unwrap()
 }
 
-/// The same, and the sandbox's data is what it was.
+/// The same, and checks that the sandbox's data is unchanged.
 #[track_caller]
 fn harmless(tenant: &Tenant, client: &mut Client, expectations: &[Expectation]) -> Report {
     let before = tenant.sandbox.snapshot();
@@ -69,7 +69,7 @@ fn line<'a>(report: &'a Report, check: &str) -> &'a Line {
     line
 }
 
-/// The checks that ended so.
+/// The checks with this outcome.
 fn ended(report: &Report, outcome: Outcome) -> Vec<&str> {
     let lines = report.lines.iter().filter(|line| line.outcome == outcome);
     lines.map(|line| line.check.as_str()).collect()
@@ -85,7 +85,7 @@ fn allow(tenant: &Tenant, privileges: Privileges) {
     tenant.sandbox.set_privileges(&tenant.demo.client_id, privileges);
 }
 
-/// What it takes to read about oneself.
+/// The privileges that a user needs to read its own data.
 fn self_knowledge() -> Privileges {
     let read = &[sandbox::Verb::Read];
     Privileges::none()
@@ -176,7 +176,7 @@ fn without_expectations_it_says_what_is_allowed_and_judges_nothing() {
     );
     assert_eq!(format!("{:?}", report.observed), format!("{:?}", demo_expectations()));
 
-    // What it found is what it then expects.
+    // The findings are the expectations of the next run.
     let again = run(&mut client, &report.observed);
     assert_eq!(again.verdict, Verdict::Passed);
     assert_eq!(ended(&again, Outcome::Passed).len(), 9 + 16);
@@ -244,7 +244,7 @@ fn roles_with_power_over_the_environment_are_findings() {
     let tenant = Tenant::start();
     let mut client = pinned_client(&tenant);
     for role in [Role::system_administrator(), Role::system_customizer()] {
-        // Whatever it is called here.
+        // The name is irrelevant.
         let role = Role {
             name: "Systemrolle".to_owned(),
             ..role
@@ -257,7 +257,7 @@ fn roles_with_power_over_the_environment_are_findings() {
         assert_eq!(roles.found, "Integration, Systemrolle");
         assert!(roles.advice.as_deref().unwrap().starts_with("Systemrolle may change"));
     }
-    // The name alone does not make it.
+    // The name alone is not enough.
     change(&tenant, |user| user.roles = vec![Role::new("System Administrator")]);
     assert_eq!(run(&mut client, &[]).verdict, Verdict::Passed);
     change(&tenant, |user| user.roles = Vec::new());
@@ -319,7 +319,7 @@ fn another_organization_than_the_pinned_one_is_a_finding() {
             .contains("options.organization-id")
     );
 
-    // Not pinned, it is something to know.
+    // Without an expectation, it is a note.
     let report = run(&mut tenant.client(), &[]);
     let organization = line(&report, "organization");
     assert_eq!(
@@ -496,7 +496,7 @@ fn a_wait_within_the_budget_is_waited_for() {
     let report = harmless(&tenant, &mut client, &demo_expectations());
     assert_eq!(report.verdict, Verdict::Passed);
 
-    // Beyond it, what is left is unknown, and nothing further is sent.
+    // Beyond the budget, the remaining checks are unknown, and nothing more is sent.
     throttle(600, "opportunities");
     let before = tenant.sandbox.requests().len();
     let report = harmless(&tenant, &mut client, &demo_expectations());

@@ -1,4 +1,4 @@
-//! The main job, done once for a newcomer to see. Everything shown is what the component answered.
+//! The main scenario, run once as a demonstration. All output comes from the component's answers.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use embedded_host::{Component, Connection, DEFAULT_OPTIONS, Instance, Network, c
 use sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
-/// Runs the component against a sandbox of its own.
+/// Runs the component against its own sandbox.
 pub fn run(component: &Path) -> Result<()> {
     println!("Making an RSA certificate and starting the sandbox ...");
     let demo = Config::demo()?;
@@ -135,7 +135,7 @@ impl Client {
         Ok(())
     }
 
-    /// What the application should be allowed is what the calls before this took, and the rest should be closed.
+    /// Expects exactly the permissions that the previous calls needed, and no others.
     fn before_production(&mut self) -> Result<()> {
         title("The checks before production");
         let expected = [
@@ -231,7 +231,7 @@ fn shown(response: &Response, column: &str) -> Result<String> {
         .to_owned())
 }
 
-/// A refusal that was expected, as a line.
+/// The line for an expected refusal.
 fn refused(outcome: Result<Response, Error>, status: u16) -> Result<String> {
     match outcome {
         Err(Error::Dataverse(error)) if error.status == status => {
@@ -242,7 +242,7 @@ fn refused(outcome: Result<Response, Error>, status: u16) -> Result<String> {
     }
 }
 
-/// An error that was not expected, for people.
+/// A readable form of an unexpected error.
 fn explained(error: Error) -> anyhow::Error {
     let faults = |faults: Vec<Fault>| {
         let lines: Vec<_> = faults

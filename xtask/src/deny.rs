@@ -1,12 +1,12 @@
-//! What may be depended on: cargo-deny, where it is installed, goes by `deny.toml`.
+//! Checks the dependencies against `deny.toml` with cargo-deny, if it is installed.
 
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use xtask::setup::TARGET;
 
-/// Checks licenses, bans, sources and duplicates, and known vulnerabilities where their database can be fetched. Says what it
-/// skips.
+/// Checks licenses, bans, sources and duplicates, and known vulnerabilities if their database can be
+/// fetched. Reports what it skips.
 pub fn check() -> Result<()> {
     if !succeeds(&["--version"])? {
         println!("skipped: cargo-deny is not installed (`cargo install cargo-deny --locked`)");
@@ -44,7 +44,7 @@ fn succeeds(arguments: &[&str]) -> Result<bool> {
     let status = xtask::cargo()
         .arg("deny")
         .args(arguments)
-        // Git is not to ask for a password.
+        // Git must not prompt for a password.
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,12 +1,11 @@
-//! Looks for inputs that make a parser panic.
+//! Searches for inputs that make a parser panic.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// Runs every fuzz target, one after the other, or only one. Ends at the first input that makes one panic, or takes too
-/// long.
+/// Runs all fuzz targets in turn, or only one. Stops at the first input that panics or takes too long.
 pub fn run(seconds: u32, only: Option<&str>) -> Result<()> {
     let by_hand =
         "install a nightly toolchain and cargo-fuzz: `rustup toolchain install nightly`, `cargo install cargo-fuzz`";
@@ -31,7 +30,7 @@ pub fn run(seconds: u32, only: Option<&str>) -> Result<()> {
 
 fn fuzz(name: &str, seconds: u32) -> Result<()> {
     println!("== {name}");
-    // What is found goes here, so that the corpus in the repository stays small.
+    // New inputs are stored here, so that the corpus in the repository stays small.
     let found = format!("target/fuzz/found/{name}");
     let crashes = format!("target/fuzz/crashes/{name}/");
     for folder in [&found, &crashes] {
@@ -48,7 +47,7 @@ fn fuzz(name: &str, seconds: u32) -> Result<()> {
         .status();
     ensure!(
         status.context("rustup")?.success(),
-        "{name} failed; see above. The input is in {crashes}: once it is mended, put it into fuzz/corpus/{name}/"
+        "{name} failed; see above. The input is in {crashes}: after the fix, add it to fuzz/corpus/{name}/"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the chores and the tests share: setting up, building, and the soak.
+//! Shared by the tasks and the tests: set-up, build, and the soak test.
 
 pub mod build;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The project's chores.
+//! The project's development tasks.
 
 mod bench;
 mod check;
@@ -19,7 +19,7 @@ use xtask::build::{self, Output};
 use xtask::setup;
 use xtask::soak::{self, Plan, Through};
 
-/// The project's chores. Each installs what it needs and is missing.
+/// The project's development tasks. Each installs missing prerequisites.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Arguments {
@@ -31,11 +31,13 @@ struct Arguments {
 enum Task {
     /// Build the components and say where they are.
     Build,
-    /// Do the main job once: build the component, start the sandbox, and read and write rows with a certificate.
+    /// Run the main scenario once: build the component, start the sandbox, and read and write rows with a
+    /// certificate.
     Demo,
     /// Serve the sandbox, a local Entra ID and Dataverse, until Ctrl-C.
     Sandbox {
-        /// Where to listen. The sandbox checks credentials as the real services do, but it is made for loopback.
+        /// Where to listen. The sandbox checks credentials like the real services, but it is intended for
+        /// loopback.
         #[arg(long, default_value = "127.0.0.1:8365")]
         listen: SocketAddr,
         /// Serve over TLS, with a certificate from an authority that is made at the start.
@@ -59,24 +61,25 @@ enum Task {
         /// What to measure; everything, if nothing is named.
         parts: Vec<bench::Part>,
     },
-    /// Look for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
+    /// Search for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
-        /// How long for each target.
+        /// The seconds for each target.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
         /// Only this one; the targets are the folders of `fuzz/corpus/`.
         #[arg(long)]
         target: Option<String>,
     },
-    /// Read and write for long while the sandbox misbehaves, and check that every write happened as its caller was told.
+    /// Read and write while the sandbox misbehaves, and check that the effect of every write matches its
+    /// result.
     Soak {
-        /// Through the gateway, over HTTP; callers also upload files, and leave in the middle.
+        /// Through the gateway, over HTTP; callers also upload files, and disconnect early.
         #[arg(long)]
         gateway: bool,
-        /// Calls altogether.
+        /// The total number of calls.
         #[arg(long, default_value_t = 10_000)]
         calls: u32,
-        /// Where the random numbers begin.
+        /// The seed of the random numbers.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },

@@ -1,9 +1,9 @@
-//! Whether `cargo xtask` and the tests are built of the same crates with the same features, so that nothing is compiled twice:
-//! Wasmtime alone takes minutes.
+//! Checks that `cargo xtask` and the tests use the same crates with the same features, so that nothing is
+//! compiled twice: Wasmtime alone takes minutes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Each crate with its features, and what it depends on.
+/// Each crate with its features and dependencies.
 #[derive(Default)]
 struct Tree(BTreeMap<String, BTreeSet<String>>);
 
@@ -26,8 +26,8 @@ impl Tree {
         Self::read(&String::from_utf8(output.stdout).expect("text"))
     }
 
-    /// Reads lines such as `2 serde v1.0.229 [derive,std] (*)`, where 2 is the depth, and `(*)` stands for dependencies that
-    /// are listed elsewhere.
+    /// Reads lines such as `2 serde v1.0.229 [derive,std] (*)`, where 2 is the depth, and `(*)` means that
+    /// the dependencies are listed elsewhere.
     fn read(text: &str) -> Self {
         let mut tree = Self::default();
         let mut path: Vec<String> = Vec::new();
@@ -47,7 +47,7 @@ impl Tree {
         tree
     }
 
-    /// A package, and all that it is built of.
+    /// A package and all its dependencies.
     fn below(&self, package: &str) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
         let is_package = |shown: &&String| shown.split(' ').next() == Some(package);
@@ -61,7 +61,7 @@ impl Tree {
     }
 }
 
-/// What `package` is built of in one tree, and not in the other.
+/// The dependencies of `package` that are in one tree and not in the other.
 fn only_in_one(package: &str, one: &Tree, other: &Tree) -> Vec<String> {
     let (one, other) = (one.below(package), other.below(package));
     assert!(!one.is_empty() && !other.is_empty(), "no {package}");

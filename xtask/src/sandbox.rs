@@ -1,4 +1,4 @@
-//! Serves the sandbox for trying things out.
+//! Serves the sandbox for experiments.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What a bare Rust installation lacks for building the component.
+//! Installs what a plain Rust installation lacks for building the component.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,16 +8,16 @@ use anyhow::{Context, Result, bail, ensure};
 /// The target of components for WASI 0.2.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// Installs what is missing, and says so.
+/// Installs missing prerequisites and reports them.
 ///
 /// # Errors
-/// When something has to be installed by hand; the error says what.
+/// If something must be installed manually; the error says what.
 pub fn install() -> Result<()> {
     install_target()?;
     install_clang()
 }
 
-/// Installs what the checks need on top: tools that rustup's minimal profile lacks, and OpenSSL.
+/// Installs additional tools for the checks: those that rustup's minimal profile lacks, and OpenSSL.
 ///
 /// # Errors
 /// As [`install`].
@@ -38,8 +38,8 @@ pub fn install_checkers() -> Result<()> {
     install_openssl()
 }
 
-/// The tests make certificates with OpenSSL's command line, also with ciphers of its legacy provider. Newer Debians have that
-/// in a package of its own.
+/// The tests make certificates with OpenSSL's command line, also with ciphers of its legacy provider. Newer
+/// Debian versions have it in a separate package.
 fn install_openssl() -> Result<()> {
     let has = || succeeds("openssl", &["list", "-providers", "-provider", "legacy"]);
     for package in ["openssl", "openssl-provider-legacy"] {
@@ -108,7 +108,7 @@ fn install_clang() -> Result<()> {
     )
 }
 
-/// The variables that the `cc` crate looks at before it takes `clang`.
+/// The variables that the `cc` crate checks before it uses `clang`.
 fn chosen_compiler() -> Option<String> {
     ["CC_wasm32-wasip2", "CC_wasm32_wasip2", "TARGET_CC"]
         .into_iter()
@@ -150,7 +150,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What rustc prints.
+/// The output of rustc.
 pub(crate) fn rustc(arguments: &[&str]) -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)

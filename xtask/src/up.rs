@@ -1,4 +1,4 @@
-//! The gateway in front of a sandbox, to try out with any HTTP client.
+//! The gateway in front of a sandbox, for experiments with any HTTP client.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub fn serve(component: &Path, listen: SocketAddr) -> Result<()> {
     let sandbox = Sandbox::start(demo.config.clone())?;
     let origin = sandbox.origin();
     let pem = format!("{}{}", demo.identity.certificate_pem, demo.identity.key_pkcs8_pem);
-    // As good as any random text: the sandbox has just drawn it.
+    // The sandbox has just generated it at random.
     let key = demo.client_secret.replace("sandbox~", "gateway-");
     let variables = [
         ("DATAVERSE_URL", origin.as_str()),
@@ -27,7 +27,7 @@ pub fn serve(component: &Path, listen: SocketAddr) -> Result<()> {
     ];
     println!("Compiling the component for the embedded Wasmtime ...");
     let component = Component::load(component)?;
-    // As `wasmtime serve --max-instance-reuse-count 1000`: the token is kept from one call to the next.
+    // As `wasmtime serve --max-instance-reuse-count 1000`: the token is cached between calls.
     let options = ServerOptions {
         listen,
         requests_per_instance: 1000,

@@ -51,7 +51,7 @@ pub(crate) fn iso(unix: i64) -> String {
 }
 
 fn format(unix: i64, items: &[BorrowedFormatItem<'_>]) -> String {
-    // A time no calendar has (an assertion may claim anything) is shown as the epoch.
+    // A time outside the calendar (an assertion may contain any number) is shown as the epoch.
     let time = OffsetDateTime::from_unix_timestamp(unix).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&items).unwrap_or_default()
 }

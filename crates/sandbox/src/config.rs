@@ -1,4 +1,4 @@
-//! What the sandbox knows at the start.
+//! The initial state of the sandbox.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::certificate::{self, Identity};
 use crate::privileges::{Privileges, Verb};
 use crate::user::{Organization, User};
 
-/// What the sandbox knows at the start.
+/// The initial state of the sandbox.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where to listen; port 0 picks a free one. Loopback by default.
@@ -22,28 +22,29 @@ pub struct Config {
     pub origin: Option<String>,
     /// The one tenant, a GUID.
     pub tenant_id: String,
-    /// A domain name that stands for the tenant in URLs.
+    /// A domain name of the tenant for use in URLs.
     pub tenant_domain: Option<String>,
     /// The applications registered in the tenant.
     pub applications: Vec<Application>,
-    /// What the environment says about itself.
+    /// The environment's metadata.
     pub organization: Organization,
-    /// The environment's users that belong to no application.
+    /// The environment's users without an application.
     pub users: Vec<User>,
     /// How long an access token is valid (docs/facts/entra.md, 3, 3599 s).
     pub token_lifetime: Duration,
     /// `refresh_in` of a granted token. None by default: Entra ID gives it only to clients that it knows
     /// (docs/facts/entra.md, 2.1).
     pub refresh_in: Option<Duration>,
-    /// How far an assertion's times may be off. Guess: five minutes, the usual tolerance of Microsoft's own validators.
+    /// The tolerance for an assertion's times. Guess: five minutes, the usual tolerance of Microsoft's own
+    /// validators.
     pub assertion_clock_skew: Duration,
     /// Whether a `jti` is accepted only once.
     ///
-    /// Guess: nothing documented says that Entra ID checks it. MSAL for Python and for Node send an assertion again until
-    /// it expires (docs/facts/entra.md, 1.2), so the default is no. The strict reading suits clients that promise a new assertion
-    /// for each request.
+    /// Guess: it is not documented that Entra ID checks it. MSAL for Python and for Node send an assertion
+    /// again until it expires (docs/facts/entra.md, 1.2), so the default is no. The strict reading suits
+    /// clients that promise a new assertion for each request.
     pub refuse_replayed_assertions: bool,
-    /// Rows on a page when the request names no size (docs/facts/dataverse.md, 1.6, 5,000).
+    /// The page size if the request contains none (docs/facts/dataverse.md, 1.6, 5,000).
     pub default_page_size: usize,
 }
 
@@ -67,7 +68,7 @@ impl Default for Config {
     }
 }
 
-/// An application registration as it is at the start; [`crate::Sandbox`] has methods for what changes.
+/// The initial application registration; [`crate::Sandbox`] has methods to change it.
 #[derive(Clone)]
 pub struct Application {
     /// The application (client) id, a GUID.
@@ -91,7 +92,7 @@ impl fmt::Debug for Application {
     }
 }
 
-/// A ready-made tenant with one application, and what its client needs to sign in.
+/// A predefined tenant with one application, and its client's credentials.
 #[derive(Clone)]
 pub struct Demo {
     /// Start the sandbox with this.
@@ -115,9 +116,9 @@ impl fmt::Debug for Demo {
 }
 
 impl Config {
-    /// One tenant and one application with a new certificate and a new secret. Its user has every privilege on
-    /// contacts, reads accounts, leads, users, roles, business units and organizations, and has nothing on
-    /// opportunities.
+    /// One tenant and one application with a new certificate and a new secret. Its user has every privilege
+    /// on contacts, reads accounts, leads, users, roles, business units and organizations, and has no
+    /// privileges on opportunities.
     pub fn demo() -> anyhow::Result<Demo> {
         let identity = certificate::generate("sandbox")?;
         let client_id = "30000000-0000-4000-8000-000000000001".to_string();

@@ -147,7 +147,7 @@ impl Dataverse {
         lock(&self.members).application(client_id)?.clone()
     }
 
-    /// Of a registered application.
+    /// Changes the user of a registered application.
     pub(crate) fn change_user(&self, client_id: &str, change: impl FnOnce(&mut Option<User>)) {
         self.change_members(|members| {
             if let Some(user) = members.application_mut(client_id) {
@@ -175,7 +175,7 @@ impl Dataverse {
     pub(crate) fn decorated(&self, mut answer: Answer) -> Answer {
         let first = Uuid::new_v4().to_string();
         let second = Uuid::new_v4().to_string();
-        // Guess: nothing runs out by itself; a limit is a fault that a test asks for.
+        // Guess: the limits never run out; a test requests throttling as a fault.
         let update = |left: u32| Some(if left > 1 { left - 1 } else { 5999 });
         let left = self
             .remaining
@@ -192,7 +192,7 @@ impl Dataverse {
             ("req_id", second.as_str()),
             ("crm.serviceid", "framework"),
             ("x-ms-dop-hint", "48"),
-            // With a thousands separator: a plain number parser stumbles over it.
+            // With a thousands separator, which a plain number parser does not accept.
             ("x-ms-ratelimit-time-remaining-xrm-requests", "1,200.00"),
             (
                 "x-ms-ratelimit-burst-remaining-xrm-requests",

@@ -49,7 +49,7 @@ impl Entra {
         })
     }
 
-    /// What an administrator does in the portal while clients go on. Fails where no application has that client id.
+    /// A change by an administrator while clients are running. Fails if no application has that client id.
     pub(crate) fn change(
         &self,
         client_id: &str,
@@ -69,7 +69,7 @@ impl Entra {
         framed(result, request, &form, shared)
     }
 
-    /// The refusal with that code, whatever the request.
+    /// The refusal with that code, independent of the request.
     pub(crate) fn refuse(&self, code: u32, request: &Received, shared: &Shared) -> Answer {
         match by_code::refusal(code, tenant(&request.path)) {
             Some(refusal) => framed(Err(refusal), request, &Form::read(request), shared),
@@ -154,7 +154,7 @@ impl Entra {
         shared: &Shared,
     ) -> Result<(), EntraError> {
         if let Some(assertion) = form.get("client_assertion") {
-            // Guess: an assertion decides even when a secret is there too.
+            // Guess: an assertion takes precedence over a secret.
             match form.get("client_assertion_type") {
                 Some(JWT_BEARER) => {}
                 Some(other) => return Err(client::unsupported_assertion_type(other)),
@@ -183,10 +183,10 @@ pub(crate) fn throttled(retry_after_secs: u64) -> Answer {
     answer
 }
 
-/// A grant or a refusal with the ids and headers that both have.
+/// Adds the ids and headers that grants and refusals share.
 fn framed(result: Result<serde_json::Value, EntraError>, request: &Received, form: &Form, shared: &Shared) -> Answer {
     let trace_id = Uuid::new_v4().to_string();
-    // docs/facts/entra.md, 2.9: the header; MSAL for Node puts it into the form.
+    // docs/facts/entra.md, 2.9: the header; MSAL for Node sends it in the form.
     let asked_id = request.header("client-request-id").or(form.get("client-request-id"));
     let asked_id = asked_id
         .and_then(|id| Uuid::try_parse(id).ok())

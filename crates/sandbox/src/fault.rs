@@ -18,33 +18,32 @@ pub enum Service {
     Dataverse,
 }
 
-/// Something that goes wrong instead of the normal answer, before the token is even looked at.
+/// Something that happens instead of the normal answer, before the token is checked.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The service it happens to.
+    /// The affected service.
     pub service: Service,
     /// Only for this method.
     pub method: Option<String>,
-    /// Only where path and query begin with this.
+    /// Only if path and query begin with this.
     pub path_prefix: Option<String>,
     /// What happens.
     pub kind: FaultKind,
-    /// How often; 0 is never.
+    /// The number of times; 0 is never.
     pub times: usize,
 }
 
 /// What goes wrong.
 #[derive(Clone)]
 pub enum FaultKind {
-    /// 429 with `Retry-After`. Entra ID answers plain text (docs/facts/entra.md, 2.3) and has no use for the
-    /// code.
+    /// 429 with `Retry-After`. Entra ID answers plain text (docs/facts/entra.md, 2.3) and ignores the code.
     Throttle {
         /// 0x80072322 (requests), 0x80072321 (execution time) or 0x80072326 (concurrency).
         code: String,
         /// The seconds in `Retry-After`.
         retry_after_secs: u64,
     },
-    /// Exactly this answer, as from something between client and service; nothing is carried out.
+    /// Exactly this answer, as from an intermediary; nothing is carried out.
     Status {
         /// Its status.
         status: u16,
@@ -61,9 +60,10 @@ pub enum FaultKind {
         /// The number after AADSTS.
         u32,
     ),
-    /// The request is carried out; the answer has its full Content-Length and breaks off after so many bytes.
+    /// The request is carried out; the answer has its full Content-Length but is cut off after this many
+    /// bytes.
     CutBody {
-        /// Bytes that still arrive.
+        /// The number of bytes that are sent.
         after: usize,
     },
     /// The connection closes without an answer.
@@ -71,7 +71,7 @@ pub enum FaultKind {
         /// Whether the request is carried out first.
         carry_out: bool,
     },
-    /// The request is carried out after a while.
+    /// The request is carried out after a delay.
     Delay(
         /// How long.
         Duration,
@@ -92,7 +92,7 @@ impl fmt::Debug for FaultKind {
 }
 
 impl Fault {
-    /// Happens once, to any request for the service.
+    /// A fault that happens once, to any request for the service.
     pub fn new(service: Service, kind: FaultKind) -> Fault {
         Fault {
             service,
@@ -103,14 +103,14 @@ impl Fault {
         }
     }
 
-    /// Only for this method, and where path and query begin with `path_prefix`.
+    /// Only for this method, and if path and query begin with `path_prefix`.
     pub fn on(mut self, method: &str, path_prefix: &str) -> Fault {
         self.method = Some(method.into());
         self.path_prefix = Some(path_prefix.into());
         self
     }
 
-    /// So often.
+    /// This many times.
     pub fn times(mut self, times: usize) -> Fault {
         self.times = times;
         self
@@ -157,7 +157,7 @@ impl Fault {
     }
 }
 
-/// The faults still to come; the first that fits is taken.
+/// The queued faults; the first that matches a request happens.
 #[derive(Default)]
 pub(crate) struct Faults(Mutex<Vec<Fault>>);
 

@@ -17,8 +17,8 @@ use uuid::Uuid;
 /// The audience that <https://learn.microsoft.com/entra/workload-id/workload-identity-federation> recommends.
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// What an application trusts: assertions of this issuer, about this subject, for this audience. Each is compared as it
-/// stands, letter case included.
+/// Assertions that an application trusts: by issuer, subject and audience. The comparison is
+/// case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FederatedCredential {
     /// `iss` of the assertion, a URL.
@@ -31,7 +31,7 @@ pub struct FederatedCredential {
     pub public_key_der: Vec<u8>,
 }
 
-/// An identity provider with a key of its own.
+/// An identity provider with its own key.
 #[derive(Clone)]
 pub struct Issuer {
     url: String,
@@ -54,7 +54,7 @@ impl Issuer {
         &self.url
     }
 
-    /// What an application has to trust to take its assertions about this subject.
+    /// The federated credential with which an application trusts its assertions for this subject.
     pub fn credential(&self, subject: &str, audience: &str) -> anyhow::Result<FederatedCredential> {
         Ok(FederatedCredential {
             issuer: self.url.clone(),

@@ -1,4 +1,4 @@
-//! GUIDs as OData writes them.
+//! GUIDs in OData's form.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Bodies of any size that are not held in memory, for load tests.
+//! Bodies of any size that are not buffered in memory, for load tests.
 
 use std::io;
 use std::sync::Mutex;
@@ -11,9 +11,9 @@ use hyper::body::{Bytes, Incoming};
 use crate::request::Received;
 use crate::response::{Answer, answer, lock};
 
-/// The largest request body that is read, but for those that are swallowed.
-/// <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>: a single request carries less
-/// than 128 MB.
+/// The maximum length of a request body, except for discarded ones.
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>: a single request has
+/// less than 128 MB.
 const LARGEST: usize = 128 * 1024 * 1024;
 
 #[derive(Default)]
@@ -23,11 +23,11 @@ pub(crate) struct Large {
     swallowed: AtomicU64,
 }
 
-/// In an answer's extensions: its body is so many bytes, made as they are sent.
+/// In an answer's extensions: the body has this many bytes, generated while they are sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Generated(pub(crate) u64);
 
-/// What became of a request's body.
+/// The result of reading a request's body.
 pub(crate) enum Body {
     Whole(Bytes),
     Swallowed(u64),
@@ -47,7 +47,7 @@ impl Large {
         self.swallowed.load(Ordering::Relaxed)
     }
 
-    /// The answer to a GET; the last setting that fits counts.
+    /// The answer to a GET; the last matching setting counts.
     pub(crate) fn answer(&self, request: &Received) -> Option<Answer> {
         if request.method != Method::GET {
             return None;
@@ -60,7 +60,7 @@ impl Large {
         Some(answer)
     }
 
-    /// Reads to the end in any case, so that the answer is not lost to a client that is still sending.
+    /// Always reads to the end, so that a client that is still sending gets the answer.
     pub(crate) async fn read(&self, request: &Received, mut body: Incoming) -> io::Result<Body> {
         let uploads = [Method::PUT, Method::PATCH].contains(&request.method);
         let path = request.path_and_query();

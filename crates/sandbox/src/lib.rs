@@ -1,28 +1,30 @@
 //! A local Entra ID token endpoint and Dataverse Web API on loopback, strict where the real ones are.
 //!
-//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are
-//! Entra ID, `/api/data/v9.x/` is Dataverse. Every rule names its source: the URL of a page, a standard, or a section of the project's
-//! collected facts, as in `docs/facts/entra.md, 3`. What could not be confirmed is marked `Guess:`. What the
-//! sandbox cannot answer it refuses with 501.
+//! Both services answer on one origin: `POST /{tenant}/oauth2/v2.0/token` and its OpenID metadata are Entra
+//! ID, `/api/data/v9.x/` is Dataverse. Every rule names its source: the URL of a page, a standard, or a
+//! section of the project's collected facts, as in `docs/facts/entra.md, 3`. Unconfirmed behaviour is
+//! marked `Guess:`. Unsupported requests are refused with 501.
 //!
-//! Applications prove themselves with secrets, with certificates that are registered by thumbprint or trusted by name,
-//! and with the assertions of an identity provider that they trust ([`federation`]). All of these come and go while the
-//! sandbox runs, as [`Sandbox`]'s methods: `add_secret`, `add_certificate`, `trust_subject_name`,
-//! `add_federated_credential` and their opposites. Dataverse can demand claims of a token ([`Sandbox::demand_claims`])
-//! and lie about where to get one ([`Sandbox::set_challenge`]); what else goes wrong on request is a [`Fault`].
+//! Applications authenticate with secrets, with certificates that are registered by thumbprint or trusted
+//! by name, and with assertions from an identity provider that they trust ([`federation`]). All of these
+//! can change while the sandbox runs, through [`Sandbox`]'s methods: `add_secret`, `add_certificate`,
+//! `trust_subject_name`, `add_federated_credential` and their opposites. Dataverse can demand claims of a
+//! token ([`Sandbox::demand_claims`]) and send a wrong challenge ([`Sandbox::set_challenge`]); other
+//! misbehaviour on request is a [`Fault`].
 //!
-//! Modules import downwards only, from the floor of tests' controls to that of plain data:
+//! Modules import only downwards, from the controls of tests to plain data:
 //!
 //! 1. `sandbox` (what tests call), `server` (the listener), `state` (both services, and which of them answers)
-//! 2. `entra` and `dataverse`, which do not know each other
+//! 2. `entra` and `dataverse`, which do not use each other
 //! 3. `shared` (origin, clock, tokens), `fault`, `large`, `recorder`, `signing`, `tls`
 //! 4. `config`, `user`, `privileges`, `schema`, `certificate`, `federation`
 //! 5. `request`, `response`, `clock`, `guid`
 //!
-//! Within `dataverse`: `dispatch` and `visit`; `batch`; what answers a kind of target (`collection`, `delta`, `fetch`,
-//! `file`, `functions`, `record`, `reference`); what they share (`access`, `conditions`, `link`, `optional`, `payload`,
-//! `results`); `call`; `query` and `members`; `path` and `target`; `blob` and `image`; `store`; `refusal`. Within
-//! `entra`: `assertion`; `federated` and `subject_name`; `credentials`; `jwt`; `errors`.
+//! Within `dataverse`: `dispatch` and `visit`; `batch`; the handlers of each kind of target (`collection`,
+//! `delta`, `fetch`, `file`, `functions`, `record`, `reference`); shared parts (`access`, `conditions`,
+//! `link`, `optional`, `payload`, `results`); `call`; `query` and `members`; `path` and `target`; `blob`
+//! and `image`; `store`; `refusal`. Within `entra`: `assertion`; `federated` and `subject_name`;
+//! `credentials`; `jwt`; `errors`.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Who may do what to which table.
+//! Privileges on tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::schema::Table;
 
-/// What a user does to rows of a table.
+/// An operation on the rows of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
     /// Adds a row.
@@ -20,18 +20,18 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them.
+    /// All verbs.
     pub const ALL: [Verb; 4] = [Verb::Create, Verb::Read, Verb::Write, Verb::Delete];
 }
 
-/// How far a privilege reaches (<https://learn.microsoft.com/power-platform/admin/wp-security-cds>).
+/// The depth of a privilege (<https://learn.microsoft.com/power-platform/admin/wp-security-cds>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// The user's own rows.
     Basic,
-    /// Those of the user's business unit.
+    /// The rows of the user's business unit.
     Local,
-    /// Those of the business units below it too.
+    /// Also the rows of child business units.
     Deep,
     /// All rows of the organization.
     Global,
@@ -50,7 +50,7 @@ impl Privileges {
         Privileges::default()
     }
 
-    /// Every privilege on every table of the sandbox, and none of the others.
+    /// Every privilege on every table of the sandbox, but no privileges without a table.
     pub fn all() -> Privileges {
         Table::all().fold(Privileges::none(), |privileges, table| {
             privileges.allow(table.entity_set, &Verb::ALL)
@@ -78,17 +78,17 @@ impl Privileges {
         self
     }
 
-    /// Whether the privilege is there, at any depth.
+    /// Whether the privilege is present, at any depth.
     pub fn permits(&self, entity_set: &str, verb: Verb) -> bool {
         self.depth(entity_set, verb).is_some()
     }
 
-    /// How far the privilege reaches, if it is there.
+    /// The depth of the privilege, if it is present.
     pub fn depth(&self, entity_set: &str, verb: Verb) -> Option<Depth> {
         self.tables.get(entity_set)?.get(&verb).copied()
     }
 
-    /// What both may do.
+    /// The intersection of both.
     pub(crate) fn and(&self, other: &Privileges) -> Privileges {
         let tables = self.tables.iter().map(|(set, verbs)| {
             let both = verbs.iter().filter_map(|(verb, depth)| {
@@ -103,7 +103,7 @@ impl Privileges {
         }
     }
 
-    /// Names, ids and depths. A privilege of no table reaches as far as the organization.
+    /// Names, ids and depths. A privilege without a table has organization depth.
     pub(crate) fn named(&self) -> Vec<(String, Uuid, Depth)> {
         let tables = self
             .tables
@@ -120,7 +120,7 @@ impl Privileges {
             .collect()
     }
 
-    /// Whether a privilege that belongs to no table is there.
+    /// Whether a privilege without a table is present.
     pub(crate) fn permits_named(&self, privilege: &str) -> bool {
         self.others.contains(privilege)
     }
@@ -131,7 +131,7 @@ pub(crate) fn name(verb: Verb, table: &Table) -> String {
     format!("prv{verb:?}{}", table.schema_name)
 }
 
-/// Guess: the privilege's id, made from its name so that it stays the same.
+/// Guess: the privilege's id, derived from its name so that it is stable.
 pub(crate) fn id(privilege: &str) -> Uuid {
     let number = privilege
         .bytes()

@@ -1,4 +1,4 @@
-//! The requests that came.
+//! The recorded requests.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use crate::request::Received;
 use crate::request::RecordedRequest;
 use crate::response::lock;
 
-/// A server that runs for days, or under a benchmark, must not keep everything.
+/// The maximum number of kept requests, for servers that run for days or under a benchmark.
 const REQUESTS: usize = 10_000;
 const BYTES: usize = 64 * 1024 * 1024;
 

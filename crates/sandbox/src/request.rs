@@ -1,4 +1,4 @@
-//! A request as it arrived.
+//! A received request.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use hyper::body::Bytes;
 
-/// Only the beginning of a longer body is recorded.
+/// Of longer bodies, only the beginning is recorded.
 const LONG: usize = 1024 * 1024;
 const KEPT: usize = 64 * 1024;
 
@@ -17,11 +17,11 @@ pub struct RecordedRequest {
     pub method: String,
     /// Path and query, as sent.
     pub path_and_query: String,
-    /// The headers in order; names in lower case, values that are not UTF-8 made readable.
+    /// The headers in order; names in lower case, values that are not UTF-8 are converted.
     pub headers: Vec<(String, String)>,
-    /// The body; of one beyond 1 MiB its first 64 KiB, of one that was swallowed nothing.
+    /// The body. Of a body over 1 MiB, the first 64 KiB; empty for a discarded body.
     pub body: Vec<u8>,
-    /// How long the whole body was.
+    /// The length of the full body.
     pub body_length: u64,
 }
 
@@ -35,7 +35,7 @@ impl RecordedRequest {
     }
 }
 
-// Headers and bodies carry tokens and secrets, which have no business in a test's output.
+// Headers and bodies contain tokens and secrets, which must not appear in a test's output.
 impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedRequest")
@@ -59,7 +59,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// Without its body, which comes later.
+    /// A request without its body, which is read later.
     pub(crate) fn new(parts: Parts) -> Received {
         Received {
             method: parts.method,

@@ -1,4 +1,4 @@
-//! Answers, and the body that can break off.
+//! Answers, and a body that can be cut off.
 
 use std::future::Future;
 use std::io;
@@ -29,29 +29,30 @@ pub(crate) fn empty(status: StatusCode) -> Answer {
     answer
 }
 
-/// Adds a header; a name or value that HTTP cannot carry is left out.
+/// Adds a header; a name or value that is not valid in HTTP is omitted.
 pub(crate) fn append(answer: &mut Answer, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
         answer.headers_mut().append(name, value);
     }
 }
 
-/// A test that panicked while it held the lock must not take the others down.
+/// Locks despite poisoning: a test that panicked while it held the lock must not fail the others.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A body that promises a length and may deliver less, held in memory or made as it is sent.
+/// A body with an announced length that may send less, buffered in memory or generated while it is sent.
 pub(crate) struct ResponseBody {
     data: Option<Bytes>,
-    /// Bytes of the pattern that are still to come.
+    /// The remaining bytes of the pattern.
     generated: u64,
     missing: u64,
-    /// hyper drops what it has not sent yet when a body fails, so a cut body waits until the first part is out.
+    /// hyper drops unsent data when a body fails, so a body that is cut off waits until the first part was
+    /// sent.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// What generated bodies repeat: the byte at n is n modulo 256.
+/// The pattern of generated bodies: the byte at n is n modulo 256.
 static PATTERN: [u8; 64 * 1024] = {
     let mut pattern = [0; 64 * 1024];
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! What tests do with a running sandbox.
+//! The controls of a running sandbox, for tests.
 
 mod credentials;
 mod dataverse;
@@ -31,7 +31,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts on a thread of its own, so that callers need no runtime.
+    /// Starts the sandbox on its own thread, so that callers need no runtime.
     pub fn start(config: Config) -> anyhow::Result<Sandbox> {
         let listener = std::net::TcpListener::bind(config.listen)
             .with_context(|| format!("the sandbox cannot listen on {}", config.listen))?;
@@ -47,7 +47,7 @@ impl Sandbox {
         let (stop, stopped) = oneshot::channel();
         let shared = state.clone();
         let thread = std::thread::Builder::new().name("sandbox".into()).spawn(move || {
-            // Leaving the runtime drops the connections that are still open.
+            // Dropping the runtime closes open connections.
             if let Err(error) = runtime.block_on(server::serve(listener, tls, shared, stopped)) {
                 eprintln!("sandbox: {error}");
             }
@@ -77,7 +77,7 @@ impl Sandbox {
         self.authority_pem.as_deref()
     }
 
-    /// Every request received so far, in order; of very many only the last: 10,000, or 64 MiB of bodies.
+    /// The requests received so far, in order; only the last 10,000, or 64 MiB of bodies.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.recorder.all()
     }
@@ -87,7 +87,7 @@ impl Sandbox {
         self.state.recorder.clear();
     }
 
-    /// Queues a fault; of several that fit a request the oldest happens.
+    /// Queues a fault; of several that match a request, the oldest happens.
     pub fn misbehave(&self, fault: Fault) {
         self.state.faults.push(fault);
     }
@@ -97,40 +97,42 @@ impl Sandbox {
         self.state.faults.clear();
     }
 
-    /// From now on a GET whose path and query begin with `path_prefix` is answered with that many bytes, made as they
-    /// are sent and not held in memory: the byte at n is n modulo 256. The last setting that fits counts. Below
-    /// `/api/data/` it needs a valid token, as everything does there; faults apply to it as to anything else.
+    /// From now on, a GET whose path and query begin with `path_prefix` is answered with that many bytes,
+    /// generated while they are sent: the byte at n is n modulo 256. The last matching setting counts.
+    /// Below `/api/data/` the request needs a valid token, and faults apply as to any other request.
     pub fn serve_large(&self, path_prefix: &str, bytes: u64) {
         self.state.large.serve(path_prefix, bytes);
     }
 
-    /// From now on the body of a PUT or PATCH whose path and query begin with `path_prefix` is counted and thrown away,
-    /// whatever its size, and answered with 204; nothing is written. Other bodies have to be smaller than 128 MiB.
+    /// From now on, the body of a PUT or PATCH whose path and query begin with `path_prefix` is counted and
+    /// discarded, regardless of its size, and answered with 204; nothing is written. Other bodies must be
+    /// smaller than 128 MiB.
     pub fn swallow_uploads(&self, path_prefix: &str) {
         self.state.large.swallow(path_prefix);
     }
 
-    /// How many bytes were swallowed so far, those of uploads that are still under way or broke off among them.
+    /// The number of discarded bytes so far, including those of uploads that are in progress or were cut
+    /// off.
     pub fn swallowed(&self) -> u64 {
         self.state.large.swallowed()
     }
 
-    /// Sets the clock forward, or back, by so many seconds more.
+    /// Moves the clock forward or back by this many seconds.
     pub fn shift_clock(&self, seconds: i64) {
         self.state.shared.clock.shift(seconds);
     }
 
-    /// Every token issued so far is answered with 401 from now on.
+    /// Revokes every token issued so far: requests with it get 401.
     pub fn revoke_tokens(&self) {
         self.state.shared.tokens.revoke_all();
     }
 
-    /// How long the tokens issued from now on are valid.
+    /// Sets the lifetime of the tokens issued from now on.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.state.shared.tokens.set_lifetime(lifetime);
     }
 
-    /// The `refresh_in` of the tokens issued from now on.
+    /// Sets the `refresh_in` of the tokens issued from now on.
     pub fn set_refresh_in(&self, refresh_in: Option<Duration>) {
         self.state.shared.tokens.set_refresh_in(refresh_in);
     }

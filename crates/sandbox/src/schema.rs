@@ -1,4 +1,4 @@
-//! The tables: a small part of the real ones, columns named as there.
+//! The tables: a small subset of the real tables, with the same column names.
 
 mod business;
 mod others;
@@ -19,14 +19,14 @@ impl Table {
 }
 
 impl Lookup {
-    /// `None` would be a fault of the schema itself.
+    /// `None` would be an error in the schema itself.
     pub(crate) fn table(&self) -> Option<&'static Table> {
         Table::of(self.target)
     }
 }
 
 impl Collection {
-    /// The table of the rows and the lookup in it; `None` where the sandbox has no such table.
+    /// The table of the rows and the lookup in it; `None` if the sandbox has no such table.
     pub(crate) fn rows(&self) -> Option<(&'static Table, &'static Lookup)> {
         let (set, lookup) = self.rows?;
         let table = Table::of(set)?;

@@ -48,7 +48,7 @@ pub(crate) async fn serve(
                         }
                     });
                 }
-                // Out of file handles, or the peer left: the next one may do better.
+                // Out of file handles, or the peer disconnected: the next accept may succeed.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
         }

@@ -1,4 +1,4 @@
-//! What both services know.
+//! The state that both services share.
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! Both services and what belongs to neither, and which of them answers a request.
+//! Both services and the shared controls, and the dispatch of requests between them.
 
 use http::StatusCode;
 use http::header::HOST;
@@ -34,9 +34,9 @@ impl State {
         })
     }
 
-    /// `instead`: the status of a request whose body is not there to be looked at.
+    /// `instead`: the status for a request whose body was not kept.
     pub(crate) fn normal(&self, service: Option<Service>, request: &Received, instead: Option<StatusCode>) -> Answer {
-        // RFC 9112, 3.2: without Host the request is bad. hyper leaves that to its user.
+        // RFC 9112, 3.2: a request without Host is invalid. hyper does not check this.
         if !request.headers.contains_key(HOST) {
             return answer(StatusCode::BAD_REQUEST, "text/plain", "A request needs a Host header.");
         }
@@ -92,7 +92,7 @@ pub(crate) fn service(path: &str) -> Option<Service> {
     }
 }
 
-/// Whether one of the services has an endpoint there that the sandbox has not.
+/// Whether one of the real services has an endpoint at this path that the sandbox does not have.
 fn is_of_the_services(path: &str) -> bool {
     const DATAVERSE: [&str; 3] = ["/api/search/", "/api/discovery/", "/XRMServices/"];
     // Below a tenant, which may be `common`.

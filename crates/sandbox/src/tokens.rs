@@ -30,21 +30,21 @@ pub(crate) struct Issued {
     pub(crate) requested: Requested,
 }
 
-/// What a new token is, and its times in seconds.
+/// A new token, and its times in seconds.
 pub(crate) struct Granted {
     pub(crate) token: String,
     pub(crate) expires_in: u64,
     pub(crate) refresh_in: Option<u64>,
 }
 
-/// The claims that the client asked to have in its access token.
+/// The claims that the client requested for its access token.
 #[derive(Clone, Default)]
 pub(crate) struct Requested(pub(crate) Map<String, Value>);
 
 impl Requested {
-    /// Whether the client said that it can answer a claims challenge (docs/facts/entra.md, 2.6): `CP1`.
+    /// Whether the client declared that it can handle a claims challenge (docs/facts/entra.md, 2.6): `CP1`.
     ///
-    /// Guess: in either case; Microsoft's pages print both.
+    /// Guess: case-insensitive, as Microsoft's documentation uses both.
     pub(crate) fn can_be_challenged(&self) -> bool {
         let capabilities = self.0.get("xms_cc").and_then(|claim| claim["values"].as_array());
         capabilities.is_some_and(|values| {
@@ -53,7 +53,7 @@ impl Requested {
         })
     }
 
-    /// Guess: claims count as met when they were asked for as they were demanded.
+    /// Guess: claims are met if they were requested exactly as demanded.
     pub(crate) fn meets(&self, demanded: &Map<String, Value>) -> bool {
         demanded.iter().all(|(name, value)| self.0.get(name) == Some(value))
     }

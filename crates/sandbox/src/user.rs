@@ -1,10 +1,10 @@
-//! Who is in the environment, and what it says about itself.
+//! The users of the environment, and its metadata.
 
 use uuid::Uuid;
 
 use crate::privileges::Privileges;
 
-/// What an environment says about itself, except the organization's id, which each user has.
+/// An environment's metadata, except the organization's id, which each user has.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// `FriendlyName`, and the name of the business unit.
@@ -34,7 +34,7 @@ impl Default for Organization {
     }
 }
 
-/// A Dataverse user: one that stands for an application, or a person.
+/// A Dataverse user: an application user or a person.
 #[derive(Clone, Debug)]
 pub struct User {
     /// `systemuserid`, a GUID.
@@ -43,22 +43,22 @@ pub struct User {
     pub business_unit_id: String,
     /// The organization, a GUID.
     pub organization_id: String,
-    /// `azureactivedirectoryobjectid`, a GUID: who it is in Entra ID.
+    /// `azureactivedirectoryobjectid`, a GUID: the object id in Entra ID.
     pub entra_object_id: String,
     /// `fullname`.
     pub name: String,
     /// `domainname`.
     pub domain_name: String,
-    /// Whether the user may do anything at all.
+    /// Whether the user is enabled.
     pub enabled: bool,
-    /// The security roles: names only. What they allow is in `privileges`.
+    /// The names of the security roles. Their privileges are in `privileges`.
     pub roles: Vec<Role>,
-    /// What the user's security roles add up to.
+    /// The privileges of all security roles together.
     pub privileges: Privileges,
 }
 
 impl User {
-    /// An application's user with fixed ids.
+    /// An application user with fixed ids.
     pub fn new(privileges: Privileges) -> User {
         User {
             user_id: "20000000-0000-4000-8000-000000000001".into(),
@@ -73,7 +73,7 @@ impl User {
         }
     }
 
-    /// A person with ids of her own, in the same business unit.
+    /// A person with unique ids, in the same business unit.
     pub fn person(name: &str, privileges: Privileges) -> User {
         User {
             user_id: Uuid::new_v4().to_string(),
@@ -93,12 +93,12 @@ pub struct Role {
     pub role_id: String,
     /// `name`.
     pub name: String,
-    /// `_roletemplateid_value`, a GUID: what the role was made from, the same in every environment.
+    /// `_roletemplateid_value`, a GUID: the role's template, the same in every environment.
     pub template_id: Option<String>,
 }
 
 impl Role {
-    /// A custom role, with an id made from its name.
+    /// A custom role, with an id derived from its name.
     pub fn new(name: &str) -> Role {
         let number = name
             .bytes()
@@ -110,8 +110,8 @@ impl Role {
         }
     }
 
-    /// The role that may do everything, made from a template with the same id everywhere, as Microsoft's own clients
-    /// know it. What it may do has to be said in [`User::privileges`] all the same.
+    /// The role with all privileges, made from a template with the same id everywhere, which Microsoft's
+    /// own clients use. Its privileges must be set in [`User::privileges`] nevertheless.
     pub fn system_administrator() -> Role {
         Role {
             template_id: Some("627090ff-40a3-4053-8790-584edc5be201".into()),

@@ -56,7 +56,7 @@ fn assertions_are_accepted_as_libraries_send_them() {
         let answer = post_changed(&local, change);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    // Nobody limits how far away the end may be.
+    // The expiry may be any time in the future.
     assert_eq!(
         post_changed(&local, |_, claims| claims["exp"] = json!(4_000_000_000_u64)).status,
         200
@@ -167,7 +167,7 @@ fn signatures_are_checked() {
     assert!(answer.text().contains(&stranger.thumbprint_sha256), "{}", answer.text());
     assert!(answer.text().contains("The key was not found."));
 
-    // Claims exchanged under a good signature.
+    // Claims replaced under a valid signature.
     let good = local.sign(&header, &claims);
     let other = local.sign(&header, &local.assertion_parts().1);
     let mixed = format!(
@@ -277,7 +277,7 @@ fn an_application_cannot_use_anothers_certificate() {
     });
     local.client_id = other.into();
     assert_eq!(refusal(&post_changed(&local, |_, _| {})).2, 700_027);
-    // And without an application user its token opens nothing.
+    // Without an application user, its token gives no access.
     local.client_secret = "s".into();
     let answer = local.get("WhoAmI");
     assert_eq!(common::error(&answer), (403, "0x80072560".into()));

@@ -1,4 +1,4 @@
-//! Claims that a token was asked to have, and what a 401 of Dataverse says.
+//! Claims requested for a token, and the challenge in Dataverse's 401.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -69,7 +69,7 @@ fn claims_are_demanded_of_those_who_can_answer() {
     assert_eq!(call(&local, &token(&local, Some(&both))).status, 200);
     let alone = json!({"access_token": {"nbf": nbf}});
     assert_eq!(call(&local, &token(&local, Some(&alone))).status, 200);
-    // A new token alone does not do, nor one with other claims.
+    // A new token is not enough, nor is one with other claims.
     assert_eq!(call(&local, &token(&local, Some(&capable()))).status, 401);
     let other = json!({"access_token": {"nbf": {"essential": true, "value": "1"}}});
     assert_eq!(call(&local, &token(&local, Some(&other))).status, 401);

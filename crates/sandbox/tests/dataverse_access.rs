@@ -1,4 +1,4 @@
-//! The Web API over HTTP: tokens, privileges, headers, and what is not there.
+//! The Web API over HTTP: tokens, privileges, headers, and missing resources.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -167,7 +167,7 @@ fn a_url_has_32_kb() {
         let path = "/api/data/v9.2/contacts?$select=";
         let names = "lastname,".repeat(4000);
         let room = length - local.origin.len() - path.len();
-        // Whole names, then spaces up to the length.
+        // Full names, then spaces up to the length.
         let whole = room / 9 * 9;
         local
             .get(&format!(

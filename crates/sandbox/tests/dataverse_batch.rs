@@ -67,7 +67,7 @@ impl Inner {
     }
 }
 
-/// The responses; those of a change set in a list of their own.
+/// The responses; those of a change set in a separate list.
 #[track_caller]
 fn inner(content_type: &str, body: &str) -> Vec<Vec<Inner>> {
     let boundary = content_type.strip_prefix("multipart/mixed; boundary=").unwrap();
@@ -204,7 +204,7 @@ fn a_request_in_a_batch_has_its_own_rights_and_headers() {
     let answer = send(&local, &[one("POST", "accounts", json!({"name": "x"}))]);
     assert_eq!(responses(&answer)[0][0].json()["error"]["code"], "0x80040220");
 
-    // No Content-Type of its own.
+    // Without its own Content-Type.
     let answer = send(
         &local,
         &[part("b", None, "POST contacts HTTP/1.1\r\n\r\n{\"lastname\":\"x\"}")],
@@ -453,7 +453,7 @@ fn what_is_no_batch_is_refused_whole() {
     }
     assert_eq!(everything(&local), before, "nothing was carried out");
 
-    // A line feed inside a body is the body's own.
+    // A line feed inside a body belongs to the body.
     let lines = "POST contacts HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{\n  \"lastname\": \"x\"\n}\n";
     assert_eq!(send(&local, &[part("b", None, lines)]).status, 200);
 

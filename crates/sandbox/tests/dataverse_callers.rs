@@ -1,4 +1,4 @@
-//! Who calls, and for whom.
+//! Callers and impersonation.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -46,7 +46,7 @@ fn both_headers_act_for_another() {
         ("MSCRMCallerID", ada.user_id.as_str()),
     ] {
         assert_eq!(get(&local, "WhoAmI", header).json()["UserId"], ada.user_id);
-        // What both may do, and nothing else.
+        // Only the privileges of both.
         assert_eq!(get(&local, "contacts", header).status, 200);
         assert_eq!(local.call("POST", "contacts", &[header], "{}").status, 204);
         let refused = local.call(
@@ -91,7 +91,7 @@ fn it_takes_a_privilege_and_a_user() {
         "{}",
         answer.text()
     );
-    // One's own id takes no privilege.
+    // The caller's own id requires no privilege.
     let me = start().get("WhoAmI").json()["UserId"].as_str().unwrap().to_string();
     assert_eq!(get(&plain, "contacts", ("MSCRMCallerID", &me)).status, 200);
 }

@@ -61,13 +61,13 @@ fn changes_since_a_link() {
     );
     assert_eq!(deleted.as_object().unwrap().len(), 3);
     assert_eq!(answer.json()["@odata.context"], format!("{root}(lastname)/$delta"));
-    // The old link still says the same, the new one says what comes after.
+    // The old link still returns the same, the new one the later changes.
     let second = link(&local, &answer, "@odata.deltaLink");
     assert_eq!(local.get(&first).rows().len(), 3);
     assert!(local.get(&second).rows().is_empty());
     local.call("PATCH", &row(3), &[], r#"{"lastname":"Again"}"#);
     assert_eq!(ids(&local.get(&second).rows(), "lastname"), ["Again"]);
-    // A change of another table is none here.
+    // A change of another table does not appear here.
     assert_eq!(local.get("contacts").json().get("@odata.deltaLink"), None);
 }
 

@@ -6,7 +6,7 @@ mod common;
 use common::{Answer, Local, error, start};
 use sandbox::{BatchDialect, BatchFailureStatus};
 
-/// A good read, a change set, a failure, a read that is not reached.
+/// A successful read, a change set, a failure, and a read that is not run.
 fn send(local: &Local, headers: &[(&str, &str)]) -> Answer {
     let head = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n";
     let get = |path: &str| format!("--b\r\n{head}\r\nGET {path} HTTP/1.1\r\n\r\n\r\n");

@@ -127,7 +127,7 @@ fn a_snapshot_has_everything() {
     assert_ne!(put(b"two"), first);
     let last = &writes(&local)[1];
     assert_eq!(last, &format!("PATCH {}", contact(1)));
-    // A change of a row and back is a change: its version tells.
+    // Changing a row and changing it back is a change, which its version shows.
     let before = same.sandbox.snapshot();
     same.call("PATCH", &contact(1), &[], "{}");
     assert_ne!(same.sandbox.snapshot(), before);

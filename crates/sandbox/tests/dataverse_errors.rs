@@ -1,4 +1,4 @@
-//! What an error says beside its code and message.
+//! The details of errors in addition to code and message.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -32,7 +32,7 @@ fn annotations_on_request() {
     assert!(details[&format!("{CDS}ErrorDetails.OperationStatus")].is_string());
     let two = ask("odata.maxpagesize=1, odata.include-annotations=\"Microsoft.PowerApps.CDS.HelpLink,x\"");
     assert_eq!(two.len(), 3);
-    // With another preference that is wrong, and in a part of a batch.
+    // With another invalid preference, and in a part of a batch.
     let wrong = local.call(
         "GET",
         "contacts",

@@ -168,7 +168,7 @@ fn pages_with_a_cookie() {
     sorted.sort_by_key(|name| name.to_lowercase());
     sorted.dedup();
     assert_eq!(sorted.len(), seed::CONTACTS);
-    // Simple paging needs no cookie, and a cookie of another page is none.
+    // Simple paging needs no cookie, and a cookie of another page is ignored.
     assert_eq!(names(&fetch(2, "")), all[5..10]);
     assert_eq!(names(&fetch(2, &cookie)), all[5..10]);
     assert!(names(&fetch(9, "")).is_empty());

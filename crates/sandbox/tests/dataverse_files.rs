@@ -23,12 +23,12 @@ fn send(local: &Local, method: &str, path: &str, headers: &[(&str, &str)], body:
 const BYTES: (&str, &str) = ("Content-Type", "application/octet-stream");
 const NAME: (&str, &str) = ("x-ms-file-name", "contract.pdf");
 
-/// Bytes in which a piece in the wrong place shows.
+/// Bytes that reveal a piece at the wrong offset.
 fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n / 253 + n) as u8).collect()
 }
 
-/// Begins an upload in chunks and gives the path to send them to.
+/// Begins an upload in chunks and returns the path for them.
 #[track_caller]
 fn begin(local: &Local, path: &str, name: &str) -> String {
     let path = format!("{path}?x-ms-file-name={name}");
@@ -312,14 +312,14 @@ fn chunks_can_be_small() {
         "longer than a chunk"
     );
     assert_eq!(chunk(&local, &to, "bytes 0-3/8", b"012x").status, 206);
-    // As after an answer that was lost.
+    // As after a lost answer.
     assert_eq!(chunk(&local, &to, "bytes 0-3/8", b"0123").status, 206);
     local.sandbox.refuse_repeated_chunks(true);
     assert_eq!(
         error(&chunk(&local, &to, "bytes 0-3/8", b"0123")),
         (400, "0x80040203".into())
     );
-    // Twice a chunk, and no empty one at the end.
+    // Exactly two chunks, without an empty one at the end.
     assert_eq!(chunk(&local, &to, "bytes 4-7/8", b"4567").status, 204);
     assert_eq!(
         send(&local, "GET", &format!("{path}/$value"), &[], b"").body,

@@ -9,7 +9,7 @@ use common::{Answer, Local, error, start};
 use sandbox::seed;
 use serde_json::{Value, json};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot really a picture, but nobody looks further";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot a real picture, but only the signature is checked";
 const BYTES: (&str, &str) = ("Content-Type", "application/octet-stream");
 
 fn row(local: &Local) -> Value {

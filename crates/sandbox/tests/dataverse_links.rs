@@ -52,7 +52,7 @@ fn a_lookup_is_set_read_and_cleared() {
     );
 
     let shared = format!("{}/parentcustomerid_contact/$ref", contact(1));
-    assert_eq!(local.get(&shared).status, 204, "the lookup leads to an account");
+    assert_eq!(local.get(&shared).status, 204, "the lookup refers to an account");
     assert_eq!(local.call("DELETE", &shared, &[], "").status, 204);
     assert_eq!(company(&local, 1), seed::account(1));
 
@@ -148,7 +148,7 @@ fn links_need_privileges() {
         let answer = local.call(method, path, &[], &link(url));
         assert_eq!(error(&answer), (403, "0x80040220".into()), "{path}");
     };
-    // The demo user reads accounts and has nothing on opportunities.
+    // The demo user reads accounts and has no privileges on opportunities.
     denied("PUT", &format!("{}/primarycontactid/$ref", account(1)), &contact(1));
     denied("DELETE", &format!("{}/primarycontactid/$ref", account(1)), &contact(1));
     denied(

@@ -1,4 +1,4 @@
-//! Less than a row: how many rows there are, one column of a row, the row behind a lookup.
+//! Counts, single columns, and the rows that lookups refer to.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -25,7 +25,7 @@ fn counts_of_collections() {
     };
     assert_eq!(count("contacts/$count"), seed::CONTACTS);
     assert_eq!(count("contacts/$count?$filter=firstname%20eq%20'Emma'"), 2);
-    // None of these changes how many there are.
+    // None of these changes the count.
     assert_eq!(count("contacts/$count?$top=1&$orderby=lastname"), seed::CONTACTS);
     let account = format!("accounts({})", seed::account(4));
     let below = format!("{account}/contact_customer_accounts/$count");
@@ -174,7 +174,7 @@ fn the_row_behind_a_lookup() {
     assert_eq!(row["name"], "Raven & Daughters");
     assert_eq!(row["accountid"], seed::account(1));
     assert_eq!(answer.header("etag"), row["@odata.etag"].as_str());
-    // Empty, and leading to a row of the other table that shares its column.
+    // Empty, and referring to a row of the other table that shares its column.
     assert_eq!(
         local.get(&format!("{}/parentcustomerid_account", contact(12))).status,
         204

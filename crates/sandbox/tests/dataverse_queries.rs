@@ -81,7 +81,7 @@ fn filters() {
         2
     );
     assert_eq!(last("createdon lt 2020-01-01T00:00:00Z"), [] as [&str; 0]);
-    // An ampersand in a value travels encoded.
+    // An ampersand in a value is encoded.
     let answer = local.get("accounts?$filter=name%20eq%20%27Raven%20%26%20Daughters%27");
     assert_eq!(column(&answer.rows(), "accountid"), [seed::account(1)]);
 
@@ -193,7 +193,7 @@ fn pages() {
     assert_eq!(sizes, [5, 5, 5, 2], "$top is ignored");
     assert_eq!(seen.len(), seed::CONTACTS);
 
-    // The size is that of each request; without one everything else comes at once.
+    // Each request has its own page size; without one, all remaining rows are returned.
     let first = local
         .call("GET", "contacts", &[("Prefer", "odata.maxpagesize=5")], "")
         .json();
@@ -206,7 +206,7 @@ fn pages() {
     assert_eq!(rest.rows().len(), seed::CONTACTS - 5);
     assert!(rest.json().get("@odata.nextLink").is_none());
 
-    // Decoding the link once is one time too often.
+    // Decoding the link, even once, makes it invalid.
     let spoilt = next.replace("%25", "%");
     assert_eq!(local.get(&spoilt).status, 400);
     // A page that ends with the rows has no next link.

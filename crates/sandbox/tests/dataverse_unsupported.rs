@@ -1,4 +1,5 @@
-//! What the services have and the sandbox has not: 501 and never 404, so that nobody takes it for absent.
+//! Features of the real services that the sandbox does not support: 501 and never 404, which would mean
+//! that they do not exist.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -47,7 +48,7 @@ fn operations_tables_and_metadata() {
         ("GET", "tasks(00000000-0000-4000-8000-000000000001)"),
         ("GET", "environmentvariabledefinitions"),
         ("GET", "activitymimeattachments/$count"),
-        // Alternate keys, whatever is in them.
+        // Alternate keys with any content.
         ("GET", "accounts(accountnumber='R-100')"),
         ("GET", "accounts(accountnumber='R/100')"),
         ("GET", "accounts(accountnumber='R%2F100')"),

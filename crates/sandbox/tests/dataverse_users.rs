@@ -1,4 +1,4 @@
-//! Users, roles, the organization, and how far privileges reach.
+//! Users, roles, the organization, and the depth of privileges.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -74,7 +74,7 @@ fn a_user_with_unit_and_roles() {
         404
     );
     let names: Vec<Value> = local.get("roles?$select=name&$orderby=name").rows();
-    assert_eq!(names.len(), 2, "a role that nobody has is gone");
+    assert_eq!(names.len(), 2, "a role without users is removed");
     let found = local
         .get(&format!("systemusers?$filter=applicationid%20eq%20{}", local.client_id))
         .rows();
@@ -122,7 +122,7 @@ fn these_tables_take_privileges_and_are_not_written() {
     assert_eq!(refused("systemusers").0, 501);
     assert_eq!(local.call("PATCH", &mine, &[], "{}").status, 501);
     assert_eq!(local.call("DELETE", &mine, &[], "").status, 501);
-    // A row that is not there is not there, whatever the table.
+    // A missing row is 404 in every table.
     let missing = format!("systemusers({MISSING})");
     assert_eq!(local.call("PATCH", &missing, &[("If-Match", "*")], "{}").status, 404);
     assert_eq!(local.sandbox.snapshot(), before);

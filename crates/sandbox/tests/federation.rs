@@ -32,12 +32,12 @@ fn a_trusted_assertion_gets_tokens() {
     let issuer = Issuer::new(URL).unwrap();
     let local = trusting(&issuer);
     let form = local.assertion_form(&issue(&issuer, SUBJECT, AUDIENCE));
-    // It is read from a file and sent until it ends.
+    // Clients read it from a file and send it until it expires.
     for _ in 0..2 {
         let answer = local.post(&form);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    // The application's own credentials are as good as before.
+    // The application's own credentials remain valid.
     assert_eq!(local.post(&local.secret_form()).status, 200);
     let (header, claims) = local.assertion_parts();
     let answer = local.post(&local.assertion_form(&local.sign(&header, &claims)));

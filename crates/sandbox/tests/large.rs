@@ -1,4 +1,4 @@
-//! Bodies that are larger than the sandbox holds.
+//! Bodies that are larger than the sandbox's memory limit.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -13,10 +13,10 @@ use sandbox::{Fault, FaultKind, Service};
 const SIZE: u64 = 300 * 1024 * 1024;
 const PATH: &str = "/api/data/v9.2/contacts(5eed000c-0000-0000-8000-000000000001)/sample_contract/$value";
 
-/// The tests look at the memory of the process that they share.
+/// The tests measure the memory of their common process.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The most memory that the process ever held, in bytes.
+/// The peak memory of the process, in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -24,7 +24,7 @@ fn peak() -> u64 {
     kilobytes.unwrap_or_default() * 1024
 }
 
-/// Sends the head, then `length` bytes, and gives the stream to read from.
+/// Sends the head, then `length` bytes, and returns the stream to read from.
 fn open(local: &Local, method: &str, path: &str, token: &str, length: u64) -> TcpStream {
     let mut stream = TcpStream::connect(local.origin.strip_prefix("http://").unwrap()).unwrap();
     let head = format!(

@@ -1,4 +1,4 @@
-//! Credentials that come, end and go while the sandbox runs.
+//! Credentials that are added, expire and are removed while the sandbox runs.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -132,7 +132,7 @@ fn nobody_rotates_for_a_stranger() {
             .add_certificate(&local.client_id, b"no certificate")
             .is_err()
     );
-    // Client ids are GUIDs, so their letter case is not looked at.
+    // Client ids are GUIDs, so their case is ignored.
     local
         .sandbox
         .remove_certificate(&local.client_id.to_uppercase(), der)

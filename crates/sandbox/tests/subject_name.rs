@@ -1,4 +1,4 @@
-//! Certificates that are trusted by their subject's name and the root above them.
+//! Certificates that are trusted by their subject name and their root.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -78,7 +78,7 @@ fn a_leaf_alone_does_where_the_root_issued_it() {
 fn name_and_root_both_count() {
     let chain = certificate::generate_chain("application").unwrap();
     let local = trusting(&chain);
-    // A renewed certificate of the same name is as good: nothing is registered anew.
+    // A renewed certificate with the same name is accepted without registration.
     assert_eq!(post(&local, &chain, &json!(chain.x5c())).status, 200);
     let renamed = certificate::generate_chain("another").unwrap();
     let answer = post(&local, &renamed, &json!(renamed.x5c()));
@@ -86,7 +86,7 @@ fn name_and_root_both_count() {
     let elsewhere = certificate::generate_chain("application").unwrap();
     let answer = post(&local, &elsewhere, &json!(elsewhere.x5c()));
     assert_eq!(refusal(&answer), (401, "invalid_client".into(), 7_000_213));
-    // Who trusts nothing by name takes no chain.
+    // An application without trusted names accepts no chain.
     let answer = post(&start(), &chain, &json!(chain.x5c()));
     assert_eq!(refusal(&answer), (401, "invalid_client".into(), 700_027));
 }
@@ -98,7 +98,7 @@ fn the_leaf_has_its_time() {
     local.sandbox.shift_clock(2 * 365 * 86_400);
     let answer = post(&local, &chain, &json!(chain.x5c()));
     assert_eq!(refusal(&answer), (401, "invalid_client".into(), 1_000_502));
-    // Then those above it.
+    // Then its issuers.
     local.sandbox.shift_clock(10 * 365 * 86_400);
     let answer = post(&local, &chain, &json!(chain.x5c()));
     assert_eq!(refusal(&answer).2, 7_000_213);

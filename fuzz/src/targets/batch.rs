@@ -1,4 +1,4 @@
-//! What comes of a batch.
+//! Answers to batches.
 
 use std::cell::LazyCell;
 
@@ -15,11 +15,11 @@ thread_local! {
     static SETTINGS: LazyCell<Settings> = const { LazyCell::new(settings) };
 }
 
-/// Longer texts are cut in fewer places.
+/// The maximum number of places where a text is cut.
 const CUTS: usize = 50;
 
-/// The batch, and the answer to it as `support::answer` reads it. The batch is a line such as `R(WW)W+`: reads, writes, change
-/// sets in parentheses, and a plus sign for going on after an error.
+/// The batch, and the answer to it as `support::answer` reads it. The batch is a line such as `R(WW)W+`:
+/// reads, writes, change sets in parentheses, and a plus sign to continue after an error.
 pub(super) fn batch_answer(input: &[u8]) {
     let (line, rest) = first_line(input);
     let Some((items, goes_on)) = batch(line) else {
@@ -80,7 +80,7 @@ fn batch(line: &[u8]) -> Option<(Vec<Item<DraftPart>>, bool)> {
     Some((items, continue_on_error))
 }
 
-/// How many requests each item has.
+/// The number of requests in each item.
 fn shape(items: &[Item<DraftPart>]) -> Vec<usize> {
     let lengths = items.iter().map(|item| match item {
         Item::Request(_) => 1,
@@ -89,7 +89,8 @@ fn shape(items: &[Item<DraftPart>]) -> Vec<usize> {
     lengths.collect()
 }
 
-/// One result for each request, those of a change set all alike, and none that was not run without one that was refused.
+/// There is one result for each request, the results of a change set are equal, and a request that was not
+/// run follows a refused one.
 fn fit(results: &[PartResult], shape: &[usize], goes_on: bool) {
     assert_eq!(results.len(), shape.iter().sum::<usize>());
     let mut rest = results;
@@ -116,7 +117,7 @@ fn kind(result: &PartResult) -> &'static str {
     }
 }
 
-/// What is done was answered, and with no error.
+/// A successful result must come from an answer without an error.
 fn come_from(result: &PartResult, text: &[u8]) {
     match result {
         PartResult::Done(response) => {
@@ -133,7 +134,8 @@ fn come_from(result: &PartResult, text: &[u8]) {
     }
 }
 
-/// A text that breaks off says the same or nothing: what is left out is behind its last delimiter, or it is no answer.
+/// A truncated text has the same results or is an error: the missing text is after its last delimiter, or
+/// it is not an answer.
 fn is_not_cut(
     answer: &Response<Vec<u8>>,
     results: &[PartResult],
@@ -150,7 +152,7 @@ fn is_not_cut(
     }
     let whole = format!("{results:?}");
     for end in (0..text.len()).rev().step_by(text.len() / CUTS + 1) {
-        // A line that begins as the last delimiter, and breaks off right there, is taken for it.
+        // A line that is cut off directly after the last delimiter counts as that delimiter.
         if text[..end].ends_with(b"--") {
             continue;
         }

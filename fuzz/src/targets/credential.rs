@@ -1,4 +1,4 @@
-//! What an application proves itself with.
+//! The application's credentials.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::support::first_line;
 
-/// A certificate: the first line is the password, the rest the text, or a PFX that is not in base64 yet, lest the fuzzer
-/// mutates base64. The keys in the corpus were made for it and have no other use.
+/// A certificate: the first line is the password, the rest the text, or a PFX before base64 encoding, so
+/// that the fuzzer does not mutate base64. The keys in the corpus were made only for it.
 pub(super) fn credential(input: &[u8]) {
     let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let (password, text) = input.split_at(end);
@@ -24,7 +24,7 @@ pub(super) fn credential(input: &[u8]) {
         Ok(certificate) => {
             assert_eq!(certificate.thumbprint().len(), 40);
             assert!(certificate.chain().iter().any(|der| der == certificate.signing()));
-            // Put into base64 once more, it is the same.
+            // Encoded in base64 once more, it has the same result.
             if text.starts_with("-----BEGIN ") && !text.contains('\0') && text.len() < 100_000 {
                 let packed = read(&STANDARD.encode(&text)).map(|packed| packed.thumbprint());
                 assert_eq!(packed, Ok(certificate.thumbprint()));
@@ -34,8 +34,8 @@ pub(super) fn credential(input: &[u8]) {
     }
 }
 
-/// An assertion made elsewhere: as it is, or, where it begins with a brace, its header, its claims and its signature on lines
-/// of their own, lest the fuzzer mutates base64.
+/// An assertion from another issuer: the text itself, or, if it begins with a brace, its header, claims and
+/// signature on separate lines, so that the fuzzer does not mutate base64.
 pub(super) fn federated(input: &[u8]) {
     if !input.starts_with(b"{") {
         let text = String::from_utf8_lossy(input);
@@ -61,7 +61,7 @@ pub(super) fn federated(input: &[u8]) {
             let end = claims.get("exp").and_then(Value::as_u64);
             assert!(end.is_none() || assertion.expires_at == end);
         }
-        (Ok(_), ..) => panic!("what is not JSON is no assertion"),
+        (Ok(_), ..) => panic!("an assertion must contain JSON"),
         (Err(reason), Some(_), Some(_)) => assert!(signature.is_empty() || text.len() > 32 << 10, "{reason}"),
         (Err(_), ..) => {}
     }

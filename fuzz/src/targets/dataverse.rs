@@ -1,4 +1,4 @@
-//! What the Web API answers.
+//! Answers of the Web API.
 
 use dynamics365::fuzzing::Reason;
 use dynamics365::fuzzing::answer::{self, Answer};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::support::{NOW, TOKEN, answer as read_input};
 
-/// An answer as `support::answer` reads it, by itself and as one of a batch.
+/// An answer in the form of `support::answer`, by itself and in a batch.
 pub(super) fn dataverse_answer(input: &[u8]) {
     let given = read_input(input);
     match answer::read(given.clone(), TOKEN, NOW) {
@@ -54,7 +54,8 @@ fn is_what_was_said(response: &Answer, given: &Response<Vec<u8>>) {
     }
 }
 
-/// Nor a part of it, where the answer holds it whole only: what is shown of a body is its beginning.
+/// No part of the secret is shown either, if the answer contains it only completely: messages quote the
+/// beginning of a body.
 fn gives_nothing_away(told: &str, input: &[u8], body: &[u8]) {
     assert!(!told.contains(TOKEN), "{told}");
     let beginning = &TOKEN[..16];

@@ -1,4 +1,4 @@
-//! What Entra ID answers, and what an environment says of it.
+//! Answers of Entra ID, and challenges of an environment.
 
 use dynamics365::fuzzing::Origin;
 use dynamics365::fuzzing::Reason;
@@ -10,13 +10,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::support::{NOW, answer, contains};
 
-/// The secret that the request carried, as it is and as a form has it.
+/// The secret in the request, plain and form-encoded.
 const SECRETS: [&str; 2] = ["hunter2~a+b/c=", "hunter2%7Ea%2Bb%2Fc%3D"];
 
-/// Stands in for the token that an answer grants.
+/// Replaces the token that an answer grants.
 const GRANTED: &str = "eyJncmFudGVkIjp0cnVlfQ.c2lnbmF0dXJl";
 
-/// The answer to a token request, as `support::answer` reads it.
+/// The answer to a token request, in the form of `support::answer`.
 pub(super) fn token_answer(input: &[u8]) {
     let answer = answer(input);
     let status = answer.status();
@@ -60,7 +60,7 @@ pub(super) fn challenge(input: &[u8]) {
         names_only_a_tenant(&uri);
     }
 
-    // Whatever stands between quotes is read as it was written.
+    // Quoted text must be read unchanged.
     let text: String = String::from_utf8_lossy(input)
         .chars()
         .filter(char::is_ascii_graphic)
@@ -75,7 +75,7 @@ pub(super) fn challenge(input: &[u8]) {
     }
 }
 
-/// Who says it may be anybody: only an authority of Microsoft's counts, and only what can be a tenant.
+/// The challenge is not trusted: only Microsoft's authorities and valid tenants are accepted.
 fn names_only_a_tenant(uri: &str) {
     let authority = Origin::parse("https://login.microsoftonline.com").unwrap();
     if let Ok(tenant) = tenant::tenant_in(uri, &authority) {

@@ -1,4 +1,4 @@
-//! Queries in FetchXML, and their pages.
+//! FetchXML queries and their pages.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::support::{contains, environment, first_line};
 
-/// What paging sets itself.
+/// The attributes that paging sets.
 const PAGING: [&str; 3] = ["count", "page", "paging-cookie"];
 
-/// A line with the page size, or none; a line with the query; and the body of the answer to it.
+/// A line with the page size, or empty; a line with the query; and the body of the answer.
 pub(super) fn fetch_xml(input: &[u8]) {
     let (size, rest) = first_line(input);
     let (fetch, answer) = first_line(rest);
@@ -51,7 +51,7 @@ pub(super) fn fetch_xml(input: &[u8]) {
     }
 }
 
-/// A query as another reader reads it.
+/// A query parsed by an independent parser.
 #[derive(PartialEq)]
 struct Query {
     attributes: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ fn sent(fetch: &FetchXml) -> Query {
     let link = fetch.uri(&environment()).unwrap().to_string();
     let encoded = link
         .strip_prefix("https://contoso.crm.dynamics.com/api/data/v9.2/contacts?fetchXml=")
-        .expect("it leads to the table");
+        .expect("it points to the table");
     assert!(!encoded.contains(['&', '#', '+', '=', '\'', '"']), "{encoded}");
     let text = percent_decode_str(encoded).decode_utf8().unwrap();
     read(&text).unwrap_or_else(|| panic!("it is not well-formed: {text}"))
@@ -78,7 +78,7 @@ fn is_the_same_query(given: &Query, sent: &Query) {
     assert_eq!(given.content, sent.content);
 }
 
-/// The root's attributes, and what follows them.
+/// The root's attributes and content.
 fn read(text: &str) -> Option<Query> {
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     reader.config_mut().check_comments = true;
@@ -102,7 +102,7 @@ fn read(text: &str) -> Option<Query> {
                 content.push(format!("{tag:?}"));
                 depth = depth.checked_sub(1)?;
             }
-            // What stands around the root is no part of the query.
+            // Text around the root is not part of the query.
             other if depth > 0 => content.push(format!("{other:?}")),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What the gateway lets pass.
+//! The gateway's access rules.
 
 use dynamics365::fuzzing::AllowList;
 use http::{Method, Uri};
@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::support::first_line;
 
-/// A line with the list, one with the method, and what stands below the Web API's root.
+/// A line with the list, one with the method, and the path below the Web API's root.
 pub(super) fn gateway_allow(input: &[u8]) {
     let (list, rest) = first_line(input);
     let (method, target) = first_line(rest);
@@ -31,7 +31,7 @@ pub(super) fn gateway_allow(input: &[u8]) {
     }
 }
 
-/// The table, of a path that no server reads as longer than it is.
+/// The table of a path that no server interprets as a longer one.
 fn names_one_table(path: &str) -> &str {
     let segment = path.strip_prefix("/api/data/v9.2/").unwrap();
     let decoded = percent_decode_str(segment).decode_utf8_lossy();
@@ -50,8 +50,8 @@ fn is_listed(list: &str, table: &str, method: &Method) -> bool {
         })
 }
 
-/// No option that reaches other tables, and no path in an expression, whoever reads it: two services that have little in common
-/// must both find none.
+/// The query contains no option that reaches other tables and no path in an expression, under two very
+/// different interpretations.
 fn stays_there(query: &str) {
     const REACHING: [&str; 8] = [
         "expand",
@@ -84,7 +84,7 @@ fn stays_there(query: &str) {
             assert!(!navigates, "a {service} service reads a navigation: {query}");
         }
     }
-    // One that decodes before it parts the options.
+    // A service that decodes before it splits the options.
     let decoded = percent_decode_str(query).decode_utf8_lossy().into_owned();
     for option in decoded.split('&') {
         let name = option.split('=').next().unwrap_or_default().trim().to_lowercase();
@@ -92,8 +92,8 @@ fn stays_there(query: &str) {
     }
 }
 
-/// OData's grammar: a text is in single quotes, which are doubled within. Whether it finds a path in an expression, or in the
-/// `PropertyName` of a query function.
+/// OData's grammar: strings are in single quotes, doubled inside. Whether it finds a path in an expression,
+/// or in the `PropertyName` of a query function.
 fn plain_service(expression: &str) -> bool {
     let parts: Vec<_> = expression.split('\'').collect();
     let outside: String = parts.iter().step_by(2).copied().collect();
@@ -110,7 +110,7 @@ fn plain_service(expression: &str) -> bool {
     outside.contains(['/', '$']) || named
 }
 
-/// One that takes double quotes within brackets too, with a backslash before what does not end the text.
+/// A service that also accepts double quotes within brackets, with backslash escapes.
 fn lenient_service(expression: &str) -> bool {
     let mut brackets = 0_usize;
     let mut quote = None;

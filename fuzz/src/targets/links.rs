@@ -1,4 +1,4 @@
-//! Links that the gateway leads back to itself.
+//! Links that the gateway rewrites.
 
 use std::rc::Rc;
 
@@ -34,23 +34,23 @@ pub(super) fn links(input: &[u8]) {
     }
 
     let lower = text.to_ascii_lowercase();
-    // The length of what gets longer is left out.
+    // The length of a body that changes is removed.
     let changes = ["contoso", "%", "content-length"];
     if !changes.iter().any(|part| contains(&lower, part)) {
-        assert_eq!(whole, text, "nothing is changed where nothing leads there");
+        assert_eq!(whole, text, "a text without links to the environment is unchanged");
     }
     if boundary.is_none()
         && !text.contains(&b'\\')
         && let Ok(mut value) = serde_json::from_slice::<Value>(text)
     {
         lead_back(&mut value);
-        let read: Value = serde_json::from_slice(&whole).expect("it is JSON still");
+        let read: Value = serde_json::from_slice(&whole).expect("it is still JSON");
         assert_eq!(read, value);
     }
 }
 
-/// The body of a request to `$batch` with the boundary `b`. Whatever passes, a service of its own mind finds nothing in it that
-/// callers may not say.
+/// The body of a request to `$batch` with the boundary `b`. Whatever passes, no interpretation of it
+/// contains a header that callers may not send.
 pub(super) fn batch_parts(input: &[u8]) {
     let Some(whole) = of_request([input]) else {
         return;
@@ -67,7 +67,7 @@ pub(super) fn batch_parts(input: &[u8]) {
         Some(whole.as_slice()),
         "what has passed passes"
     );
-    // Microsoft's reader ends a line at a carriage return, at a line feed, and at both; another only at both.
+    // Microsoft's parser ends a line at CR, LF or CRLF; another only at CRLF.
     let text = String::from_utf8_lossy(&whole).into_owned();
     let any_end = text.replace("\r\n", "\n").replace('\r', "\n");
     heads_are_clean(any_end.split('\n'));
@@ -75,7 +75,7 @@ pub(super) fn batch_parts(input: &[u8]) {
     heads_are_clean(text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)));
 }
 
-/// Reads a batch's lines as a service does, and looks at the headers of its parts.
+/// Parses a batch's lines like a service, and checks the headers of its parts.
 fn heads_are_clean<'a>(lines: impl Iterator<Item = &'a str>) {
     let mut delimiters = vec!["--b".to_owned()];
     let mut in_head = false;
@@ -118,7 +118,7 @@ fn heads_are_clean<'a>(lines: impl Iterator<Item = &'a str>) {
     }
 }
 
-/// What goes on, if all of it may.
+/// The forwarded body, if all of it may pass.
 fn of_request<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let stop = Stop::default();
     let mut links = MultipartLinks::of_request(origins(), "b", Rc::new(Opened::default()), stop.clone());
@@ -150,7 +150,7 @@ fn origins() -> Origins {
     }
 }
 
-/// The same, of a text that is there whole.
+/// The same for a complete text.
 fn lead_back(value: &mut Value) {
     match value {
         Value::Object(members) => {

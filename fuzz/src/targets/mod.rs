@@ -1,9 +1,9 @@
-//! The parsers of what comes from outside, each as a function that must not panic, whatever it is given, and that asserts what
-//! holds of whatever comes of it.
+//! Fuzz targets for the parsers of untrusted input. Each is a function that must not panic on any input and
+//! that asserts properties of the result.
 //!
-//! A new target is a function, a line in [`TARGETS`], and a folder `fuzz/corpus/<name>/` with some inputs, among them
-//! ordinary ones. `cargo test` gives every file there to its target; `cargo xtask fuzz` looks for new ones. An input that
-//! made a target panic belongs into the folder, too.
+//! A new target is a function, a line in [`TARGETS`], and a folder `fuzz/corpus/<name>/` with some inputs,
+//! among them ordinary ones. `cargo test` runs every file there on its target; `cargo xtask fuzz` searches
+//! for new ones. An input that made a target panic belongs in the folder too.
 
 mod batch;
 mod coded;
@@ -20,7 +20,7 @@ mod upload;
 mod url;
 
 pub(crate) struct Target {
-    /// Of its folder, too.
+    /// Also the name of its folder.
     pub name: &'static str,
     pub run: fn(&[u8]),
 }

@@ -1,4 +1,4 @@
-//! What a caller asks for.
+//! Requests of callers.
 
 use std::cell::LazyCell;
 
@@ -14,7 +14,7 @@ thread_local! {
     static SETTINGS: LazyCell<Settings> = const { LazyCell::new(settings) };
 }
 
-/// What belongs to the connection or the identity.
+/// Headers that belong to the connection or the identity.
 const NOT_THE_CALLERS: [&str; 9] = [
     "authorization",
     "connection",
@@ -79,7 +79,7 @@ fn read(input: &[u8]) -> Draft {
         match line.strip_prefix('%') {
             Some(option) => set(&mut options, option),
             None => {
-                // Two characters, so that a header can be tried with a line break in it.
+                // The two characters `\n`, to allow a header with a line break.
                 let (name, value) = line.split_once(':').unwrap_or((&line, ""));
                 let unescaped = |text: &str| text.replace("\\n", "\n").replace("\\r", "\r");
                 request.headers.push((unescaped(name), unescaped(value)));
@@ -149,7 +149,7 @@ fn cannot_break_the_call(prepared: &Request) {
     }
 }
 
-/// Each of the caller's, and no other of the same name.
+/// Each of the caller's headers is present, and no other with the same name.
 fn carries_the_headers(request: &Draft, headers: &HeaderMap) {
     for (name, value) in &request.headers {
         let same = request
@@ -210,7 +210,7 @@ fn carries_the_options(request: &Draft, headers: &HeaderMap) {
     }
 }
 
-/// Whether the one `Prefer` header has a preference.
+/// Whether the single `Prefer` header contains a preference.
 fn says(headers: &HeaderMap, preference: &str) -> bool {
     let values: Vec<_> = headers.get_all("prefer").iter().collect();
     let [value] = values.as_slice() else {
@@ -222,7 +222,7 @@ fn says(headers: &HeaderMap, preference: &str) -> bool {
         .any(|given| plain(given) == plain(preference))
 }
 
-/// Split at the commas that are not between quotes.
+/// Splits at commas outside quotes.
 fn preferences(value: &str) -> Vec<String> {
     let mut preferences = vec![String::new()];
     let mut quoted = false;

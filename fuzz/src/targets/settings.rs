@@ -1,11 +1,11 @@
-//! What an operator writes into the environment.
+//! Settings in environment variables.
 
 use dynamics365::fuzzing::Credential;
 use dynamics365::fuzzing::Error;
 use dynamics365::fuzzing::Gateway;
 use dynamics365::fuzzing::Settings;
 
-/// Stands in the secrets of the corpus.
+/// Occurs in the secrets of the corpus.
 const SECRET: &str = "hunter2-hunter2-hunter2";
 
 /// Lines of `NAME=value`.
@@ -16,7 +16,7 @@ pub(super) fn settings(input: &[u8]) {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // An address may be quoted, in lower case, even where somebody has written a secret there.
+    // A message may quote an address in lower case, even if it contains a secret.
     let is_told = variables
         .iter()
         .any(|(name, value)| !is_secret(name) && value.to_ascii_lowercase().contains(SECRET));

@@ -1,4 +1,4 @@
-//! What several targets need.
+//! Shared helpers of the targets.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 pub(super) const ENVIRONMENT: &str = "https://contoso.crm.dynamics.com";
 
-/// The token that requests carry, and that the inputs repeat where they can.
+/// The token of requests, which the inputs may repeat.
 pub(super) const TOKEN: &str = "eyJ0b2tlbiI6Im9mIHRoZSByZXF1ZXN0In0.c2lnbmF0dXJl";
 
 /// In seconds since 1970.
@@ -30,15 +30,15 @@ pub(super) fn settings() -> Settings {
     Settings::from_variables(variables.to_vec()).unwrap()
 }
 
-/// What stands before the first line feed, and behind it.
+/// The text before and after the first line feed.
 pub(super) fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
     let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
     let (line, rest) = input.split_at(end);
     (line, rest.strip_prefix(b"\n").unwrap_or(rest))
 }
 
-/// An answer: a line with the status, lines with headers, an empty line, the body. What cannot be a status is 200, and what
-/// cannot be a header is passed over.
+/// An answer: a line with the status, lines with headers, an empty line, the body. An invalid status counts
+/// as 200, and an invalid header is ignored.
 pub(super) fn answer(input: &[u8]) -> Response<Vec<u8>> {
     let (status, mut rest) = first_line(input);
     let mut headers = HeaderMap::new();
@@ -63,19 +63,19 @@ fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     Some((name, value))
 }
 
-/// Whether a text stands in another one.
+/// Whether a text contains another.
 pub(super) fn contains(text: &[u8], part: &str) -> bool {
     text.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-/// A host that reaches nobody.
+/// A host without a network.
 pub(super) struct Alone;
 
 impl Host for Alone {
     type Body = &'static [u8];
 
     async fn send<B: Body>(&self, _: Request<Option<B>>, _: &Timeouts) -> Result<Response<Self::Body>, Failure> {
-        Err(Failure::not_sent(Cause::NoConnection, "there is nobody"))
+        Err(Failure::not_sent(Cause::NoConnection, "there is no network"))
     }
 
     fn now(&self) -> u64 {

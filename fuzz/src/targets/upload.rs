@@ -1,4 +1,4 @@
-//! What an upload is gone on with.
+//! The state of resumed uploads.
 
 use std::cell::LazyCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ thread_local! {
         LazyCell::new(|| Rc::new(Connection::new(settings(), Rc::new(Instance::default()))));
 }
 
-/// The state of an upload, which a caller may have kept where others can write.
+/// The state of an upload, which others may have changed.
 pub(super) fn upload_state(input: &[u8]) {
     let resume =
         |state: &str| CONNECTION.with(|connection| Upload::resume(Rc::clone(connection), &Alone, state, Vec::new()));

@@ -1,11 +1,11 @@
-//! Where requests go.
+//! The URLs of requests.
 
 use dynamics365::fuzzing::url::{self as urls, MAX_URL};
 use percent_encoding::percent_decode;
 
 use super::support::{ENVIRONMENT, environment};
 
-/// A path or a link, as a caller writes it.
+/// A caller's path or link.
 pub(super) fn url(input: &[u8]) {
     let path = String::from_utf8_lossy(input);
     let environment = environment();
@@ -20,11 +20,11 @@ pub(super) fn url(input: &[u8]) {
             .all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\'),
         "{text}"
     );
-    let below = text.strip_prefix(ENVIRONMENT).expect("it leads to the environment");
+    let below = text.strip_prefix(ENVIRONMENT).expect("it points to the environment");
     assert!(below.starts_with("/api/data/"), "{text}");
     assert!(!climbs(uri.path()), "{text}");
 
-    // It is a link now, which means the same.
+    // The result is a link with the same meaning.
     assert_eq!(
         urls::target(&environment, &text, MAX_URL)
             .map(|uri| uri.to_string())
@@ -35,9 +35,9 @@ pub(super) fn url(input: &[u8]) {
     if !is_link {
         let relative = below
             .strip_prefix(urls::ROOT)
-            .expect("what is relative, is so to the root");
+            .expect("a relative path is relative to the root");
         let again = urls::target(&environment, relative, MAX_URL).map(|uri| uri.to_string());
-        assert_eq!(again.as_ref(), Ok(&text), "what is encoded is not encoded twice");
+        assert_eq!(again.as_ref(), Ok(&text), "existing escapes are not encoded again");
         let meant = |text: &[u8]| percent_decode(text).collect::<Vec<_>>();
         assert_eq!(
             meant(relative.as_bytes()),
@@ -47,8 +47,8 @@ pub(super) fn url(input: &[u8]) {
     }
 }
 
-/// Whether a server may take a path for one that leads upwards, however often it decodes it, wherever it cuts a segment off, and
-/// whatever it passes over.
+/// Whether a server may interpret a path as leading upwards, however often it decodes it, wherever it cuts
+/// off a segment, and whatever characters it ignores.
 fn climbs(path: &str) -> bool {
     let mut decoded = path.as_bytes().to_vec();
     loop {
@@ -64,7 +64,7 @@ fn climbs(path: &str) -> bool {
                 .peekable();
             left.peek().is_some() && left.all(|byte| *byte == b'.')
         };
-        // Longer than need be, which old decoders take for a dot or a slash.
+        // Overlong encodings, which old decoders accept as a dot or a slash.
         let is_overlong = decoded
             .windows(2)
             .any(|two| matches!(two, [0xC0 | 0xC1, _] | [0xE0, 0x80..=0x9F]));

@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// The next field, whatever it is.
+    /// The next field of any type.
     pub(super) fn any(&mut self) -> Result<AnyRef<'a>> {
         AnyRef::decode(&mut self.0)
     }

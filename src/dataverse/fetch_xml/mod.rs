@@ -130,7 +130,7 @@ fn paged(mut fetch: Root, page_size: Option<u32>, faults: &mut Faults) -> Option
         if !(1..=MAX_PAGE).contains(&size) {
             faults.add("page-size", format!("is {size}: expected 1 to {MAX_PAGE} rows"));
         } else if fetch.attribute("count").is_some_and(|own| own != count) {
-            faults.add("page-size", "is set, but the query has a count of its own");
+            faults.add("page-size", "is set, but the query has its own count");
         }
         fetch.set("count", &count);
     }

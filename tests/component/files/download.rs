@@ -1,4 +1,4 @@
-//! Downloads: ranges, and services that lie about them.
+//! Downloads: ranges, and services that return wrong ranges.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +85,7 @@ fn a_file_that_is_not_there_is_the_services_404() {
     assert_eq!(dataverse_error(client.download(&from(0)).err().unwrap()).status, 404);
 }
 
-/// A client of a service that has a file of these tests and may lie about it.
+/// A client of a service that has a file of these tests and may misreport it.
 fn serving(reply: impl Fn(u64, u64) -> http::Response<Vec<u8>> + Send + Sync + 'static) -> Client {
     let (client, _) = answered(&contoso_settings(), move |request| {
         if request.uri().path().ends_with("/oauth2/v2.0/token") {

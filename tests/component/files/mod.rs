@@ -11,7 +11,7 @@ use crate::support::{Client, Tenant, contoso, json_answer, outage, request_fault
 
 const MIB: u64 = 1 << 20;
 
-/// What stands at a place of the files of these tests.
+/// The content of a range of the files of these tests.
 fn content(range: std::ops::Range<u64>) -> Vec<u8> {
     range.map(|at| (at % 251) as u8).collect()
 }
@@ -58,7 +58,7 @@ impl Client {
         self.instance.upload_position(upload).unwrap()
     }
 
-    /// Writes a whole file in steps of so many bytes.
+    /// Writes a complete file in steps of this many bytes.
     fn put(&mut self, size: u64, step: u64) -> Result<(), Error> {
         let upload = self.upload(&file(size))?;
         let mut at = 0;
@@ -104,7 +104,7 @@ fn unusable(error: Error, part: &str) {
     assert!(outage.detail.contains(part), "{}", outage.detail);
 }
 
-/// The ranges of the chunks that came, in order.
+/// The ranges of the received chunks, in order.
 fn ranges(tenant: &Tenant) -> Vec<String> {
     let requests = tenant.sandbox.requests();
     let ranges = requests.iter().filter_map(|request| request.header("content-range"));
@@ -201,7 +201,7 @@ fn memory_does_not_grow_with_the_file() {
 
 #[test]
 fn an_image_goes_up_as_a_file_does() {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot really a picture, but nobody looks further";
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot a real picture, but only the signature is checked";
     let tenant = Tenant::start();
     tenant.sandbox.set_file_chunk_size(20);
     let mut client = tenant.client();

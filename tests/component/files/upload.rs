@@ -1,4 +1,4 @@
-//! Uploads: chunks, sessions, and services that lie about them.
+//! Uploads: chunks, sessions, and misbehaving services.
 
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ fn a_state_leads_nowhere_but_to_this_environment() {
     assert!(requests.lock().unwrap().is_empty());
 }
 
-/// A client whose uploads are begun with this answer's headers; chunks are taken.
+/// A client whose uploads get this answer's headers at the start; chunks are accepted.
 fn beginning(headers: &'static [(&'static str, &'static str)], chunk: u16) -> (Client, Requests) {
     answered(&contoso_settings(), move |request| {
         Reply::Answer(if request.uri().path().ends_with("/oauth2/v2.0/token") {

@@ -122,7 +122,7 @@ fn anything_else_is_kept_out() {
             assert_eq!(challenges.len(), 2, "Excel asks for a password when it sees Basic");
         }
     }
-    assert_eq!(tenant.counts(), (0, 0), "nothing went out");
+    assert_eq!(tenant.counts(), (0, 0), "nothing was sent");
 }
 
 on_each_face!(what_a_manifest_sets_by_default_is_an_open_list_and_no_blank_one);

@@ -1,4 +1,4 @@
-//! Answers that say something else, or nothing: what is not certain is unknown, and what should not have happened is told.
+//! Wrong or unusable answers: uncertain findings are unknown, and unexpected effects are reported.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,8 @@ fn error(status: u16, code: &str, message: &str) -> Response<Vec<u8>> {
     )
 }
 
-/// An environment that knows the caller, tells nothing else about it, and answers what is asked about tables as told.
+/// An environment that knows the caller, has no other information, and answers the probes of tables with
+/// this function.
 fn environment(probe: impl Fn(&Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync + 'static) -> (Client, Requests) {
     answered(&contoso_settings(), move |request| {
         let path = request.uri().path();
@@ -40,7 +41,7 @@ fn environment(probe: impl Fn(&Request<Vec<u8>>) -> Response<Vec<u8>> + Send + S
     })
 }
 
-/// The same, whose answers can be set.
+/// The same with answers that can be set.
 struct Told {
     client: Client,
     answer: Arc<Mutex<Response<Vec<u8>>>>,
@@ -67,7 +68,7 @@ fn probe(verb: Verb, answer: impl Fn(&Request<Vec<u8>>) -> Response<Vec<u8>> + S
     try_run(&mut client, &[expect("contacts", verb, true)]).unwrap()
 }
 
-/// The row that a probe names: in its path, or in the last part of its batch.
+/// The row of a probe: in its path, or in the last part of its batch.
 fn row(request: &Request<Vec<u8>>) -> String {
     let body = String::from_utf8_lossy(request.body());
     let text = format!("{} {body}", request.uri());
@@ -83,7 +84,7 @@ fn missing(request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
     )
 }
 
-/// The answer to a batch whose change set failed so.
+/// The answer to a batch whose change set failed with this error.
 fn failed_set(status: u16, code: &str, message: &str) -> Response<Vec<u8>> {
     let body = json!({"error": {"code": code, "message": message}});
     let text = format!(
@@ -232,7 +233,7 @@ fn a_write_that_was_carried_out_is_told_loudly() {
     for (verb, check) in [(Verb::Write, "write contacts"), (Verb::Delete, "delete contacts")] {
         let report = probe(verb, |_| answer(204, &[], ""));
         let line = line(&report, check);
-        // Allowed was expected, and it fails all the same.
+        // It fails although it was expected to be allowed.
         assert_eq!((line.outcome, report.verdict), (Outcome::Failed, Verdict::Failed));
         assert!(
             line.found
@@ -331,7 +332,7 @@ fn where_nothing_can_be_said_it_is_an_error() {
     let cause = outage(whoami(|| json_answer(200, "{}")).unwrap_err()).cause;
     assert_eq!(cause, OutageCause::UnusableAnswer);
 
-    // A token that is not accepted tells that it and the environment do not belong together.
+    // A refused token means that token and environment do not match.
     let report = whoami(|| error(401, "", "")).unwrap();
     assert_eq!(ended(&report, Outcome::Failed), ["audience"]);
     assert!(line(&report, "audience").advice.as_deref().unwrap().contains("tenant"));

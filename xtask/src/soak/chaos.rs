@@ -1,10 +1,10 @@
-//! What goes wrong, at random.
+//! Random faults.
 
 use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Sandbox, Service};
 
-/// Random numbers that begin where they are told (SplitMix64, by Steele, Lea and Flood).
+/// Seeded random numbers (SplitMix64, by Steele, Lea and Flood).
 pub struct Random(u64);
 
 impl Random {
@@ -34,7 +34,7 @@ impl Random {
 pub struct Chaos<'a> {
     sandbox: &'a Sandbox,
     random: Random,
-    /// How many faults so far.
+    /// The number of faults so far.
     pub faults: u32,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Chaos<'a> {
         }
     }
 
-    /// Before one call of four, one fault, which meets whatever instance sends next.
+    /// Queues a fault before every fourth call on average. It affects the instance that sends next.
     pub fn stir(&mut self) {
         const CODES: [&str; 3] = ["0x80072322", "0x80072321", "0x80072326"];
         if self.random.below(4) != 0 {

@@ -48,7 +48,7 @@ impl Face for Functions {
                 body: answer.body,
                 attempts: answer.attempts,
             }),
-            // After an attempt that may have been carried out, a 404 may tell of its effect.
+            // After an attempt that may have been carried out, a 404 may be its effect.
             Err(Error::Dataverse(error)) if error.status == 404 && !error.may_have_taken_effect => Outcome::NotFound,
             Err(error) => {
                 let told = told(&error)?;
@@ -134,12 +134,13 @@ fn part(call: Call) -> BatchRequest {
     }
 }
 
-/// What an error tells of a write.
+/// What an error says about a write.
 fn told(error: &Error) -> Result<Told> {
     let may = match error {
         Error::Unavailable(outage) => outage.may_have_taken_effect,
         Error::Throttled(throttling) => throttling.may_have_taken_effect,
-        // The rows are the worker's own, so that nothing is refused but a token that another instance had revoked meanwhile.
+        // Each worker has its own rows, so the only expected refusal is that of a token revoked by another
+        // instance.
         Error::Dataverse(error) if error.may_have_taken_effect || matches!(error.status, 401 | 500) => {
             error.may_have_taken_effect
         }
@@ -148,7 +149,7 @@ fn told(error: &Error) -> Result<Told> {
     Ok(if may { Told::Uncertain } else { Told::NotDone })
 }
 
-/// What the result of a write in a batch tells, and the id of its row.
+/// What the result of a write in a batch says, and the id of its row.
 fn told_in_batch(result: &BatchResult) -> (Told, Option<String>) {
     match result {
         BatchResult::Done(answer) => (Told::Done, answer.entity_id.clone()),

@@ -1,4 +1,4 @@
-//! What a worker asks for, whichever face of the component it calls.
+//! The interface of a worker to the component: the contract's functions or the gateway.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -6,28 +6,28 @@ use serde_json::{Value, json};
 use super::ledger::Told;
 use super::worker::Worker;
 
-/// A face of the component.
+/// An interface of the component.
 pub trait Face: Sized {
     /// Sends a request.
     ///
     /// # Errors
-    /// When it is refused without reason.
+    /// If it is refused unexpectedly.
     fn send(&mut self, call: &Call) -> Result<Outcome>;
 
     /// Sends a batch: both rows in one change set, and then a read.
     ///
     /// # Errors
-    /// As [`Face::send`], or when the change set was carried out by half.
+    /// As [`Face::send`], or if the change set was carried out partially.
     fn batch(&mut self, rows: &[NewRow; 2], read: &Call) -> Result<Batched>;
 
-    /// Does something that only this face can do.
+    /// Does something that only this interface supports.
     ///
     /// # Errors
-    /// As [`Face::send`], or when what is found is not what must be there.
+    /// As [`Face::send`], or if the data is not as expected.
     fn step(worker: &mut Worker<Self>) -> Result<()>;
 }
 
-/// What is sent.
+/// The method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Get,
@@ -36,7 +36,7 @@ pub enum Method {
     Delete,
 }
 
-/// Under which condition a write is carried out.
+/// The condition of a write.
 #[derive(Clone, Debug)]
 pub enum Condition {
     MustExist,
@@ -49,7 +49,7 @@ pub enum Condition {
 #[derive(Clone, Debug)]
 pub struct Call {
     pub method: Method,
-    /// Below `/api/data/v9.2/`.
+    /// Relative to `/api/data/v9.2/`.
     pub path: String,
     pub condition: Option<Condition>,
     pub body: Option<String>,
@@ -61,7 +61,7 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub struct NewRow {
     pub last_name: String,
-    /// Its first name, which no other write has.
+    /// Its first name, unique among all writes.
     pub mark: String,
 }
 
@@ -71,24 +71,24 @@ impl NewRow {
     }
 }
 
-/// What comes of a request.
+/// The outcome of a request.
 pub enum Outcome {
     Answered(Answer),
     /// There is no such row.
     NotFound,
     Failed {
         told: Told,
-        /// How often it was sent.
+        /// The number of attempts.
         attempts: u32,
     },
 }
 
-/// A good answer.
+/// A successful answer.
 pub struct Answer {
     /// The id of the row that was created.
     pub row: Option<String>,
     pub body: Vec<u8>,
-    /// How often the request was sent.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
@@ -98,9 +98,9 @@ impl Answer {
     }
 }
 
-/// What comes of a batch.
+/// The outcome of a batch.
 pub struct Batched {
-    /// What is told of each row, and its id where it was created.
+    /// The result of each row, and its id if it was created.
     pub rows: [(Told, Option<String>); 2],
     pub is_read_answered: bool,
     pub attempts: u32,

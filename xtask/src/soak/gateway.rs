@@ -13,7 +13,8 @@ use super::worker::Worker;
 pub const ROOT: &str = "/api/data/v9.2/";
 const KEY: &str = "the-key-of-this-soak";
 
-/// How many calls an instance answers. Several, so that what one of them leaves behind would meet the next.
+/// The number of calls that an instance answers. Several, so that leftover state of one would affect the
+/// next.
 const CALLS_OF_AN_INSTANCE: usize = 20;
 
 /// Starts the gateway in front of a sandbox.
@@ -66,7 +67,7 @@ impl Http {
         }
     }
 
-    /// Sends a request, and returns what was answered or, where that is an error, what it tells.
+    /// Sends a request, and returns the answer or the failure.
     pub fn ask(&self, request: &client::Call) -> Result<Result<Reply, Failure>> {
         let reply = request.send().context("the gateway does not answer")?;
         if (200..300).contains(&reply.status) {
@@ -76,7 +77,7 @@ impl Http {
         }
     }
 
-    /// Sends a request whose caller leaves, and returns what the caller knows then.
+    /// Sends a request and disconnects early. Returns what the caller knows then.
     pub fn leave(&self, request: &client::Call, at: Leaving, after: std::time::Duration) -> Result<Told> {
         let read = request.leave(at, after).context("the gateway does not listen")?;
         Ok(match at {
@@ -91,14 +92,14 @@ impl Http {
     }
 }
 
-/// What an answer tells that is an error.
+/// An answer that is an error.
 pub enum Failure {
     NotFound,
     Failed(Told),
 }
 
 impl Failure {
-    /// What it tells of a request whose row is there.
+    /// What it says about a request whose row exists.
     pub fn told(self) -> Result<Told> {
         match self {
             Self::NotFound => bail!("the row is gone"),
@@ -107,8 +108,8 @@ impl Failure {
     }
 }
 
-/// The gateway says of its own errors whether the request may have taken effect. Dataverse's pass as they are: one that is
-/// throttled was not carried out, and of one that failed nobody knows.
+/// The gateway's own errors say whether the request may have taken effect. Dataverse's errors pass
+/// unchanged: a throttled request was not carried out, and for a failed one it is unknown.
 fn failure(reply: &Reply) -> Result<Failure> {
     let error: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let error = &error["error"];
@@ -122,7 +123,7 @@ fn failure(reply: &Reply) -> Result<Failure> {
             Told::NotDone
         }),
         500.. => Failure::Failed(Told::Uncertain),
-        // The rows are the worker's own.
+        // Each worker has its own rows.
         status => bail!("refused without reason: {status} {}", reply.text()),
     })
 }
@@ -219,7 +220,7 @@ fn answers(reply: &Reply) -> Result<Batched> {
     })
 }
 
-/// The id at the end of a row's address.
+/// The id at the end of a row's URL.
 fn row_of(address: &str) -> Option<String> {
     let (_, id) = address.trim_end().strip_suffix(')')?.rsplit_once('(')?;
     Some(id.to_owned())

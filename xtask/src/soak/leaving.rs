@@ -1,4 +1,4 @@
-//! What callers of the gateway do besides: they upload and download files, and leave in the middle.
+//! Additional steps of the gateway's callers: they upload and download files, and disconnect early.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::ledger::Told;
 use super::rows::File;
 use super::worker::Worker;
 
-/// Files are up to this long.
+/// The maximum length of a file.
 const LONGEST: u64 = 200_000;
 
 impl Worker<Http> {
@@ -43,7 +43,7 @@ impl Worker<Http> {
         }
     }
 
-    /// Reads a file, which must be what was uploaded last.
+    /// Reads a file, which must be the last one uploaded.
     pub fn download(&mut self) -> Result<()> {
         match self.any_row() {
             Some(id) => self.compare_file(&id),
@@ -51,12 +51,12 @@ impl Worker<Http> {
         }
     }
 
-    /// Leaves in the middle of a read or a write.
+    /// Disconnects during a read or a write.
     pub fn leave(&mut self) -> Result<()> {
         let at = match self.random.below(3) {
             0 => Leaving::InBody(0),
             1 => Leaving::BeforeAnswer,
-            // Far enough to see the status.
+            // Enough to see the status.
             _ => Leaving::InAnswer(20 + self.below(300)?),
         };
         let after = Duration::from_millis(self.random.below(40));
@@ -84,7 +84,7 @@ impl Worker<Http> {
         let part = self.below(u64::try_from(file.length)?)?;
         let request = self.upload_request(id, &file);
         let told = self.face.leave(&request, Leaving::InBody(part), after)?;
-        self.note(&file.mark, "upload that breaks off", false, told, 1);
+        self.note(&file.mark, "upload that is cut off", false, told, 1);
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Worker<Http> {
         match told {
             Told::NotDone => {}
             Told::Done => self.rows.set(id, Some(new.mark)),
-            // It may still happen.
+            // It may still take effect.
             Told::Uncertain => self.rows.leave(id, &new.mark),
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Worker<Http> {
             .body(file.content())
     }
 
-    /// The last chunk is what takes effect.
+    /// Only the last chunk takes effect.
     fn upload_chunks(&mut self, id: &str, file: &File) -> Result<Told> {
         let begin = self
             .face
@@ -161,7 +161,7 @@ impl Worker<Http> {
         let location = begun.header("location").context("an upload without an address")?;
         let path = location
             .strip_prefix(&self.face.origin)
-            .with_context(|| format!("an upload leads to {location}, past the gateway"))?;
+            .with_context(|| format!("an upload points to {location}, not to the gateway"))?;
         let size = begun.header("x-ms-chunk-size").context("an upload without chunks")?;
         let size: usize = size.parse()?;
         let content = file.content();

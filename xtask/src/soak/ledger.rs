@@ -1,4 +1,4 @@
-//! What callers were told of their writes, against what the sandbox did.
+//! Compares the results of writes that callers received with the writes that the sandbox carried out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use anyhow::{Result, ensure};
 use sandbox::CommittedWrite;
 use serde_json::Value;
 
-/// What a caller was told of a write.
+/// The result of a write that a caller received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It was answered.
+    /// It succeeded.
     Done,
     /// It had no effect.
     NotDone,
@@ -17,55 +17,55 @@ pub enum Told {
     Uncertain,
 }
 
-/// What a worker has done.
+/// The work of a worker.
 #[derive(Default)]
 pub struct Done {
     pub ledger: Vec<Entry>,
-    /// Answered, and not.
+    /// Reads that succeeded, and reads that failed.
     pub reads: (u32, u32),
     /// Files.
     pub uploads: u32,
-    /// Calls in the middle of which their caller left.
+    /// Calls whose caller disconnected early.
     pub left: u32,
-    /// Faults that the sandbox was told to commit.
+    /// Faults that the sandbox was told to make.
     pub faults: u32,
 }
 
-/// A write, as its caller knows it.
+/// A write from its caller's view.
 pub struct Entry {
-    /// What no other write has: its `x-ms-client-request-id`, or in a batch the row's first name.
+    /// Unique among all writes: its `x-ms-client-request-id`, or in a batch the row's first name.
     pub mark: String,
-    /// What it was, for people.
+    /// A readable description.
     pub what: &'static str,
-    /// Whether it may be carried out by each of several attempts.
+    /// Whether several attempts may each be carried out.
     pub may_repeat: bool,
     pub told: Told,
-    /// How often it was sent.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
-/// How many of what.
+/// The totals.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Reads that were answered.
+    /// Reads that succeeded.
     pub reads_answered: u32,
-    /// Reads that were not.
+    /// Reads that failed.
     pub reads_failed: u32,
-    /// Writes told as done.
+    /// Writes reported as done.
     pub done: u32,
-    /// Those that were sent more than once.
+    /// Of these, those that were sent more than once.
     pub done_again: u32,
-    /// Those that were carried out more than once.
+    /// Of these, those that were carried out more than once.
     pub done_twice: u32,
-    /// Writes told as not done.
+    /// Writes reported as not done.
     pub not_done: u32,
-    /// Writes told as uncertain.
+    /// Writes reported as uncertain.
     pub uncertain: u32,
-    /// Those that were carried out.
+    /// Of these, those that were carried out.
     pub uncertain_done: u32,
-    /// Files that were uploaded, each a write told as done.
+    /// Uploaded files, each a write reported as done.
     pub uploads: u32,
-    /// Calls in the middle of which their caller left.
+    /// Calls whose caller disconnected early.
     pub left: u32,
 }
 
@@ -77,7 +77,7 @@ impl Counts {
         self.left += done.left;
     }
 
-    /// Counts, and checks that each write was carried out as often as its caller was told.
+    /// Counts the writes, and checks that each was carried out as often as its caller was told.
     pub(super) fn compare<'a>(
         &mut self,
         ledger: impl IntoIterator<Item = &'a Entry>,
@@ -97,7 +97,7 @@ impl Counts {
             };
             ensure!(
                 fits,
-                "{} ({}), sent {} times and told as {:?}, was carried out {times} times",
+                "{} ({}), sent {} times and reported as {:?}, was carried out {times} times",
                 entry.mark,
                 entry.what,
                 entry.attempts,
@@ -116,7 +116,7 @@ impl Counts {
                 }
             }
         }
-        ensure!(carried_out.is_empty(), "writes that nobody sent: {carried_out:?}");
+        ensure!(carried_out.is_empty(), "writes without a sender: {carried_out:?}");
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
-//! A long run of mixed reads and writes against a sandbox that throttles, fails, breaks connections before and after it acts,
-//! and revokes tokens: through the functions of the contract, or through the gateway. At the end, what the callers were told of each write is compared with what the sandbox did.
+//! A long run of mixed reads and writes against a sandbox that throttles, fails, breaks connections before
+//! and after it acts, and revokes tokens: through the functions of the contract, or through the gateway. At
+//! the end, the result of each write that a caller received is compared with its effect in the sandbox.
 
 mod chaos;
 mod component;
@@ -25,50 +26,50 @@ use gateway::Http;
 pub use ledger::Counts;
 use worker::Worker;
 
-/// How long calls may go on whose callers have left.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time in which calls must end after their caller has disconnected.
+const IDLE_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Chunks of uploads, in bytes.
+/// The chunk size of uploads, in bytes.
 const CHUNK: u64 = 50_000;
 
-/// How long and how wild a run is.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// What is called.
+    /// The interface to call.
     pub through: Through,
-    /// Calls altogether.
+    /// The total number of calls.
     pub calls: u32,
-    /// How many call at the same time, each with rows of its own.
+    /// The number of concurrent callers, each with its own rows.
     pub callers: u32,
-    /// Where the random numbers begin. The callers still meet each other's faults in an order of their own.
+    /// The seed of the random numbers. The order in which callers meet faults still varies.
     pub seed: u64,
 }
 
-/// Which face of the component is called.
+/// The interface of the component to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Through {
-    /// The functions of the contract, each caller in an instance of its own.
+    /// The functions of the contract, each caller in its own instance.
     Functions,
-    /// The gateway, over HTTP. Callers also upload and download files, and leave in the middle.
+    /// The gateway, over HTTP. Callers also upload and download files, and disconnect early.
     Gateway,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     plan: Plan,
-    /// What was told and what was done.
+    /// The totals of reported results and effects.
     pub counts: Counts,
-    /// Faults that the sandbox was told to commit.
+    /// Faults that the sandbox was told to make.
     pub faults: u32,
     took: Duration,
 }
 
-/// Runs.
+/// Runs the soak test.
 ///
 /// # Errors
-/// When a write was carried out otherwise than its caller was told, a read saw anything but what was written, a call was refused
-/// without reason, or the component trapped.
+/// If the effect of a write does not match its result, a read returned anything but the last write, a call
+/// was refused unexpectedly, or the component trapped.
 pub fn run(component: &Component, plan: Plan) -> Result<Report> {
     let mut demo = Config::demo()?;
     // The component promises a new assertion for each request.
@@ -100,7 +101,8 @@ struct Soak {
 }
 
 impl Soak {
-    /// `face` makes what a caller calls, on the caller's own thread; `rest` waits until no call is under way.
+    /// `face` makes a caller's interface, on the caller's own thread; `rest` waits until no call is in
+    /// progress.
     fn run<F: Face + Send>(
         &self,
         face: impl Fn() -> Result<F> + Sync,
@@ -152,13 +154,13 @@ impl Soak {
     }
 }
 
-/// Waits until the gateway works on nothing, which it must before long, whoever has left.
+/// Waits until the gateway is idle, which must happen soon even after callers disconnected.
 fn rest(gateway: &Server) -> Result<()> {
     let start = Instant::now();
     while gateway.in_flight() > 0 {
         ensure!(
-            start.elapsed() < PATIENCE,
-            "{} calls hold their places for ever",
+            start.elapsed() < IDLE_DEADLINE,
+            "{} calls never end",
             gateway.in_flight()
         );
         thread::sleep(Duration::from_millis(10));
@@ -200,7 +202,12 @@ impl fmt::Display for Report {
         }
         row(f, "reads answered", counts.reads_answered, "each with what was written")?;
         row(f, "reads not answered", counts.reads_failed, "")?;
-        row(f, "writes told as done", counts.done, "each carried out; once, but for")?;
+        row(
+            f,
+            "writes reported as done",
+            counts.done,
+            "each carried out; once, but for",
+        )?;
         row(f, "  of these sent again", counts.done_again, "")?;
         row(
             f,
@@ -208,8 +215,8 @@ impl fmt::Display for Report {
             counts.done_twice,
             "all PATCH with If-Match: *, to which it makes no difference",
         )?;
-        row(f, "writes told as not done", counts.not_done, "none carried out")?;
-        row(f, "writes told as uncertain", counts.uncertain, "")?;
+        row(f, "writes reported as not done", counts.not_done, "none carried out")?;
+        row(f, "writes reported as uncertain", counts.uncertain, "")?;
         row(f, "  of these carried out", counts.uncertain_done, "")
     }
 }

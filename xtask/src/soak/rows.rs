@@ -1,23 +1,24 @@
-//! What must be in the rows of a worker.
+//! The expected content of a worker's rows.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Result, bail, ensure};
 
-/// What must be in the rows of a worker.
+/// The expected content of a worker's rows.
 #[derive(Default)]
 pub struct Rows {
     /// The first name of each row, by id.
     known: BTreeMap<String, String>,
     /// The file of each row that has one, by the row's id.
     files: BTreeMap<String, File>,
-    /// Rows that a caller changed and left: the first name before, and after. Nothing else is done to them.
+    /// Rows that a caller changed before it disconnected: the first name before, and after. They are not
+    /// changed again.
     left: BTreeMap<String, (String, String)>,
-    /// First names of rows that a caller created and left.
+    /// First names of rows that a caller created before it disconnected.
     left_new: Vec<String>,
 }
 
-/// A file that its mark and its length describe.
+/// A file, identified by its mark and its length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     pub mark: String,
@@ -39,7 +40,7 @@ impl Rows {
         self.files.get(id)
     }
 
-    /// A row is as told: there with this first name, or not there.
+    /// Records the known state of a row: it exists with this first name, or does not exist.
     pub fn set(&mut self, id: &str, first_name: Option<String>) {
         match first_name {
             Some(first_name) => {
@@ -56,7 +57,7 @@ impl Rows {
         self.files.insert(id.to_owned(), file);
     }
 
-    /// Somebody changed a row and left.
+    /// Records a change whose caller disconnected.
     pub fn leave(&mut self, id: &str, after: &str) {
         if let Some(before) = self.known.remove(id) {
             self.files.remove(id);
@@ -64,19 +65,20 @@ impl Rows {
         }
     }
 
-    /// Somebody created a row and left.
+    /// Records a creation whose caller disconnected.
     pub fn leave_new(&mut self, first_name: &str) {
         self.left_new.push(first_name.to_owned());
     }
 
-    /// Checks what is found in a row.
+    /// Checks the content of a row.
     pub fn compare(&self, id: &str, found: Option<&String>) -> Result<()> {
         let known = self.known.get(id);
         ensure!(known == found, "{id} has {found:?}, and not {known:?}");
         Ok(())
     }
 
-    /// Checks that exactly these rows are there, when every call has ended. `carried_out` are the marks of writes that were.
+    /// Checks that exactly these rows exist, after all calls have ended. `carried_out` are the marks of the
+    /// writes that took effect.
     pub fn compare_all(&self, found: &BTreeMap<String, String>, carried_out: &HashSet<String>) -> Result<()> {
         let mut found = found.clone();
         for (id, (before, after)) in &self.left {

@@ -1,4 +1,4 @@
-//! A caller that reads and writes rows of its own, and knows what must be in them.
+//! A caller that reads and writes its own rows, and knows their expected content.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,8 +10,8 @@ use super::face::{Answer, Call, Condition, Face, Method, NewRow, Outcome};
 use super::ledger::{Done, Entry, Told};
 use super::rows::Rows;
 
-/// How often a read is asked for that must be answered.
-const PATIENCE: usize = 100;
+/// The maximum number of attempts for a read that must succeed.
+const MAX_ATTEMPTS: usize = 100;
 
 pub struct Worker<F> {
     pub face: F,
@@ -54,7 +54,8 @@ impl<F: Face> Worker<F> {
         Ok(())
     }
 
-    /// All rows are there, with what was written last, and no others. `carried_out` are the marks of writes that were.
+    /// Checks that exactly the expected rows exist, with their last content. `carried_out` are the marks of
+    /// the writes that took effect.
     pub fn check(&mut self, carried_out: &HashSet<String>) -> Result<()> {
         let path = format!("contacts?$select=firstname&$filter=lastname eq '{}'", self.name);
         let mut found = BTreeMap::new();
@@ -88,7 +89,7 @@ impl<F: Face> Worker<F> {
         self.random.pick(&self.rows.ids()).cloned()
     }
 
-    /// A read, which must see what was written.
+    /// A read, which must return the last write.
     fn read(&mut self, id: &str) -> Result<()> {
         let call = self.get(row(id));
         match self.face.send(&call)? {
@@ -189,7 +190,7 @@ impl<F: Face> Worker<F> {
                 Ok(())
             }
             Told::Uncertain => {
-                // As the contract advises: look first.
+                // As the contract advises, checks first.
                 let found = self.settled(id)?.map(|row| first_name(&row)).transpose()?;
                 if found == after {
                     self.rows.set(id, found);
@@ -201,7 +202,7 @@ impl<F: Face> Worker<F> {
         }
     }
 
-    /// Sends a write, and notes what it was told.
+    /// Sends a write and records its result.
     fn write(&mut self, what: &'static str, call: &Call, may_repeat: bool) -> Result<(Told, Option<Answer>)> {
         let (told, attempts, answer) = match self.face.send(call)? {
             Outcome::Answered(answer) => (Told::Done, answer.attempts, Some(answer)),
@@ -212,7 +213,7 @@ impl<F: Face> Worker<F> {
         Ok((told, answer))
     }
 
-    /// Notes what was told of a write.
+    /// Records the result of a write.
     pub fn note(&mut self, mark: &str, what: &'static str, may_repeat: bool, told: Told, attempts: u32) {
         self.done.ledger.push(Entry {
             mark: mark.to_owned(),
@@ -223,15 +224,15 @@ impl<F: Face> Worker<F> {
         });
     }
 
-    /// Reads a row until it is known whether it is there.
+    /// Reads a row until it is known whether it exists.
     fn settled(&mut self, id: &str) -> Result<Option<Answer>> {
         let call = self.get(row(id));
         self.answered(&call)
     }
 
-    /// Asks until there is an answer; `None`: that it is not there.
+    /// Repeats a read until it succeeds; `None` if the row does not exist.
     pub fn answered(&mut self, call: &Call) -> Result<Option<Answer>> {
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_ATTEMPTS {
             match self.face.send(call)? {
                 Outcome::Answered(answer) => return Ok(Some(answer)),
                 Outcome::NotFound => return Ok(None),
@@ -283,7 +284,7 @@ impl<F: Face> Worker<F> {
         }
     }
 
-    /// What no other call has.
+    /// A unique mark.
     pub fn mark(&mut self) -> String {
         self.calls += 1;
         format!("{}-{}", self.name, self.calls)

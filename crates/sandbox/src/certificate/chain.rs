@@ -1,4 +1,4 @@
-//! A certificate with those above it.
+//! A certificate chain.
 
 use std::time::SystemTime;
 
@@ -20,7 +20,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The whole chain as an assertion's `x5c`, leaf first.
+    /// The full chain as an assertion's `x5c`, leaf first.
     pub fn x5c(&self) -> Vec<String> {
         [&self.leaf, &self.intermediate, &self.root].map(Identity::x5c).into()
     }
@@ -33,8 +33,8 @@ impl Chain {
     }
 }
 
-/// Three 2048-bit keys with certificates that began yesterday; the leaf `CN={common_name}` ends in a year, those above
-/// it in ten.
+/// Three 2048-bit keys with certificates valid from yesterday; the leaf `CN={common_name}` expires in a
+/// year, the others in ten.
 pub fn generate_chain(common_name: &str) -> anyhow::Result<Chain> {
     const ROOT: &str = "Sandbox Root";
     const INTERMEDIATE: &str = "Sandbox Issuing CA";

@@ -1,4 +1,4 @@
-//! An RSA key with its certificate, and making them.
+//! An RSA key with its certificate, and their generation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -69,7 +69,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A 2048-bit key and a self-signed certificate that began yesterday and ends in a year.
+/// A 2048-bit key and a self-signed certificate, valid from yesterday for a year.
 pub fn generate(common_name: &str) -> anyhow::Result<Identity> {
     let now = SystemTime::now();
     generate_valid(common_name, now - DAY, now + 365 * DAY)
@@ -80,7 +80,7 @@ pub fn generate_valid(common_name: &str, not_before: SystemTime, not_after: Syst
     generate_with(common_name, 2048, not_before, not_after)
 }
 
-/// A key of so many bits and a self-signed certificate for the given time.
+/// A key of the given length and a self-signed certificate for the given time.
 pub fn generate_with(
     common_name: &str,
     bits: usize,

@@ -47,7 +47,8 @@ impl Read {
         self.certificate.tbs_certificate.subject.to_string()
     }
 
-    /// Whether `issuer` issued this one. Only signatures with RSA and SHA-256 are understood; others count as wrong.
+    /// Whether `issuer` issued this certificate. Only signatures with RSA and SHA-256 are supported; others
+    /// count as wrong.
     pub(crate) fn is_issued_by(&self, issuer: &Read) -> bool {
         let fields = &self.certificate.tbs_certificate;
         if fields.issuer != issuer.certificate.tbs_certificate.subject {

@@ -1,4 +1,4 @@
-//! What the acting user may do: with a table, and with one of its rows.
+//! The acting user's permissions on a table and on its rows.
 
 use http::StatusCode;
 
@@ -15,8 +15,8 @@ impl Call<'_> {
         rights::demand(self.user, table, verb)
     }
 
-    /// Whether the privilege reaches the row. All rows are in one business unit, so that only the least depth makes a
-    /// difference: one's own rows are those that one created.
+    /// Whether the privilege covers the row. All rows are in one business unit, so only the least depth
+    /// makes a difference: a user's own rows are those that the user created.
     pub(super) fn reaches(&self, table: &Table, verb: Verb, row: &Row) -> bool {
         match self.user.privileges.depth(table.entity_set, verb) {
             Some(Depth::Basic) => row.owner.as_ref() == Some(&self.user.user_id),
@@ -25,7 +25,7 @@ impl Call<'_> {
         }
     }
 
-    /// Reading through a lookup needs the privilege to read there too.
+    /// Reading through a lookup also requires the privilege to read the other table.
     pub(super) fn demand_expanded(&self, query: &Query) -> Result<(), Refusal> {
         query
             .expand
@@ -33,12 +33,12 @@ impl Call<'_> {
             .try_for_each(|expand| self.demand(expand.target, Verb::Read))
     }
 
-    /// docs/facts/dataverse.md, 1.8, 0x80048306. Of a row that is not there nothing is known.
+    /// docs/facts/dataverse.md, 1.8, 0x80048306. A missing row reveals nothing.
     pub(super) fn demand_row(&self, table: &Table, verb: Verb, row: Option<&Row>) -> Result<(), Refusal> {
         let Some(row) = row.filter(|row| !self.reaches(table, verb, row)) else {
             return Ok(());
         };
-        // Guess: how much of the text as reported there is here.
+        // Guess: how much of the reported text to include.
         let text = format!(
             "SecLib::AccessCheckEx failed. Returned hr = -2147187962, ObjectID: {}, CallingUser: {}. AccessRights: {}",
             row.id,
@@ -48,7 +48,7 @@ impl Call<'_> {
         Err(Refusal::new(StatusCode::FORBIDDEN, "0x80048306", text))
     }
 
-    /// Change tracking takes the depth of the whole organization
+    /// Change tracking requires organization depth
     /// (<https://learn.microsoft.com/power-apps/developer/data-platform/use-change-tracking-synchronize-data-external-systems>:
     /// "a privilege check error"). Guess: which.
     pub(super) fn demand_all(&self, table: &Table, verb: Verb) -> Result<(), Refusal> {

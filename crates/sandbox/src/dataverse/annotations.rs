@@ -1,10 +1,10 @@
 //! `Prefer: odata.include-annotations` (docs/facts/dataverse.md, 1.3; OData 4.0, part 1, 8.2.8.4).
 
-/// The annotations that a request asks for: names with `*`, and with a `-` in front those to leave out.
+/// The annotations that a request includes: names with `*`, and with a leading `-` those to exclude.
 #[derive(Debug, Default)]
 pub(super) struct Annotations {
     patterns: Vec<String>,
-    /// As it was written, for `Preference-Applied`.
+    /// The original text, for `Preference-Applied`.
     preference: String,
 }
 
@@ -28,7 +28,7 @@ impl Annotations {
         &self.preference
     }
 
-    /// The longest pattern that fits decides.
+    /// The longest matching pattern decides.
     pub(super) fn include(&self, name: &str) -> bool {
         let fitting = |pattern: &&String| {
             let bare = pattern.strip_prefix('-').unwrap_or(pattern);

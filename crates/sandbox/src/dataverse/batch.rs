@@ -19,7 +19,7 @@ use crate::response::{Answer, append, empty};
 use operation::{Item, Operation};
 use written::Multipart;
 
-/// What answers a request of the batch, which may refer to earlier ones.
+/// Answers a request of the batch, which may refer to earlier ones.
 type Answerer<'a> = dyn Fn(&Received, &References, &mut Store) -> Answer + 'a;
 
 pub(super) fn run(
@@ -72,7 +72,7 @@ pub(super) fn run(
     }
     let mut answer = empty(status);
     append(&mut answer, "content-type", &written.content_type());
-    // The batch's other preferences mean nothing (docs/facts/dataverse.md, 1.7).
+    // The batch's other preferences have no effect (docs/facts/dataverse.md, 1.7).
     if call.prefer.continue_on_error {
         append(&mut answer, "preference-applied", "odata.continue-on-error");
     }
@@ -93,7 +93,7 @@ struct Failure {
 }
 
 impl<'a> Batch<'a> {
-    /// All or nothing: the answers, or the one that failed, and then the store is as it was.
+    /// Atomic: the answers, or the failed request after restoring the store.
     fn change_set(&self, operations: &[Operation], store: &mut Store) -> Result<Multipart<'a>, Failure> {
         let before = store.clone();
         let mut references = References::new();

@@ -1,4 +1,4 @@
-//! The content that a row's file or image column stands for.
+//! The content of a row's file or image column.
 
 use serde_json::Map;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ pub(super) fn content<'a>(row: &Row, blob: &Blob, store: &'a Store) -> Option<&'
     store.content(row.id_in(blob.id_column)?)
 }
 
-/// Puts the content, or none, in the place of the one that is there.
+/// Replaces or removes the content.
 pub(super) fn set(store: &mut Store, table: &Table, id: Uuid, blob: &Blob, content: Option<Content>, now: i64) {
     if let Some(old) = store.row(table, id).and_then(|row| row.id_in(blob.id_column)) {
         store.drop_content(old);

@@ -1,4 +1,4 @@
-//! One request on its way to its answer.
+//! One request in processing.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -13,10 +13,10 @@ use crate::response::{Answer, answer};
 use crate::schema::Table;
 use crate::user::User;
 
-/// What a handler needs to know about the request it answers.
+/// The context of a handler.
 pub(super) struct Call<'a> {
     pub(super) request: &'a Received,
-    /// Who acts: the caller, or whom the caller acts for.
+    /// The acting user: the caller, or the impersonated user.
     pub(super) user: &'a User,
     pub(super) members: &'a Members,
     pub(super) prefer: Prefer,

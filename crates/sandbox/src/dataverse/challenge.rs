@@ -1,4 +1,4 @@
-//! Whose valid token a request carries, and the 401 for one without.
+//! Authenticates requests by their token, and makes the 401 for invalid ones.
 
 use std::sync::Mutex;
 
@@ -36,7 +36,7 @@ impl Challenge {
         }
     }
 
-    /// From now on only tokens that were requested with these claims are valid; `None` ends it.
+    /// From now on, only tokens that were requested with these claims are valid; `None` ends this.
     pub(crate) fn demand(&self, json: Option<&str>) -> anyhow::Result<()> {
         let demand = json.map(|json| {
             let claims: Value = serde_json::from_str(json)?;
@@ -50,7 +50,7 @@ impl Challenge {
         Ok(())
     }
 
-    /// From now on this is the `WWW-Authenticate` of every 401; `None` ends it.
+    /// From now on, this is the `WWW-Authenticate` of every 401; `None` ends this.
     pub(crate) fn set_instead(&self, instead: Option<String>) {
         *lock(&self.instead) = instead;
     }
@@ -62,8 +62,8 @@ impl Challenge {
         };
         match lock(&self.demanded).as_ref() {
             Some(demand) if !issued.requested.meets(&demand.access_token) => {
-                // docs/facts/entra.md, 2.6: a challenge is for those who said that they can answer it. Guess:
-                // others get what an invalid token gets.
+                // docs/facts/entra.md, 2.6: a challenge is for clients that declared that they can handle
+                // it. Guess: others get the answer for an invalid token.
                 let challenge = if issued.requested.can_be_challenged() {
                     insufficient_claims(demand, shared)
                 } else {
@@ -94,8 +94,8 @@ impl Challenge {
     }
 }
 
-/// docs/facts/entra.md, 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. Whether
-/// Dataverse ever says this is unverified.
+/// docs/facts/entra.md, 2.6, <https://learn.microsoft.com/entra/identity-platform/claims-challenge>. It is
+/// unverified whether Dataverse ever sends this.
 fn insufficient_claims(demand: &Demand, shared: &Shared) -> String {
     format!(
         "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{}\"",

@@ -66,7 +66,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, store: &Store) ->
     Ok(streamed(call, body))
 }
 
-/// `set(id)/navigation`, all rows at once: there are too few for pages.
+/// `set(id)/navigation`, all rows on one page, because there are few.
 pub(super) fn related(
     call: &Call<'_>,
     table: &'static Table,
@@ -101,7 +101,7 @@ pub(super) fn related(
 struct Page<'a> {
     rows: &'a [&'a Row],
     next: Option<Cookie>,
-    /// Where changes are tracked: from which version on.
+    /// If changes are tracked: the version to start from.
     tracking: Option<u64>,
 }
 
@@ -114,7 +114,7 @@ fn page<'a>(
     store: &Store,
 ) -> Result<Page<'a>, Refusal> {
     let size = call.prefer.page_size.unwrap_or(call.page_size);
-    // $top is ignored where a page size is asked for.
+    // $top is ignored if a page size is requested.
     let top = query.top.filter(|_| call.prefer.page_size.is_none());
     let rows = &rows[..top.unwrap_or(rows.len()).min(rows.len())];
 
@@ -123,14 +123,15 @@ fn page<'a>(
         .as_deref()
         .map(|token| Cookie::read(token, table))
         .transpose()?;
-    // What changes between two pages must not be lost, so the first page's version counts. Guess: that the next link
-    // goes on tracking by itself.
+    // Changes between two pages must not be lost, so the first page's version counts. Guess: that the next
+    // link continues tracking by itself.
     let begun = call.prefer.track_changes.then(|| store.version());
     let tracking = cookie.as_ref().map_or(begun, |cookie| cookie.tracking);
     let (number, start) = match cookie {
         None => (1, 0),
         Some(cookie) => {
-            // Guess: a page begins behind the last row of the one before; if that row is gone, the page number decides.
+            // Guess: a page begins after the last row of the previous page; if that row was deleted, the
+            // page number decides.
             let behind = rows.iter().position(|row| row.id == cookie.last).map(|at| at + 1);
             let counted = (cookie.page - 1).saturating_mul(size);
             (cookie.page, behind.unwrap_or(counted).min(rows.len()))

@@ -1,5 +1,4 @@
-//! Requests under conditions: `If-Match` and the list of tags that a condition may be (docs/facts/dataverse.md,
-//! 1.3).
+//! Conditional requests: `If-Match` and lists of tags (docs/facts/dataverse.md, 1.3).
 
 use uuid::Uuid;
 
@@ -8,7 +7,7 @@ use super::refusal::Refusal;
 use super::store::Row;
 use crate::schema::Table;
 
-/// 404 where there is no row, even for `*` (docs/facts/dataverse.md, 1.3); 412 where the row is another
+/// 404 if the row does not exist, even for `*` (docs/facts/dataverse.md, 1.3); 412 if it has a different
 /// version.
 pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uuid) -> Result<(), Refusal> {
     let Some(tags) = call.header("if-match") else {
@@ -22,7 +21,7 @@ pub(super) fn if_match(call: &Call<'_>, row: Option<&Row>, table: &Table, id: Uu
     }
 }
 
-/// Whether the condition names that tag.
+/// Whether the condition contains that tag.
 pub(super) fn lists(tags: &str, etag: &str) -> bool {
     tags.split(',').any(|tag| tag.trim() == etag)
 }

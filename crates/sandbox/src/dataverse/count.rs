@@ -14,14 +14,14 @@ use crate::privileges::Verb;
 use crate::response::{Answer, answer};
 use crate::schema::Table;
 
-/// Of an entity set.
+/// The count of an entity set.
 pub(super) fn all(call: &Call<'_>, table: &'static Table, store: &Store) -> Result<Answer, Refusal> {
     demand_get(call)?;
     call.demand(table, Verb::Read)?;
     number(call, table, store.rows(table).collect())
 }
 
-/// Of the rows behind a navigation property.
+/// The count of the rows of a navigation property.
 pub(super) fn related(
     call: &Call<'_>,
     (table, id): (&'static Table, Uuid),
@@ -57,7 +57,7 @@ fn demand_get(call: &Call<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// OData 4.0, part 1, 11.2.9: `$filter` matters, `$top`, `$orderby` and `$expand` do not.
+/// OData 4.0, part 1, 11.2.9: `$filter` applies, `$top`, `$orderby` and `$expand` do not.
 fn number(call: &Call<'_>, table: &'static Table, mut rows: Vec<&Row>) -> Result<Answer, Refusal> {
     let query = Query::read(&call.request.query, table, true)?;
     if query.skip_token.is_some() || query.delta_token.is_some() {

@@ -40,14 +40,14 @@ pub(super) fn refuse_options(query: &Query) -> Result<(), Refusal> {
     }
 }
 
-/// The link to what changes after that version.
+/// The link to the changes after that version.
 pub(super) fn link(call: &Call<'_>, table: &Table, version: u64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(call.now).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let token = format!("{version}!{}", time.format(&TIME).unwrap_or_default());
     with_option(&call.root, table, &call.request.query, "$deltatoken", &encode(&token))
 }
 
-/// A row that is new or changed, or one that is gone.
+/// A new, changed or deleted row.
 enum Change<'a> {
     Row(&'a Row),
     Deleted(Uuid, u64),
@@ -73,7 +73,7 @@ pub(super) fn changes(
 ) -> Result<Answer, Refusal> {
     let since = version(token, call.now)?;
     let place = query.skip_token.as_deref().map(Place::read).transpose()?;
-    // Guess: what changes between two pages comes with the next link, so that nothing is lost.
+    // Guess: changes between two pages are returned by the next link, so that none is lost.
     let until = place.as_ref().map_or(store.version(), |place| place.until);
     let behind = place.as_ref().map(|place| place.last);
     let number = place.map_or(1, |place| place.page);
@@ -122,7 +122,7 @@ pub(super) fn changes(
     Ok(results::streamed(call, body))
 }
 
-/// Where the next page of changes begins. Guess: all of it; the shape is that of other pages.
+/// The start of the next page of changes. Guess: all of it; the format is that of other pages.
 struct Place {
     page: usize,
     until: u64,

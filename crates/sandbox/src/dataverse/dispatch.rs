@@ -1,4 +1,4 @@
-//! From a request to its handler: the same way for a request of its own and for one in a batch.
+//! Dispatches a request to its handler, for single requests and for those in a batch.
 
 use http::{Method, StatusCode};
 
@@ -16,7 +16,7 @@ use super::{batch, collection, count, file, functions, property, record, referen
 use crate::request::Received;
 use crate::response::Answer;
 
-/// Where a request stands.
+/// The context of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
     Alone,
@@ -123,8 +123,8 @@ fn carry_out(
     }
 }
 
-/// docs/facts/dataverse.md, 1.6: 32 KB of URL and no more, 64 KB in a batch. Guess: how a longer one is
-/// refused.
+/// docs/facts/dataverse.md, 1.6: URLs are limited to 32 KB, and to 64 KB in a batch. Guess: how a longer
+/// one is refused.
 fn refuse_length(origin: &str, request: &Received, place: Place<'_>) -> Result<(), Refusal> {
     let (most, shown) = match place {
         Place::Alone => (32_768, "32,768"),
@@ -144,7 +144,7 @@ fn created(answer: &Answer) -> Option<String> {
 }
 
 /// Request headers (docs/facts/dataverse.md, 1.3) that would change the answer in ways the sandbox does not
-/// know.
+/// support.
 fn refuse_headers(request: &Received) -> Result<(), Refusal> {
     let name = "mscrm.sessiontoken";
     if request.headers.contains_key(name) {

@@ -77,7 +77,7 @@ fn unbalanced(value: &str) -> Refusal {
 }
 
 impl Expand {
-    /// The row that the lookup of `row` leads to, or null; or all the rows behind a collection.
+    /// The row that the lookup of `row` refers to, or null; or all rows of a collection.
     pub(super) fn value(&self, row: &Row, store: &Store) -> Value {
         let shown = |row: &Row| Value::Object(shown(row, self.target, self.select.as_deref()));
         match self.through {

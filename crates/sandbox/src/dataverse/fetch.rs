@@ -18,7 +18,7 @@ use crate::response::Answer;
 use crate::schema::{Column, Table};
 use query::Fetch;
 
-/// The query, where the request has one.
+/// The query, if the request has one.
 pub(super) fn asked(call: &Call<'_>) -> Result<Option<String>, Refusal> {
     let mut asked = None;
     let mut other = None;
@@ -62,8 +62,8 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
                 "Microsoft.Dynamics.CRM.fetchxmlpagingcookie",
                 Value::from(cookie::write(fetch.page, &order, first, last, table)),
             ),
-            // https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: clients look
-            // whether it is there at all.
+            // https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/page-results: clients
+            // check whether it is present at all.
             ("Microsoft.Dynamics.CRM.morerecords", true.into()),
         ];
         for (name, value) in annotations {
@@ -74,7 +74,7 @@ pub(super) fn list(call: &mut Call<'_>, table: &'static Table, text: &str, store
     }
     let values = page.iter().map(|row| {
         let mut value = shown(row, table, fetch.query.select.as_deref());
-        // The same page's examples: columns without a value are left out.
+        // The same page's examples: columns without a value are omitted.
         value.retain(|_, value| !value.is_null());
         Value::Object(value)
     });
@@ -93,7 +93,8 @@ fn page<'a>(call: &Call<'_>, fetch: &Fetch, rows: &'a [&'a Row]) -> (&'a [&'a Ro
         .or(call.prefer.page_size)
         .unwrap_or(call.page_size)
         .min(5000);
-    // Guess: a page begins behind the last row of the one before; if that row is gone, the page number decides.
+    // Guess: a page begins after the last row of the previous page; if that row was deleted, the page
+    // number decides.
     let behind = fetch
         .after
         .and_then(|last| rows.iter().position(|row| row.id == last))

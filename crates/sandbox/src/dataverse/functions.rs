@@ -43,8 +43,8 @@ pub(super) fn service_document(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `RetrieveCurrentOrganization`
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/organizationdetail>). Guess: it
-/// takes no privilege.
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/organizationdetail>).
+/// Guess: it requires no privilege.
 pub(super) fn current_organization(call: &Call<'_>) -> Result<Answer, Refusal> {
     demand_get(call)?;
     let organization = call.members.organization();
@@ -76,8 +76,8 @@ pub(super) fn current_organization(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `systemusers(id)/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()`
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/roleprivilege>). Guess: that it
-/// takes the privilege to read users, and `RecordFilterId`.
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/reference/roleprivilege>).
+/// Guess: that it requires the privilege to read users, and `RecordFilterId`.
 pub(super) fn user_privileges(call: &Call<'_>, table: &Table, id: Uuid) -> Result<Answer, Refusal> {
     demand_get(call)?;
     call.demand(table, Verb::Read)?;
@@ -99,7 +99,7 @@ pub(super) fn user_privileges(call: &Call<'_>, table: &Table, id: Uuid) -> Resul
     Ok(call.json(StatusCode::OK, &body))
 }
 
-/// As for `WhoAmI`: functions are not there for other methods.
+/// As for `WhoAmI`: functions support no other methods.
 fn demand_get(call: &Call<'_>) -> Result<(), Refusal> {
     match call.request.method {
         Method::GET => Ok(()),

@@ -19,7 +19,7 @@ const THUMBNAIL: &[u8] =
 /// "Limited to 30 MB".
 const LARGEST: u64 = 30 * 1024 * 1024;
 
-/// What the first bytes of the allowed types are: GIF, JPEG, TIFF (both byte orders), BMP, PNG.
+/// The first bytes of the allowed types: GIF, JPEG, TIFF (both byte orders), BMP, PNG.
 const TYPES: [&[u8]; 6] = [
     b"GIF8",
     b"\xff\xd8\xff",
@@ -72,7 +72,7 @@ pub(super) fn thumbnail(image: &Content) -> Content {
     }
 }
 
-/// The columns of the row that go with the image: the thumbnail and its URL.
+/// The columns of the row that belong to the image: the thumbnail and its URL.
 pub(super) fn columns(table: &Table, blob: &Blob, id: Option<&str>) -> Map<String, Value> {
     let (column, entity) = (blob.column, table.logical_name);
     let url = id.map(|id| format!("/Image/download.aspx?Entity={entity}&Attribute={column}&Id={id}"));

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-/// A server that runs for days must not keep everything.
+/// The maximum number of kept writes, for servers that run for days.
 const WRITES: usize = 100_000;
 const KEPT: usize = 4096;
 
-/// A write that took effect, whether or not its answer arrived. Not a request that changed nothing, nor one
-/// of a change set that was rolled back. An upload in chunks is one write, made by its last chunk.
+/// A write that took effect, whether or not its answer arrived. Requests that changed nothing and
+/// rolled-back change sets are not included. An upload in chunks is one write, made by its last chunk.
 #[derive(Clone)]
 pub struct CommittedWrite {
     /// The method.
@@ -18,15 +18,15 @@ pub struct CommittedWrite {
     pub entity_set: String,
     /// The row's id.
     pub id: String,
-    /// Path and query, as sent; in a batch with the root in front.
+    /// Path and query, as sent; in a batch with the root prepended.
     pub path_and_query: String,
     /// The first 4 KiB of the body.
     pub body: Vec<u8>,
     /// The request's `x-ms-client-request-id`, for callers that mark their writes.
     pub client_request_id: Option<String>,
-    /// `systemuserid` of who acted: the caller, or whom the caller acted for.
+    /// `systemuserid` of the acting user: the caller, or the impersonated user.
     pub user_id: String,
-    /// `systemuserid` of whose token it was.
+    /// `systemuserid` of the token's user.
     pub caller_id: String,
 }
 
@@ -36,14 +36,14 @@ impl CommittedWrite {
     }
 }
 
-// Bodies may carry anything.
+// Bodies may contain secrets.
 impl fmt::Debug for CommittedWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}({})", self.method, self.entity_set, self.id)
     }
 }
 
-/// Part of the store, so that what is rolled back is not in it either.
+/// Part of the store, so that a rollback applies to it too.
 #[derive(Clone, Default)]
 pub(super) struct Journal(VecDeque<Arc<CommittedWrite>>);
 

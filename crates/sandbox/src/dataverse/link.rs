@@ -1,4 +1,4 @@
-//! Links in requests, and the rows that they lead to.
+//! Links in requests, and the rows that they refer to.
 
 use uuid::Uuid;
 
@@ -9,14 +9,15 @@ use super::refusal::Refusal;
 use super::target::Target;
 use crate::schema::Table;
 
-/// Whether the URL names a host of its own.
+/// Whether the URL contains a host.
 pub(super) fn leaves(url: &str) -> bool {
     let scheme = url.split(['/', '?', '(']).next().unwrap_or_default();
     scheme.contains(':') || url.starts_with("//")
 }
 
 impl Call<'_> {
-    /// `None` where the link leads to no row of this service: to another origin, to a collection, to nothing.
+    /// `None` if the link does not refer to a row of this service, but to another origin, a collection or
+    /// nothing.
     pub(super) fn linked(&self, link: &str) -> Result<Option<(&'static Table, Uuid)>, Refusal> {
         let link = match link.starts_with('$') {
             true => referenced(link, self.references)?,
@@ -26,7 +27,7 @@ impl Call<'_> {
             let path = link.strip_prefix(self.origin).and_then(path::version);
             path.map(|(_, path)| path)
         } else {
-            // docs/facts/dataverse.md, 1.5: `/set(id)` counts from the service's root.
+            // docs/facts/dataverse.md, 1.5: `/set(id)` is relative to the service's root.
             let path = path::version(link).map(|(_, path)| path);
             path.or_else(|| Some(link.strip_prefix('/').unwrap_or(link)))
         };

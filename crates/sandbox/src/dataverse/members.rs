@@ -1,4 +1,4 @@
-//! The environment's users, and who acts for whom.
+//! The environment's users, and impersonation.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ impl Members {
         }
     }
 
-    /// Everybody, and applications' users with the client id.
+    /// All users, those of applications with the client id.
     pub(super) fn with_client_ids(&self) -> impl Iterator<Item = (Option<&str>, &User)> {
         let applications = self.applications.iter();
         let applications = applications.filter_map(|(id, user)| Some((Some(id.as_str()), user.as_ref()?)));
@@ -81,17 +81,17 @@ impl Members {
         Ok(user)
     }
 
-    /// The caller, or whom the caller acts for (docs/facts/dataverse.md, 1.3;
+    /// The caller, or the impersonated user (docs/facts/dataverse.md, 1.3;
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/impersonate-another-user-web-api>).
     /// Guess: `CallerObjectId`, the preferred header, takes precedence.
     pub(super) fn acting<'a>(&self, caller: &'a User, request: &Received) -> Result<Cow<'a, User>, Refusal> {
         let other = if let Some(id) = request.header("callerobjectid") {
             let other = self.all().find(|user| user.entra_object_id.eq_ignore_ascii_case(id));
-            // Guess: as for a user whom Entra ID knows and the environment does not.
+            // Guess: the same as for a user that exists in Entra ID but not in the environment.
             other.ok_or_else(no_member)?
         } else if let Some(id) = request.header("mscrmcallerid") {
             let other = self.all().find(|user| user.user_id.eq_ignore_ascii_case(id));
-            // Guess: it is a row that is not there.
+            // Guess: the same as for a missing row.
             other.ok_or_else(|| {
                 let message = format!("systemuser With Id = {id} Does Not Exist");
                 Refusal::new(StatusCode::NOT_FOUND, "0x80040217", message)
@@ -99,7 +99,8 @@ impl Members {
         } else {
             return Ok(Cow::Borrowed(caller));
         };
-        // Reported to the same page's authors: a caller who names itself is not impersonating, and needs no privilege.
+        // Reported to the same page's authors: a caller that names itself is not impersonating and needs no
+        // privilege.
         if other.user_id == caller.user_id {
             return Ok(Cow::Borrowed(caller));
         }
@@ -114,7 +115,7 @@ impl Members {
     }
 }
 
-/// docs/facts/dataverse.md, 1.1: registered in Entra ID, but no user here.
+/// docs/facts/dataverse.md, 1.1: registered in Entra ID, but without a user here.
 fn no_member() -> Refusal {
     let message = "The user is not a member of the organization.";
     Refusal::new(StatusCode::FORBIDDEN, "0x80072560", message)

@@ -11,8 +11,8 @@ use super::rights;
 use super::store::Store;
 use crate::schema::Table;
 
-/// Who passes by custom logic needs the privilege to. The sandbox has no such logic, so nothing else changes.
-/// Guess: that the refusal is that of other privileges, and the code of a value that is not known.
+/// Bypassing custom logic requires a privilege. The sandbox has no such logic, so nothing else changes.
+/// Guess: that the refusal is that of other privileges, and the code for an unknown value.
 pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
     let demand = |privilege| rights::demand_named(call.user, privilege);
     let plugins = call.request.header("mscrm.bypasscustompluginexecution");
@@ -30,12 +30,12 @@ pub(super) fn demand_bypass(call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `MSCRM.SuppressDuplicateDetection: false`: 412 where another row is a duplicate. Text:
-/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/create-entity-web-api>, "Check for duplicate
-/// records".
+/// `MSCRM.SuppressDuplicateDetection: false`: 412 if another row is a duplicate. Text:
+/// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/create-entity-web-api>, "Check
+/// for duplicate records".
 ///
-/// The rule is the one that environments come with for contacts: the same e-mail address. Guess: that other tables of
-/// the sandbox have none, and that case does not matter.
+/// The rule is the predefined one for contacts: the same e-mail address. Guess: that other tables of the
+/// sandbox have no rules, and that case is ignored.
 pub(super) fn refuse_duplicate(
     call: &Call<'_>,
     table: &'static Table,

@@ -7,16 +7,16 @@ use super::refusal::Refusal;
 use crate::guid::guid;
 use crate::schema::Table;
 
-/// Where the next page begins.
+/// The start of the next page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cookie {
-    /// The number of the page to come, from 2.
+    /// The number of the next page, from 2.
     pub(super) page: usize,
-    /// The first row of the page before.
+    /// The first row of the previous page.
     pub(super) first: Uuid,
-    /// The last row of the page before.
+    /// The last row of the previous page.
     pub(super) last: Uuid,
-    /// Where changes are tracked: the store's version at the first page.
+    /// If changes are tracked: the store's version at the first page.
     pub(super) tracking: Option<u64>,
 }
 
@@ -25,14 +25,14 @@ pub(super) fn next_link(root: &str, table: &Table, query: &str, cookie: &Cookie)
     with_option(root, table, query, "$skiptoken", &cookie.write(table))
 }
 
-/// The request's own options but for that one and any other token that it stands for, then that one.
+/// The request's own options, except that one and any token that it replaces, followed by that one.
 pub(super) fn with_option(root: &str, table: &Table, query: &str, name: &str, value: &str) -> String {
     let replaced = |option: &str| {
         let given = option
             .split_once('=')
             .map_or(option, |(given, _)| given)
             .replace("%24", "$");
-        // A delta link replaces all that led to it.
+        // A delta link replaces the token of the last page.
         given == name || (name == "$deltatoken" && given == "$skiptoken")
     };
     let options: Vec<&str> = query
@@ -47,14 +47,14 @@ pub(super) fn with_option(root: &str, table: &Table, query: &str, name: &str, va
     )
 }
 
-/// Encoded for a URL. The inner cookie is encoded twice before that, of which one encoding is the URL's own.
+/// Encoded for a URL. The inner cookie is encoded twice, and one of the encodings is the URL's own.
 pub(super) fn skip_token(page: usize, inner: &str, tracking: bool) -> String {
     let inner = encode(&encode(inner));
     let tracking = if tracking { "True" } else { "False" };
     format!("%3Ccookie%20pagenumber=%22{page}%22%20pagingcookie=%22{inner}%22%20istracking=%22{tracking}%22%20/%3E")
 }
 
-/// A link that was decoded or encoded once too often on its way does not get through.
+/// Refuses a link that was decoded or encoded once too often.
 pub(super) fn decode(inner: &str) -> Option<String> {
     let decoded = percent_encoding::percent_decode_str(inner).decode_utf8();
     decoded.ok().map(Into::into)
@@ -63,7 +63,7 @@ pub(super) fn decode(inner: &str) -> Option<String> {
 impl Cookie {
     fn write(&self, table: &Table) -> String {
         let braced = |id: Uuid| format!("{{{}}}", id.to_string().to_uppercase());
-        // Guess: that and how a cookie says what is tracked.
+        // Guess: that a cookie contains the tracking, and how.
         let tracking = self
             .tracking
             .map_or(String::new(), |version| format!(" tracking=\"{version}\""));
@@ -77,10 +77,10 @@ impl Cookie {
         skip_token(self.page, &inner, self.tracking.is_some())
     }
 
-    /// `token` is what the query's own decoding left: one encoding of the inner cookie is still there.
+    /// `token` is the result of decoding the query: one encoding of the inner cookie remains.
     pub(super) fn read(token: &str, table: &Table) -> Result<Cookie, Refusal> {
         Cookie::find(token, table).ok_or_else(|| {
-            // Guess: code and text of a token that was tampered with.
+            // Guess: code and text for a modified token.
             Refusal::query("The paging cookie in $skiptoken is not valid.")
         })
     }

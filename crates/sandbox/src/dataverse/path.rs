@@ -1,4 +1,4 @@
-//! What a path below `/api/data/` leads to.
+//! Parses paths below `/api/data/`.
 
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::target::{FileColumn, Property, Reference, Related, Target, row_lookup
 use crate::guid::guid;
 use crate::schema::{Navigation, OTHER_ENTITY_SETS, OTHER_OPERATIONS, Table};
 
-/// Versions that the real service has too, with other rules
+/// Versions of the real service with other rules
 /// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors>).
 const OTHER_VERSIONS: [&str; 3] = ["v8.0", "v8.1", "v8.2"];
 
@@ -54,7 +54,7 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
         },
         None => (*first, None),
     };
-    // Guess: its one parameter, an enumeration with two members of one meaning here, need not be looked at.
+    // Guess: its one parameter, an enumeration whose two members mean the same here, can be ignored.
     if name == "RetrieveCurrentOrganization" && rest.is_empty() && key.is_some_and(|key| key.starts_with("AccessType="))
     {
         return Ok(Target::CurrentOrganization);
@@ -71,7 +71,7 @@ pub(super) fn target(path: &str, root: &str) -> Result<Target, Refusal> {
     below_row(table, id, rest)
 }
 
-/// Splits at slashes outside quotes: a key may have slashes of its own.
+/// Splits at slashes outside quotes: a key may contain slashes.
 fn segments(path: &str) -> Vec<&str> {
     let mut quoted = false;
     path.split(|c| {
@@ -81,7 +81,8 @@ fn segments(path: &str) -> Vec<&str> {
     .collect()
 }
 
-/// What other environments have is not the client's fault. An unknown name with parentheses is a function.
+/// A table that only other environments have is not the client's fault. An unknown name with parentheses is
+/// a function.
 fn no_table(name: &str, key: Option<&str>) -> Refusal {
     let function = key.is_some() && name.starts_with(|c: char| c.is_ascii_uppercase());
     if OTHER_ENTITY_SETS.contains(&name) {
@@ -140,7 +141,7 @@ fn related(table: &'static Table, name: &str) -> Option<Related> {
     collection.or_else(|| table.many_to_many(name).map(Related::ManyToMany))
 }
 
-/// Columns and navigation properties that the sandbox's small tables leave out, bound functions and actions.
+/// Columns and navigation properties that the sandbox's small tables omit, bound functions and actions.
 fn unsupported_below(rest: &[&str]) -> Refusal {
     Refusal::unsupported(format_args!("'{}' below a row or an entity set", rest.join("/")))
 }

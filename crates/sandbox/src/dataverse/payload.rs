@@ -1,4 +1,4 @@
-//! The JSON body of a write, checked against its table.
+//! The JSON body of a write, validated against its table.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -13,10 +13,10 @@ use crate::schema::{Blob, Column, Kind, Table};
 use http::StatusCode;
 
 pub(super) struct Payload {
-    /// The row's id, where the body names one.
+    /// The row's id, if the body contains it.
     pub(super) id: Option<Uuid>,
     pub(super) values: Map<String, Value>,
-    /// The image column, where the body names it, and the image or none.
+    /// The image column, if the body contains it, with the new image or none.
     pub(super) image: Option<(&'static Blob, Option<Content>)>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, store: &Store) -> Res
     Ok(payload)
 }
 
-/// The body, which has to be a JSON object.
+/// Parses the body, which must be a JSON object.
 pub(super) fn object(call: &Call<'_>, table: &Table) -> Result<Map<String, Value>, Refusal> {
     let content_type = call.request.header("content-type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -64,7 +64,7 @@ impl Payload {
             return self.bind(nav, value, call, table, store);
         }
         if name.contains('@') {
-            // Annotations say nothing that the sandbox keeps.
+            // Annotations are ignored.
             return Ok(());
         }
         if let Some(lookup) = table.lookup(&name) {
@@ -142,7 +142,7 @@ impl Payload {
                 self.values.insert(lookup.column.into(), id.to_string().into());
                 Ok(())
             }
-            // Guess: code and text of a link that leads elsewhere.
+            // Guess: code and text for a link to another place.
             _ => Err(Refusal::payload(
                 table,
                 format_args!("'{nav}' cannot be bound to '{link}'."),
@@ -151,7 +151,7 @@ impl Payload {
     }
 }
 
-/// Whether the column takes the value.
+/// Checks that the column accepts the value.
 pub(super) fn check(column: &Column, value: &Value, table: &Table) -> Result<(), Refusal> {
     let fits = match (value, column.kind) {
         (Value::Null, _) => true,

@@ -12,7 +12,7 @@ pub(super) struct Prefer {
     pub(super) track_changes: bool,
     pub(super) representation: bool,
     pub(super) annotations: Annotations,
-    /// Of a batch; elsewhere it means nothing.
+    /// For batches only.
     pub(super) continue_on_error: bool,
     applied: Vec<String>,
 }
@@ -26,11 +26,11 @@ impl Prefer {
         Ok(prefer)
     }
 
-    /// The annotations alone, whatever the other preferences are: errors carry some.
+    /// Only the annotations, even if other preferences are invalid: errors contain annotations too.
     pub(super) fn annotations(request: &Received) -> Annotations {
         let mut prefer = Prefer::default();
         for preference in preferences(request) {
-            // An invalid preference is an error of its own.
+            // An invalid preference is reported separately.
             let _ = prefer.apply(&preference);
         }
         prefer.annotations
@@ -52,7 +52,7 @@ impl Prefer {
                 })?;
                 self.page_size = Some(size.min(5000));
             }
-            // Echoed only where annotations are served: a preference may be ignored (RFC 7240, 2).
+            // Echoed only if annotations are returned: a preference may be ignored (RFC 7240, 2).
             "odata.include-annotations" => {
                 self.annotations = Annotations::read(preference, value);
                 return Ok(());
@@ -70,7 +70,7 @@ impl Prefer {
         Ok(())
     }
 
-    /// From now on the annotations count as served.
+    /// Marks the annotations as applied.
     pub(super) fn apply_annotations(&mut self) {
         if self.annotations.any() {
             self.applied.push(self.annotations.preference().into());
@@ -96,7 +96,7 @@ fn preferences(request: &Received) -> Vec<String> {
         .collect()
 }
 
-/// Splits at commas outside quotes: an annotation list has commas of its own.
+/// Splits at commas outside quotes: a list of annotations contains commas.
 fn split(header: &str) -> Vec<&str> {
     let mut quoted = false;
     header

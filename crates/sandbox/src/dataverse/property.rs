@@ -1,5 +1,6 @@
-//! One column of a row: read, read as it is (`$value`), changed, emptied
-//! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/retrieve-entity-using-web-api> and
+//! One column of a row: read, read as a raw value (`$value`), changed, emptied
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/retrieve-entity-using-web-api>
+//! and
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/update-delete-entities-using-web-api>).
 
 use http::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! One row: create, read, upsert, delete, under conditions (docs/facts/dataverse.md, 1.3 and 1.5).
+//! One row: create, read, upsert, delete, with conditions (docs/facts/dataverse.md, 1.3 and 1.5).
 
 use http::StatusCode;
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub(super) fn read(call: &Call<'_>, table: &'static Table, id: Uuid, store: &Sto
     Ok(represented(call, table, row, &query, StatusCode::OK, store))
 }
 
-/// `set(id)/lookup`: the row that it leads to
+/// `set(id)/lookup`: the row that it refers to
 /// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/retrieve-entity-using-web-api>).
 pub(super) fn linked(
     call: &Call<'_>,
@@ -71,14 +71,14 @@ pub(super) fn linked(
     call.demand_row(table, Verb::Read, Some(row))?;
     let found = row.id_in(lookup.column).and_then(|id| store.row(target, id));
     let Some(found) = found else {
-        // OData 4.0, part 1, 11.2.6: 204 where the relationship leads to no row.
+        // OData 4.0, part 1, 11.2.6: 204 if the relationship refers to no row.
         return Ok(empty(StatusCode::NO_CONTENT));
     };
     call.demand_row(target, Verb::Read, Some(found))?;
     Ok(represented(call, target, found, &query, StatusCode::OK, store))
 }
 
-/// `PATCH`: without a condition it creates what is not there (docs/facts/dataverse.md, 1.3).
+/// `PATCH`: without a condition it creates a missing row (docs/facts/dataverse.md, 1.3).
 pub(super) fn upsert(call: &Call<'_>, table: &'static Table, id: Uuid, store: &mut Store) -> Result<Answer, Refusal> {
     let exists = store.row(table, id).is_some();
     // Guess: a client without Write learns nothing about a missing row.
@@ -163,7 +163,8 @@ fn refuse_system(table: &Table) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The answer to a write: 204, or the row where the client asked for it (docs/facts/dataverse.md, 1.3 and 1.5).
+/// The answer to a write: 204, or the row if the client requested it (docs/facts/dataverse.md, 1.3 and
+/// 1.5).
 fn written(
     call: &Call<'_>,
     table: &'static Table,
@@ -201,7 +202,7 @@ fn represented(
     );
     let mut answer = call.json(status, &Value::Object(body));
     // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api
-    // shows the header beside the annotation.
+    // shows the header in addition to the annotation.
     append(&mut answer, "etag", &row.etag());
     answer
 }

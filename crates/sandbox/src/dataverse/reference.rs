@@ -1,4 +1,4 @@
-//! `$ref`: links between rows by themselves (docs/facts/dataverse.md, 1.5;
+//! `$ref`: links between rows (docs/facts/dataverse.md, 1.5;
 //! <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/associate-disassociate-entities-using-web-api>).
 
 use http::{Method, StatusCode};
@@ -14,7 +14,7 @@ use crate::privileges::Verb;
 use crate::response::{Answer, empty};
 use crate::schema::{Collection, Lookup, Navigation, Table};
 
-/// The row and the lookup in it that say that two rows are linked.
+/// The row with the lookup that links two rows.
 struct Holder {
     table: &'static Table,
     id: Uuid,
@@ -87,7 +87,7 @@ impl Holder {
         Ok(call.json(StatusCode::OK, &body))
     }
 
-    /// Guess: what Append and AppendTo ask for, the sandbox asks as Write here and Read there.
+    /// Guess: instead of Append and AppendTo, the sandbox requires Write on this row and Read on the other.
     fn set(&self, call: &Call<'_>, target: (&'static Table, Uuid), store: &mut Store) -> Result<Answer, Refusal> {
         let (table, id) = target;
         call.demand(self.table, Verb::Write)?;
@@ -99,7 +99,7 @@ impl Holder {
         self.write(call, id.to_string().into(), store)
     }
 
-    /// `from`: only where the lookup leads there.
+    /// `from`: only if the lookup refers to that row.
     fn clear(
         &self,
         call: &Call<'_>,
@@ -112,15 +112,15 @@ impl Holder {
         let linked = self.linked(target, store)?;
         match from {
             Some((table, id)) if store.row(table, id).is_none() => Err(Refusal::no_such_row(table, id)),
-            // Guess: rows that are not linked cannot be parted.
+            // Guess: rows that are not linked cannot be unlinked.
             Some((_, id)) if linked != Some(id) => Err(nothing_there(call)),
-            // Guess: an empty lookup may be emptied; one that leads to a row of another table stays.
+            // Guess: an empty lookup may be emptied; a link to a row of another table stays.
             None if linked.is_none() => Ok(empty(StatusCode::NO_CONTENT)),
             _ => self.write(call, Value::Null, store),
         }
     }
 
-    /// The linked row, where it is one of the lookup's own table: some lookups share a column.
+    /// The linked row, if it belongs to the lookup's own table: some lookups share a column.
     fn linked(&self, target: &Table, store: &Store) -> Result<Option<Uuid>, Refusal> {
         let row = store
             .row(self.table, self.id)
@@ -174,7 +174,7 @@ fn list(
 fn named_in_body(call: &Call<'_>, table: &'static Table) -> Result<(&'static Table, Uuid), Refusal> {
     let body = payload::object(call, table)?;
     let link = body.get("@odata.id").and_then(Value::as_str);
-    // Guess: code and text, and that anything else in the body is refused.
+    // Guess: code and text, and that any other member of the body is refused.
     let link = link
         .filter(|_| body.keys().all(|name| name.starts_with('@')))
         .ok_or_else(|| {

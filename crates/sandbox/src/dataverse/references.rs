@@ -1,4 +1,4 @@
-//! `$n`: what requests of a change set call the rows that earlier ones wrote (docs/facts/dataverse.md, 1.7).
+//! `$n`: references in a change set to the rows that earlier requests wrote (docs/facts/dataverse.md, 1.7).
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 /// The URLs of the rows that earlier requests of the same change set wrote, by `Content-ID`.
 pub(super) type References = HashMap<String, String>;
 
-/// The URL behind `$n`.
+/// The URL that `$n` refers to.
 pub(super) fn referenced<'a>(reference: &str, references: &'a References) -> Result<&'a str, Refusal> {
     let url = reference.strip_prefix('$').and_then(|id| references.get(id));
     // Text: docs/facts/dataverse.md, 1.7. Guess: the code, and that it is this one request's failure.

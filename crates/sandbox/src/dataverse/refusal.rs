@@ -71,8 +71,8 @@ impl Refusal {
 
     /// Names and forms:
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors>,
-    /// "Include more details with errors", which shows them on a plug-in's error. Guess: that other errors carry all of
-    /// them too, and a trace.
+    /// "Include more details with errors", which shows them on a plug-in's error. Guess: that other errors
+    /// contain all of them too, and a trace.
     fn details(&self) -> [(&'static str, String); 5] {
         let code = self.code.trim_start_matches("0x");
         [
@@ -98,13 +98,13 @@ impl Refusal {
         ]
     }
 
-    /// The sandbox's own: never a wrong answer where it has none.
+    /// The sandbox's own refusal, instead of a wrong answer.
     pub(crate) fn unsupported(what: impl Display) -> Refusal {
         let message = format!("The sandbox does not support {what}. The real service may support it.");
         Refusal::new(StatusCode::NOT_IMPLEMENTED, "sandbox", message)
     }
 
-    /// A request that the OData library cannot read: 400, 0x80060888 as recorded (docs/facts/dataverse.md,
+    /// A request that the OData library cannot parse: 400, 0x80060888 as recorded (docs/facts/dataverse.md,
     /// 1.8).
     pub(crate) fn query(message: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "0x80060888", message)
@@ -119,7 +119,8 @@ impl Refusal {
         ))
     }
 
-    /// Status and text: the same page, which prints the code as 0x8006088a. 0x80060888 is what answers carry.
+    /// Status and text: the same page, which prints the code as 0x8006088a. Real answers contain
+    /// 0x80060888.
     pub(crate) fn no_such_segment(segment: &str) -> Refusal {
         let message = format!("Resource not found for the segment '{segment}'.");
         Refusal::new(StatusCode::NOT_FOUND, "0x80060888", message)
@@ -145,7 +146,7 @@ impl Refusal {
 
     /// A body that does not fit the table. Code and frame:
     /// <https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors>.
-    /// Guess: that one code stands for every such fault; older samples print 0x0.
+    /// Guess: one code for all such faults; older samples print 0x0.
     pub(crate) fn payload(table: &Table, reason: impl Display) -> Refusal {
         let message = format!(
             "Error identified in Payload provided by the user for Entity :'{}'  ---->  InnerException : \
@@ -163,8 +164,8 @@ impl Refusal {
 
     /// 412 for `If-None-Match: *` (docs/facts/dataverse.md, 1.3), text from
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api>,
-    /// which prints an empty code. 0x80040237 (DuplicateRecord) is the code that answers carry beside this
-    /// text.
+    /// which prints an empty code. 0x80040237 (DuplicateRecord) is the code that real answers contain with
+    /// this text.
     pub(crate) fn row_exists() -> Refusal {
         let message = "A record with matching key values already exists.";
         Refusal::new(StatusCode::PRECONDITION_FAILED, "0x80040237", message)

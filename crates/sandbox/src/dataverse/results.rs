@@ -1,4 +1,4 @@
-//! What queries of every kind have in common: the rows they find, and an answer that streams.
+//! Shared by all kinds of queries: the matching rows, and a streamed answer.
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -11,7 +11,7 @@ use crate::privileges::Verb;
 use crate::response::Answer;
 use crate::schema::Table;
 
-/// What the query finds, in its order.
+/// The matching rows, in the query's order.
 pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store: &'a Store) -> Vec<&'a Row> {
     let mut rows: Vec<&Row> = store.rows(table).collect();
     rows.retain(|row| call.reaches(table, Verb::Read, row));
@@ -22,7 +22,7 @@ pub(super) fn matching<'a>(call: &Call<'_>, query: &Query, table: &Table, store:
     rows
 }
 
-/// docs/facts/dataverse.md, 1.4: queries say that they stream.
+/// docs/facts/dataverse.md, 1.4: answers to queries say that they are streamed.
 pub(super) fn streamed(call: &Call<'_>, body: Map<String, Value>) -> Answer {
     let mut answer = call.json(StatusCode::OK, &Value::Object(body));
     let streaming = HeaderValue::from_static("application/json; odata.metadata=minimal; odata.streaming=true");

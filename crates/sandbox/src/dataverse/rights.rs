@@ -1,4 +1,4 @@
-//! What a user may do, and the refusal of a user who may not (docs/facts/dataverse.md, 1.8, 0x80040220: 403).
+//! Checks a user's privileges (docs/facts/dataverse.md, 1.8, 0x80040220: 403).
 
 use http::StatusCode;
 
@@ -7,7 +7,7 @@ use crate::privileges::{Verb, id, name};
 use crate::schema::Table;
 use crate::user::User;
 
-/// A user without a privilege learns nothing about the row.
+/// A user without the privilege gets no information about the row.
 pub(super) fn demand(user: &User, table: &Table, verb: Verb) -> Result<(), Refusal> {
     if user.privileges.permits(table.entity_set, verb) {
         return Ok(());
@@ -15,7 +15,7 @@ pub(super) fn demand(user: &User, table: &Table, verb: Verb) -> Result<(), Refus
     Err(denied(user, table, verb))
 }
 
-/// A privilege that belongs to no table.
+/// Requires a privilege that belongs to no table.
 pub(super) fn demand_named(user: &User, privilege: &str) -> Result<(), Refusal> {
     if user.privileges.permits_named(privilege) {
         return Ok(());

@@ -1,15 +1,15 @@
-//! The rows every sandbox starts with. Ids are fixed, so that tests may name them.
+//! The initial rows of every sandbox. Ids are fixed, so that tests can refer to them.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How many accounts there are.
+/// The number of accounts.
 pub const ACCOUNTS: usize = 4;
-/// How many contacts there are.
+/// The number of contacts.
 pub const CONTACTS: usize = 17;
-/// How many leads there are.
+/// The number of leads.
 pub const LEADS: usize = 4;
-/// How many opportunities there are.
+/// The number of opportunities.
 pub const OPPORTUNITIES: usize = 3;
 
 /// The id of the nth account, from 1.

@@ -1,50 +1,50 @@
-//! How the service behaves where nothing says how, or where tests want it otherwise.
+//! Behaviour of the service that is not documented, or that tests change.
 
 /// The status of a batch that stopped at its first failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BatchFailureStatus {
-    /// That of the failure:
+    /// The status of the failure:
     /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api>
-    /// prints 400 for a 400. That another failure's status is passed on in the same way is a guess.
+    /// prints 400 for a 400. Guess: that other statuses are used in the same way.
     #[default]
     OfTheFailure,
     /// 200, as with `odata.continue-on-error`. Not documented; some clients expect it.
     Ok,
 }
 
-/// How the answer to a batch is written. The default is as documented; each field makes a reader's life harder, within
-/// what RFC 2046 allows or has been seen.
+/// The format of the answer to a batch. The default is as documented. Each field selects a variation that
+/// RFC 2046 allows or that was observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchDialect {
-    /// `\n` ends lines, not `\r\n`.
+    /// Lines end in `\n` instead of `\r\n`.
     pub bare_line_feeds: bool,
-    /// `HTTP/1.1 204 ` and nothing behind it.
+    /// `HTTP/1.1 204 ` without a reason phrase.
     pub no_reason_phrase: bool,
-    /// Text before the first boundary and behind the last.
+    /// Text before the first boundary and after the last.
     pub preamble: bool,
     /// Quotes around the boundary in `Content-Type`.
     pub quoted_boundary: bool,
-    /// This boundary in place of `batchresponse_<guid>`. It is quoted where it has to be.
+    /// This boundary instead of `batchresponse_<guid>`. It is quoted if necessary.
     pub boundary: Option<String>,
-    /// Each part says how long it and its body are. The documented answers do not.
+    /// Each part contains its length and that of its body. The documented answers do not.
     pub content_length: bool,
-    /// The failure of a change set carries the `Content-ID` of the request that failed. OData 4.0, part 1, 11.7.4 has
-    /// one answer in place of the set; whether Dataverse says which request it was is not documented.
+    /// The failure of a change set contains the `Content-ID` of the failed request. OData 4.0, part 1,
+    /// 11.7.4 has one answer for the set; it is not documented whether Dataverse identifies the request.
     pub failure_content_id: bool,
     /// A batch that stopped at a failure is answered with that failure alone, as JSON and with its status.
     pub json_failure: bool,
 }
 
-/// How an error is written.
+/// The format of an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorShape {
-    /// `{"error":{"code","message"}}`, with the annotations that were asked for.
+    /// `{"error":{"code","message"}}`, with the requested annotations.
     #[default]
     Standard,
     /// With `innererror` in it, as before 2020 (docs/facts/dataverse.md, 1.8).
     InnerError,
-    /// `{"Message","ExceptionMessage","ExceptionType","StackTrace","ErrorCode"}`, as from below the Web API
-    /// (docs/facts/dataverse.md, 1.8).
+    /// `{"Message","ExceptionMessage","ExceptionType","StackTrace","ErrorCode"}`, as from the layers below
+    /// the Web API (docs/facts/dataverse.md, 1.8).
     Flat,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     pub(crate) batch_failure_status: BatchFailureStatus,
     pub(crate) batch_dialect: BatchDialect,
     pub(crate) error_shape: ErrorShape,
-    /// Of uploads, in bytes.
+    /// The size of upload chunks, in bytes.
     pub(crate) chunk_size: u64,
     pub(crate) refuse_repeated_chunks: bool,
     /// In bytes.

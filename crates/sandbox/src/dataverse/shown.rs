@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::store::Row;
 use crate::schema::{Column, Kind, Table};
 
-/// A row in the minimal metadata format: its tag, the chosen columns, and always its id.
+/// A row in the minimal metadata format: its tag, the selected columns, and always its id.
 pub(super) fn shown(row: &Row, table: &Table, select: Option<&[&Column]>) -> Map<String, Value> {
     let mut shown = match select {
         None => {

@@ -18,35 +18,35 @@ use crate::schema::Table;
 pub(super) use row::Row;
 use row::finished;
 
-/// 2026-01-05, whatever the clock says: tests compare rows.
+/// 2026-01-05, independent of the clock, because tests compare rows.
 const BEGINNING: i64 = 1_767_571_200;
 
 /// The rows of the tables about the environment itself, by entity set and id.
 pub(super) type SystemRows = BTreeMap<(&'static str, Uuid), Map<String, Value>>;
 
-/// What a column holds beside its row.
+/// The content of a file or image column.
 #[derive(Clone)]
 pub(super) struct Content {
     pub(super) name: String,
     pub(super) bytes: Bytes,
 }
 
-/// A copy is what a change set goes back to; it shares the rows until one of them changes.
+/// A change set is rolled back to a copy, which shares the rows until one of them changes.
 #[derive(Clone)]
 pub(super) struct Store {
     rows: HashMap<&'static str, Vec<Arc<Row>>>,
-    /// By the id that the row's column holds.
+    /// By the id in the row's column.
     contents: HashMap<Uuid, Content>,
     version: u64,
-    /// Rows that are gone, and the version of that.
+    /// Deleted rows, and the version of the deletion.
     deleted: Vec<(&'static str, Uuid, u64)>,
-    /// Which user has which role.
+    /// The roles of users: user id and role id.
     user_roles: Vec<(Uuid, Uuid)>,
     pub(super) journal: Journal,
 }
 
 impl Store {
-    /// With these rows, by entity set.
+    /// A store with these rows, by entity set.
     pub(super) fn with(rows: Vec<(&str, Vec<Value>)>) -> Store {
         let mut store = Store {
             rows: HashMap::new(),
@@ -68,7 +68,7 @@ impl Store {
         store
     }
 
-    /// In the order of their creation. Guess: the real order without `$orderby` is nowhere promised.
+    /// In the order of creation. Guess: the real order without `$orderby` is not documented.
     pub(super) fn rows(&self, table: &Table) -> impl Iterator<Item = &Row> {
         let rows = self.rows.get(table.entity_set).into_iter().flatten();
         rows.map(Arc::as_ref)
@@ -83,7 +83,7 @@ impl Store {
         self.version
     }
 
-    /// The rows that are gone and did not come back, with the version of that.
+    /// The deleted rows that were not created again, with the version of the deletion.
     pub(super) fn deleted(&self, table: &Table) -> impl Iterator<Item = (Uuid, u64)> {
         let gone = |(set, id, _): &&(&str, Uuid, u64)| *set == table.entity_set && self.row(table, *id).is_none();
         self.deleted.iter().filter(gone).map(|(_, id, version)| (*id, *version))
@@ -122,7 +122,7 @@ impl Store {
         row
     }
 
-    /// A change of a row that is there.
+    /// Updates an existing row.
     pub(super) fn update(&mut self, table: &Table, id: Uuid, given: Map<String, Value>, now: i64) -> Option<Row> {
         let version = self.next_version();
         let row = self

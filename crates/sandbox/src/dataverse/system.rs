@@ -8,7 +8,7 @@ use super::store::SystemRows;
 use crate::guid::guid;
 use crate::user::User;
 
-/// What the tables hold, and which user (first) has which role.
+/// The rows, and the pairs of user and role.
 pub(super) fn rows(members: &Members) -> (SystemRows, Vec<(Uuid, Uuid)>) {
     let mut rows = SystemRows::new();
     let mut roles = Vec::new();

@@ -1,4 +1,4 @@
-//! What a request is about: what a path below `/api/data/` can lead to.
+//! The target of a request: everything that a path below `/api/data/` can address.
 
 use uuid::Uuid;
 
@@ -12,14 +12,14 @@ pub(super) enum Target {
     UserPrivileges(&'static Table, Uuid),
     Batch,
     Collection(&'static Table),
-    /// How many rows an entity set has.
+    /// The number of rows in an entity set.
     Count(&'static Table),
     Row(&'static Table, Uuid),
-    /// The rows behind a many-to-many navigation property.
+    /// The rows of a many-to-many navigation property.
     Related(&'static Table, Uuid, &'static ManyToMany),
-    /// How many rows are behind a navigation property.
+    /// The number of rows of a navigation property.
     CountRelated(&'static Table, Uuid, Related),
-    /// The row behind a lookup.
+    /// The row that a lookup refers to.
     Linked(&'static Table, Uuid, &'static Lookup),
     Property(Property),
     Reference(Reference),
@@ -27,7 +27,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The entity set that a write to it changes, and the id of the row where the path names one.
+    /// The entity set that a write changes, and the id of the row if the path contains one.
     pub(super) fn row(&self) -> Option<(&'static str, Option<String>)> {
         let (table, id) = match self {
             Target::ServiceDocument
@@ -56,7 +56,7 @@ pub(super) struct Property {
     pub(super) value: bool,
 }
 
-/// A navigation property that leads to several rows.
+/// A navigation property with several rows.
 pub(super) enum Related {
     Collection(&'static Collection),
     ManyToMany(&'static ManyToMany),
@@ -78,7 +78,7 @@ pub(super) struct FileColumn {
     pub(super) value: bool,
 }
 
-/// The table that a lookup leads to.
+/// The table that a lookup refers to.
 pub(super) fn row_table(lookup: &Lookup) -> Result<&'static Table, Refusal> {
     lookup.table().ok_or_else(|| Refusal::no_such_segment(lookup.target))
 }

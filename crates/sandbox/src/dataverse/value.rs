@@ -1,4 +1,4 @@
-//! Comparing values the way the database below Dataverse does.
+//! Compares values like the database under Dataverse.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::guid::guid;
 use crate::schema::Kind;
 
-/// A value in a form that compares.
+/// A value in a comparable form.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
     Null,
@@ -33,7 +33,7 @@ impl Scalar {
         }
     }
 
-    /// `None` where one of them is null or they are of different types.
+    /// `None` if one of them is null or the types differ.
     pub(super) fn compare(&self, other: &Scalar) -> Option<Ordering> {
         match (self, other) {
             // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/filter-rows: string
@@ -47,7 +47,7 @@ impl Scalar {
         }
     }
 
-    /// For `$orderby`. Guess: nulls come first, as in the database below.
+    /// For `$orderby`. Guess: nulls come first, as in the underlying database.
     pub(super) fn order(&self, other: &Scalar) -> Ordering {
         match (self == &Scalar::Null, other == &Scalar::Null) {
             (true, true) => Ordering::Equal,

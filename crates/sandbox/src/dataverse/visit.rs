@@ -12,11 +12,11 @@ use crate::response::Answer;
 use crate::shared::Shared;
 use crate::user::User;
 
-/// What the requests of one HTTP exchange have in common.
+/// The context shared by the requests of one HTTP exchange.
 pub(super) struct Visit<'a> {
     pub(super) shared: &'a Shared,
     pub(super) members: &'a Members,
-    /// Whose token it is.
+    /// The token's user.
     pub(super) caller: &'a User,
     pub(super) settings: &'a Settings,
     pub(super) page_size: usize,

@@ -15,7 +15,7 @@ use crate::response::lock;
 pub(super) struct Assertions {
     skew: i64,
     refuse_replayed: bool,
-    /// Client and `jti` of the assertions seen, until they expire by themselves.
+    /// Client and `jti` of used assertions, until they expire.
     seen: Mutex<HashMap<(String, String), i64>>,
 }
 
@@ -37,10 +37,10 @@ impl Assertions {
     ) -> Result<(), EntraError> {
         let jwt = Jwt::read(assertion)?;
         match jwt.text("iss") {
-            // Guess: that the issuer alone tells the two kinds apart.
+            // Guess: that only the issuer distinguishes the two kinds.
             Some(issuer) if !credentials.is(issuer) => {
                 federated::check(&jwt, issuer, credentials)?;
-                // It is made once for a while and sent many times, so nothing is remembered of it.
+                // It is issued once and sent many times, so it is not recorded.
                 self.check_time(&jwt, now).map(|_| ())
             }
             _ => {
@@ -59,9 +59,10 @@ impl Assertions {
         }
     }
 
-    /// When the assertion ends, if now is its time.
+    /// When the assertion expires, if it is valid now.
     ///
-    /// Without nbf it counts as valid from 1970 (docs/facts/entra.md, 1.2). Guess: without exp it is over.
+    /// Without nbf it counts as valid from 1970 (docs/facts/entra.md, 1.2). Guess: without exp it counts as
+    /// expired.
     fn check_time(&self, jwt: &Jwt, now: i64) -> Result<i64, EntraError> {
         let (from, until) = (jwt.time("nbf").unwrap_or(0), jwt.time("exp").unwrap_or(0));
         if now.saturating_add(self.skew) < from || now.saturating_sub(self.skew) >= until {

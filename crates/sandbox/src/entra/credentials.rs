@@ -1,4 +1,4 @@
-//! What applications prove themselves with; it comes and goes while the sandbox runs.
+//! The credentials of applications, which can change while the sandbox runs.
 
 use super::errors::{EntraError, client};
 use super::trusted::Trusted;

@@ -1,4 +1,4 @@
-//! What the token endpoint refuses, with codes, statuses and texts (docs/facts/entra.md, 3 unless said
+//! The errors of the token endpoint, with codes, statuses and texts (docs/facts/entra.md, 3 unless said
 //! otherwise).
 
 pub(super) mod by_code;
@@ -43,7 +43,7 @@ impl EntraError {
             "correlation_id": correlation_id,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         });
-        // docs/facts/entra.md, 2.6, 3: both only where the refusal has them.
+        // docs/facts/entra.md, 2.6, 3: both only if the refusal has them.
         if let Some(suberror) = suberror {
             body["suberror"] = json!(suberror);
         }
@@ -100,7 +100,7 @@ pub(super) fn unknown_instance() -> EntraError {
     )
 }
 
-/// Newer deployments say `invalid_tenant`; the token endpoint was seen with `invalid_request`.
+/// Newer deployments return `invalid_tenant`; the token endpoint was observed to return `invalid_request`.
 pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     invalid_request(
         90_002,
@@ -112,8 +112,8 @@ pub(super) fn tenant_not_found(tenant: &str) -> EntraError {
     )
 }
 
-/// Guess: the whole answer. What Entra ID says to a `claims` parameter that is not a JSON object is not documented; 90023
-/// is <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>'s InvalidRequest.
+/// Guess: the whole answer. The error for a `claims` parameter that is not a JSON object is not documented;
+/// 90023 is <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>'s InvalidRequest.
 pub(super) fn malformed_claims() -> EntraError {
     invalid_request(
         90_023,

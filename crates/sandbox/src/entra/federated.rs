@@ -1,11 +1,11 @@
-//! An assertion from elsewhere: workload identity federation (docs/facts/entra.md, 2.7, 3).
+//! An assertion from another issuer: workload identity federation (docs/facts/entra.md, 2.7, 3).
 
 use super::credentials::Credentials;
 use super::errors::{EntraError, client};
 use super::jwt::{Algorithm, Jwt};
 
-/// Everything but the times. docs/facts/entra.md, 3: letter case counts. Guess: issuer, subject and audience
-/// are looked at in that order and before the signature.
+/// Checks everything except the times. docs/facts/entra.md, 3: case-sensitive. Guess: issuer, subject and
+/// audience are checked in that order and before the signature.
 pub(super) fn check(jwt: &Jwt, issuer: &str, credentials: &Credentials) -> Result<(), EntraError> {
     if credentials.federated.is_empty() {
         return Err(client::no_federation(&credentials.client_id));

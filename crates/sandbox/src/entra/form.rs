@@ -23,8 +23,8 @@ impl Form {
                 fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
             }
         }
-        // docs/facts/entra.md, 1.1: HTTP Basic carries id and secret too (RFC 6749, 2.3.1: both form-encoded
-        // first).
+        // docs/facts/entra.md, 1.1: id and secret can also be sent by HTTP Basic (RFC 6749, 2.3.1: both
+        // form-encoded first).
         if let Some((id, secret)) = request.header("authorization").and_then(basic) {
             fields.entry("client_id".into()).or_insert(id);
             fields.entry("client_secret".into()).or_insert(secret);

@@ -1,4 +1,4 @@
-//! Reading a client assertion as leniently as Entra ID does, and checking its signature.
+//! Parses a client assertion as leniently as Entra ID does, and checks its signature.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -84,7 +84,7 @@ impl Jwt<'_> {
         }
     }
 
-    /// The certificates in `x5c`, and `None` where one cannot be read.
+    /// The certificates in `x5c`; `None` if one cannot be parsed.
     ///
     /// docs/facts/entra.md, 1.2: MSAL for .NET sends the leaf alone, as a plain string.
     pub(super) fn certificates(&self) -> Option<Vec<Read>> {

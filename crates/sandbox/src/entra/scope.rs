@@ -2,9 +2,9 @@
 
 use super::errors::{self, EntraError};
 
-/// The resource that a scope asks for.
+/// The resource of a scope.
 pub(super) fn resource(scope: &str, origin: &str, tenant_id: &str) -> Result<String, EntraError> {
-    // RFC 6749, 3.3 says what a scope is made of. Guess: several at once are malformed.
+    // The grammar of RFC 6749, 3.3. Guess: several scopes are malformed.
     let token_char = |c: char| matches!(c, '!' | '#'..='[' | ']'..='~');
     if scope.is_empty() || !scope.chars().all(token_char) {
         return Err(errors::malformed_scope(scope));

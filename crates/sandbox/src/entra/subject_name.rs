@@ -1,6 +1,6 @@
-//! A certificate that is trusted by its subject's name and the root above it, not by its thumbprint (SN/I,
-//! docs/facts/entra.md, 1.2). Guess: everything but that the chain is needed, leaf first, and what is said to a
-//! wrong order.
+//! A certificate that is trusted by its subject name and its root, not by its thumbprint (SN/I,
+//! docs/facts/entra.md, 1.2). Guess: everything, except that the chain is required, leaf first, and the
+//! error for a wrong order.
 
 use super::credentials::Credentials;
 use super::errors::{EntraError, client};

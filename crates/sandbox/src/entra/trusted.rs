@@ -5,7 +5,7 @@ use rsa::pkcs8::DecodePublicKey;
 
 use crate::federation::FederatedCredential;
 
-/// A trusted issuer with its key read.
+/// A trusted issuer with its parsed key.
 pub(crate) struct Trusted {
     pub(crate) credential: FederatedCredential,
     pub(super) key: RsaPublicKey,

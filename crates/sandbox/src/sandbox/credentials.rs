@@ -1,4 +1,4 @@
-//! What applications prove themselves with; it comes and goes while the sandbox runs.
+//! The credentials of applications, which can change while the sandbox runs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,10 +7,11 @@ use crate::certificate::Read;
 use crate::entra::{Credentials, SubjectName, Trusted};
 use crate::federation::FederatedCredential;
 
-/// Rotation: what an administrator does in the portal while clients go on. Each of these fails where no application has
-/// that client id; taking away what is not there is fine.
+/// Rotation: changes by an administrator while clients are running. Each of these fails if no application
+/// has that client id; removing a missing credential succeeds.
 impl Sandbox {
-    /// Adds a client secret, which ends at that time of the sandbox's clock. One that is there gets the new end.
+    /// Adds a client secret, which expires at that time of the sandbox's clock. An existing secret gets the
+    /// new expiry.
     pub fn add_secret(&self, client_id: &str, secret: &str, expires: Option<SystemTime>) -> anyhow::Result<()> {
         let seconds = |time: SystemTime| anyhow::Ok(i64::try_from(time.duration_since(UNIX_EPOCH)?.as_secs())?);
         let expires = expires.map(seconds).transpose()?;
@@ -20,7 +21,7 @@ impl Sandbox {
         })
     }
 
-    /// Takes a client secret away.
+    /// Removes a client secret.
     pub fn remove_secret(&self, client_id: &str, secret: &str) -> anyhow::Result<()> {
         self.change(client_id, |credentials| {
             credentials.remove_secret(secret);
@@ -28,12 +29,12 @@ impl Sandbox {
         })
     }
 
-    /// Registers a certificate (DER) by its thumbprint. One that was revoked is valid again.
+    /// Registers a certificate (DER) by its thumbprint. A revoked certificate becomes valid again.
     pub fn add_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
         self.change(client_id, |credentials| credentials.add_certificate(der))
     }
 
-    /// Takes a certificate (DER) away: its assertions get 700027, the key was not found.
+    /// Removes a certificate (DER): its assertions get 700027, the key was not found.
     pub fn remove_certificate(&self, client_id: &str, der: &[u8]) -> anyhow::Result<()> {
         let sha256 = Read::der(der)?.sha256;
         self.change(client_id, |credentials| {
@@ -51,8 +52,8 @@ impl Sandbox {
         })
     }
 
-    /// Trusts every certificate of that subject (`CN=contoso`) whose chain, sent as `x5c` with the leaf first, leads to
-    /// this root (DER).
+    /// Trusts every certificate of that subject (`CN=contoso`) whose chain, sent as `x5c` with the leaf
+    /// first, ends at this root (DER).
     pub fn trust_subject_name(&self, client_id: &str, subject: &str, root_der: &[u8]) -> anyhow::Result<()> {
         let root = Read::der(root_der)?;
         let subject = subject.into();
@@ -71,7 +72,7 @@ impl Sandbox {
         })
     }
 
-    /// Trusts them no longer.
+    /// Stops trusting these assertions.
     pub fn remove_federated_credential(&self, client_id: &str, credential: &FederatedCredential) -> anyhow::Result<()> {
         self.change(client_id, |credentials| {
             credentials

@@ -1,4 +1,4 @@
-//! What tests set about Dataverse while it runs.
+//! The controls of Dataverse, for tests.
 
 use super::Sandbox;
 use crate::dataverse::journal::CommittedWrite;
@@ -7,37 +7,39 @@ use crate::privileges::Privileges;
 use crate::user::{Organization, User};
 
 impl Sandbox {
-    /// The status of batches that stop at their first failure, from now on.
+    /// Sets the status of batches that stop at their first failure.
     pub fn set_batch_failure_status(&self, status: BatchFailureStatus) {
         self.set(|settings| settings.batch_failure_status = status);
     }
 
-    /// How answers to batches are written from now on.
+    /// Sets the format of answers to batches.
     pub fn set_batch_dialect(&self, dialect: BatchDialect) {
         self.set(|settings| settings.batch_dialect = dialect);
     }
 
-    /// How Dataverse's errors are written from now on, but for those of faults.
+    /// Sets the format of Dataverse's errors, except those of faults.
     pub fn set_error_shape(&self, shape: ErrorShape) {
         self.set(|settings| settings.error_shape = shape);
     }
 
-    /// The size of a chunk that uploads are told from now on, in bytes; at least one. A chunk may not be larger.
+    /// Sets the chunk size for new uploads, in bytes; at least one. Larger chunks are refused.
     pub fn set_file_chunk_size(&self, bytes: u64) {
         self.set(|settings| settings.chunk_size = bytes.max(1));
     }
 
-    /// The largest file from now on, in bytes: a larger one is refused with 0x80044a02. Images have at most 30 MB.
+    /// Sets the maximum file size, in bytes: a larger file is refused with 0x80044a02. Images are limited
+    /// to 30 MB.
     pub fn set_largest_file(&self, bytes: u64) {
         self.set(|settings| settings.largest_file = bytes);
     }
 
-    /// Whether a chunk of an upload that comes again is refused. It is not documented; by default it is accepted.
+    /// Sets whether a repeated chunk of an upload is refused. This is not documented; by default it is
+    /// accepted.
     pub fn refuse_repeated_chunks(&self, refuse: bool) {
         self.set(|settings| settings.refuse_repeated_chunks = refuse);
     }
 
-    /// Every write that took effect so far, in order; of very many only the last 100,000.
+    /// The writes that took effect so far, in order; only the last 100,000.
     pub fn committed_writes(&self) -> Vec<CommittedWrite> {
         self.state.dataverse.committed_writes()
     }
@@ -47,22 +49,24 @@ impl Sandbox {
         self.state.dataverse.forget_writes();
     }
 
-    /// All the data as JSON, always in the same order: equal bytes are equal data, the rows' versions included.
+    /// All data as JSON, always in the same order: equal bytes mean equal data, including the rows'
+    /// versions.
     pub fn snapshot(&self) -> Vec<u8> {
         self.state.dataverse.snapshot().to_string().into_bytes()
     }
 
-    /// The user of an application, as it is now.
+    /// The current user of an application.
     pub fn user(&self, client_id: &str) -> Option<User> {
         self.state.dataverse.user(client_id)
     }
 
-    /// Gives a registered application another user, or none, so that it is not a member of the organization.
+    /// Replaces or removes the user of a registered application. Without one, it is not a member of the
+    /// organization.
     pub fn set_user(&self, client_id: &str, user: Option<User>) {
         self.state.dataverse.change_user(client_id, |place| *place = user);
     }
 
-    /// What an application's user may do from now on.
+    /// Sets the privileges of an application's user.
     pub fn set_privileges(&self, client_id: &str, privileges: Privileges) {
         self.state.dataverse.change_user(client_id, |user| {
             if let Some(user) = user {
@@ -71,20 +75,22 @@ impl Sandbox {
         });
     }
 
-    /// What the environment says about itself from now on.
+    /// Sets the environment's metadata.
     pub fn set_organization(&self, organization: Organization) {
         self.state.dataverse.set_organization(organization);
     }
 
-    /// From now on Dataverse takes only tokens that were requested with these claims: a JSON object whose
-    /// `access_token` names them, as in `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others
-    /// get 401, with `insufficient_claims` and this JSON in base64 where the client declared the capability `CP1`.
-    /// `None` ends it. Fails if the JSON has no such object.
+    /// From now on, Dataverse accepts only tokens that were requested with these claims: a JSON object
+    /// whose `access_token` contains them, as in
+    /// `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`. The others get 401, with
+    /// `insufficient_claims` and this JSON in base64 if the client declared the capability `CP1`. `None`
+    /// ends this. Fails if the JSON has no such object.
     pub fn demand_claims(&self, json: Option<&str>) -> anyhow::Result<()> {
         self.state.dataverse.challenge().demand(json)
     }
 
-    /// From now on this is the `WWW-Authenticate` of every 401 of Dataverse, true or not; `None` ends it.
+    /// From now on, this is the `WWW-Authenticate` of every 401 of Dataverse, correct or not; `None` ends
+    /// this.
     pub fn set_challenge(&self, instead: Option<String>) {
         self.state.dataverse.challenge().set_instead(instead);
     }

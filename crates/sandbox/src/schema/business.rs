@@ -1,4 +1,4 @@
-//! Tables with the rows of a business.
+//! Tables with business data.
 
 use super::table::{Blob, Kind, Table, column, foreign, lookup, read_only, rows};
 

@@ -1,6 +1,7 @@
-//! What every environment has and the sandbox has not.
+//! Names that every environment has but the sandbox does not support.
 
-/// Entity sets that every environment has and the sandbox has not: refused with 501, not with a 404 that would be wrong.
+/// Entity sets that every environment has but the sandbox does not: refused with 501, because 404 would be
+/// wrong.
 pub(crate) const OTHER_ENTITY_SETS: &[&str] = &[
     "aaduserset",
     "accountleadscollection",
@@ -178,8 +179,8 @@ pub(crate) const OTHER_ENTITY_SETS: &[&str] = &[
     "RelationshipDefinitions",
 ];
 
-/// Functions and actions that belong to no row and no table. An unknown name with parentheses is taken for a function
-/// anyway, so that these count where a function has none and for actions
+/// Unbound functions and actions. An unknown name with parentheses counts as a function anyway, so these
+/// matter for functions without parentheses and for actions
 /// (<https://learn.microsoft.com/power-apps/developer/data-platform/webapi/use-web-api-functions>,
 /// <https://learn.microsoft.com/power-apps/developer/data-platform/webapi/use-web-api-actions>).
 pub(crate) const OTHER_OPERATIONS: &[&str] = &[

@@ -1,10 +1,10 @@
-//! What a table is made of.
+//! The definition of a table.
 
 /// A table.
 pub(crate) struct Table {
     pub(crate) entity_set: &'static str,
     pub(crate) logical_name: &'static str,
-    /// As in the names of privileges: `prvReadAccount`.
+    /// The name used in privileges: `prvReadAccount`.
     pub(crate) schema_name: &'static str,
     pub(crate) primary_id: &'static str,
     pub(crate) columns: &'static [Column],
@@ -12,18 +12,18 @@ pub(crate) struct Table {
     pub(crate) collections: &'static [Collection],
     pub(crate) many_to_many: &'static [ManyToMany],
     pub(crate) blobs: &'static [Blob],
-    /// Read by requests and never written.
+    /// Read-only for requests.
     pub(crate) system: bool,
 }
 
 /// A collection-valued navigation property whose links belong to neither row.
 pub(crate) struct ManyToMany {
     pub(crate) name: &'static str,
-    /// The entity set of the rows it leads to.
+    /// The entity set of its target rows.
     pub(crate) target: &'static str,
 }
 
-/// A column whose content is a file of its own.
+/// A column whose content is a separate file.
 pub(crate) struct Blob {
     pub(crate) column: &'static str,
     /// The column with the id of the content.
@@ -46,7 +46,7 @@ pub(crate) enum Kind {
     Boolean,
     DateTime,
     Guid,
-    /// Base64 in JSON; left out unless it is asked for by name
+    /// Base64 in JSON; omitted unless it is requested by name
     /// (<https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data>).
     Binary,
 }
@@ -69,14 +69,14 @@ impl Kind {
 pub(crate) struct Lookup {
     pub(crate) name: &'static str,
     pub(crate) column: &'static str,
-    /// The entity set of the rows it leads to.
+    /// The entity set of its target rows.
     pub(crate) target: &'static str,
 }
 
-/// A collection-valued navigation property: the rows whose lookup leads to the row at hand.
+/// A collection-valued navigation property: the rows whose lookup refers to this row.
 pub(crate) struct Collection {
     pub(crate) name: &'static str,
-    /// Their entity set and the lookup. `None` where the sandbox has no such table.
+    /// Their entity set and the lookup. `None` if the sandbox has no such table.
     pub(super) rows: Option<(&'static str, &'static str)>,
 }
 

@@ -1,4 +1,4 @@
-//! A plain HTTP client that sends what it is told and shows what came back, and a signer of assertions.
+//! A raw HTTP client and a signer of assertions.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{Read, Write};
@@ -63,7 +63,7 @@ pub fn raw(origin: &str, request: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// `None` where the connection closed without an answer.
+/// `None` if the connection was closed without an answer.
 pub fn exchange(origin: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
     let host = origin.strip_prefix("http://").unwrap();
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
@@ -145,7 +145,7 @@ impl Local {
         format!("{}/.default", self.origin)
     }
 
-    /// A good request with the secret.
+    /// A valid request with the secret.
     pub fn secret_form(&self) -> Form<'static> {
         vec![
             ("grant_type", "client_credentials".into()),
@@ -184,7 +184,7 @@ impl Local {
         answer.json()["access_token"].as_str().unwrap().to_string()
     }
 
-    /// The header and the claims of a good PS256 assertion.
+    /// The header and the claims of a valid PS256 assertion.
     pub fn assertion_parts(&self) -> (Value, Value) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         (
@@ -269,7 +269,7 @@ pub fn error(answer: &Answer) -> (u16, String) {
     (answer.status, body["error"]["code"].as_str().unwrap().to_string())
 }
 
-/// Checks that the body is whole and gives `(status, error, code)`.
+/// Checks that the body is complete and returns `(status, error, code)`.
 #[track_caller]
 pub fn refusal(answer: &Answer) -> (u16, String, u64) {
     let body = answer.json();

@@ -1,4 +1,4 @@
-//! The frame of a multipart message (RFC 2046, 5.1) with CRLF line ends and no others (docs/facts/dataverse.md,
+//! The frame of a multipart message (RFC 2046, 5.1) with CRLF line ends only (docs/facts/dataverse.md,
 //! 1.7).
 
 use http::StatusCode;
@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 
 use crate::dataverse::refusal::Refusal;
 
-/// The boundary, where the type is `multipart/mixed`.
+/// The boundary, if the type is `multipart/mixed`.
 pub(super) fn boundary(content_type: &str) -> Option<String> {
     let (media_type, parameters) = content_type.split_once(';')?;
     if !media_type.trim().eq_ignore_ascii_case("multipart/mixed") {
@@ -71,13 +71,14 @@ fn tail<'a>(line: &'a [u8], delimiter: &str) -> Option<(bool, &'a [u8])> {
         Some(padding) => (true, padding),
         None => (false, tail),
     };
-    // Otherwise it is another boundary that begins like this one.
+    // Otherwise it is a longer boundary with the same prefix.
     padding.trim_ascii().is_empty().then_some((last, padding))
 }
 
-/// The lines up to the empty one, and what follows.
+/// The lines up to the empty line, and the rest.
 ///
-/// Guess: the empty line may be missing where nothing follows, since the OData library reads on to the delimiter.
+/// Guess: the empty line may be missing if nothing follows, because the OData library reads up to the
+/// delimiter.
 pub(super) fn head(part: &Bytes) -> Result<(Vec<&str>, Bytes), Refusal> {
     let end = part.windows(4).position(|window| window == b"\r\n\r\n");
     let (head, rest) = match end {
@@ -106,7 +107,8 @@ pub(super) fn headers(lines: &[&str]) -> Result<HeaderMap, Refusal> {
     Ok(headers)
 }
 
-/// A whole-batch refusal is JSON (docs/facts/dataverse.md, 1.7). Guess: the code, and all these texts.
+/// The refusal of a whole batch is JSON (docs/facts/dataverse.md, 1.7). Guess: the code, and all these
+/// texts.
 pub(super) fn malformed(reason: impl Into<String>) -> Refusal {
     Refusal::query(reason)
 }

@@ -1,4 +1,4 @@
-//! The requests in a batch, read as a whole before the first is carried out.
+//! The requests in a batch, all parsed before the first is carried out.
 
 use http::Method;
 use http::header::HeaderMap;
@@ -93,7 +93,7 @@ fn in_change_set(operation: Operation) -> Result<Operation, Refusal> {
             operation.method
         )));
     }
-    // OData 4.0, part 1, 11.7.2 demands it, and clients report this refusal with 0x80060888.
+    // OData 4.0, part 1, 11.7.2 requires it, and clients report this refusal with 0x80060888.
     if operation.content_id.is_none() {
         return Err(malformed("Content-ID header not present."));
     }
@@ -118,7 +118,8 @@ fn operation(part: &HeaderMap, content: &Bytes) -> Result<Operation, Refusal> {
     let invalid = || malformed(format!("The request line '{request_line}' is not valid."));
     let (method, rest) = request_line.split_once(' ').ok_or_else(invalid)?;
     let url = rest.strip_suffix(" HTTP/1.1").ok_or_else(invalid)?;
-    // Spaces are accepted, since Microsoft's own Python client sends them. Guess: nothing else unencoded is.
+    // Spaces are accepted, because Microsoft's own Python client sends them. Guess: no other unencoded
+    // characters are.
     if url.is_empty() || !url.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return Err(invalid());
     }
@@ -139,7 +140,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 impl Operation {
-    /// docs/facts/dataverse.md, 1.7: it has its own headers and none of the batch's.
+    /// docs/facts/dataverse.md, 1.7: it has its own headers and inherits none from the batch.
     pub(super) fn request(&self, path: String, query: String) -> Received {
         Received {
             method: self.method.clone(),

@@ -18,7 +18,7 @@ pub(super) fn resolve(
             .map(str::to_string)
     };
     let path = if link::leaves(url) {
-        // Guess: code and text; a batch is carried out where it was sent to.
+        // Guess: code and text; a batch is only for the origin it was sent to.
         below(url).ok_or_else(|| Refusal::query(format!("The URL '{url}' in the batch is not one of this service.")))?
     } else if url.starts_with('/') {
         url.into()

@@ -12,7 +12,7 @@ pub(super) struct Multipart<'a> {
 }
 
 impl<'a> Multipart<'a> {
-    /// docs/facts/dataverse.md, 1.7: a boundary of its own.
+    /// docs/facts/dataverse.md, 1.7: its own boundary.
     pub(super) fn new(name: &str, dialect: &'a BatchDialect) -> Multipart<'a> {
         let boundary = match &dialect.boundary {
             Some(boundary) if name == "batchresponse" => boundary.clone(),

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 /// The value of `@Microsoft.Dynamics.CRM.fetchxmlpagingcookie` after that page.
 ///
-/// Guess: `pagenumber` is the page to come. The page prints 2 behind the second page too, so clients cannot rely on it.
+/// Guess: `pagenumber` is the next page. The documentation also prints 2 after the second page, so clients
+/// cannot rely on it.
 pub(super) fn write(page: usize, order: &[&Column], first: &Row, last: &Row, table: &Table) -> String {
     let mut inner = format!("<cookie page=\"{page}\">");
     for column in order {

@@ -1,4 +1,5 @@
-//! What a FetchXML query says (<https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/reference/fetch>).
+//! The content of a FetchXML query
+//! (<https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/reference/fetch>).
 
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ pub(super) struct Fetch {
     pub(super) query: Query,
     pub(super) page: usize,
     pub(super) count: Option<usize>,
-    /// The last row of the page before.
+    /// The last row of the previous page.
     pub(super) after: Option<Uuid>,
 }
 
@@ -34,7 +35,7 @@ pub(super) fn read(text: &str, table: &'static Table) -> Result<Fetch, Refusal> 
     for (name, value) in &fetch.attributes {
         match name.as_str() {
             "page" | "count" | "top" | "paging-cookie" => {}
-            // They say nothing that matters here: how names are meant, and who wrote the query.
+            // Irrelevant here: how names are interpreted, and who wrote the query.
             "mapping" | "version" | "output-format" => {}
             "distinct" | "no-lock" | "aggregate" if value == "false" => {}
             "returntotalrecordcount" => query.count = value == "true",
@@ -97,7 +98,7 @@ fn read_entity(entity: &Element, table: &'static Table, query: &mut Query) -> Re
             name => return Err(Refusal::unsupported(format_args!("'{name}' in FetchXML"))),
         }
     }
-    // Guess: without any column named it is all of them too.
+    // Guess: all columns, also if no column is named.
     if all {
         query.select = None;
     }
@@ -124,7 +125,7 @@ fn filter(element: &Element, table: &'static Table) -> Result<Filter, Refusal> {
     let parts = element.children.iter().map(part).collect::<Result<Vec<_>, _>>()?;
     match element.attribute("type") {
         None | Some("and") => Ok(Filter::All(parts)),
-        // Guess: an empty filter leaves nothing out.
+        // Guess: an empty filter matches all rows.
         Some("or") if parts.is_empty() => Ok(Filter::All(parts)),
         Some("or") => Ok(Filter::Any(parts)),
         Some(other) => Err(invalid(format!("The filter type '{other}' is not valid."))),
@@ -195,7 +196,7 @@ fn value(element: &Element) -> Result<&str, Refusal> {
         .ok_or_else(|| invalid("The condition has no value."))
 }
 
-/// A lookup is called by its own name here, and by that of its column in answers.
+/// A lookup has its own name here, and the name of its column in answers.
 fn column(name: &str, table: &'static Table) -> Result<&'static Column, Refusal> {
     let found = Some(name).filter(|name| !name.starts_with('_'));
     let found = found.and_then(|name| table.column(name).or_else(|| table.column(&format!("_{name}_value"))));
@@ -222,7 +223,7 @@ fn number(element: &Element, name: &str) -> Result<Option<usize>, Refusal> {
     }
 }
 
-/// Guess: one code, that of an invalid XML, for all that is wrong with a query.
+/// Guess: one code, that of invalid XML, for all faults of a query.
 fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::new(http::StatusCode::BAD_REQUEST, "0x80040201", message)
 }

@@ -1,10 +1,10 @@
-//! Elements and attributes: all that FetchXML needs of XML.
+//! Elements and attributes: the subset of XML that FetchXML needs.
 
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
-/// Deep enough for any query, and no deeper than the stack.
+/// The maximum nesting: deep enough for any query, and safe for the stack.
 const DEEPEST: usize = 100;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! A file column's row, its content, and what may become its content.
+//! A file column's row, its content, and the checks for new content.
 
 use http::StatusCode;
 
@@ -18,7 +18,7 @@ impl FileColumn {
 
     pub(super) fn content<'a>(&self, store: &'a Store) -> Result<&'a Content, Refusal> {
         let row = self.row(store)?;
-        // Code and text as in reports. Guess: DELETE says it too.
+        // Code and text as in reports. Guess: the same for DELETE.
         blob::content(row, self.blob, store).ok_or_else(|| {
             let message = format!(
                 "No file attachment found for attribute: {} EntityId: {}.",

@@ -1,4 +1,4 @@
-//! `GET` of the content, whole or in part.
+//! `GET` of the content or a range of it.
 
 use http::StatusCode;
 use hyper::body::Bytes;
@@ -22,18 +22,18 @@ pub(super) fn download(call: &Call<'_>, column: &FileColumn, store: &Store) -> R
         return send(call, column.content(store)?);
     }
     let Some(file) = blob::content(column.row(store)?, column.blob, store) else {
-        // Guess: as where there is no full-sized image.
+        // Guess: the same as without a full-sized image.
         return Ok(empty(StatusCode::NO_CONTENT));
     };
-    // https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data: the thumbnail, unless the full
-    // size is asked for.
+    // https://learn.microsoft.com/power-apps/developer/data-platform/image-column-data: the thumbnail,
+    // unless the full size is requested.
     match option(call, "size").as_deref() {
         Some("full") => send(call, file),
         _ => send(call, &image::thumbnail(file)),
     }
 }
 
-/// The file, or the part of it that the request asks for.
+/// The file, or the requested range.
 fn send(call: &Call<'_>, content: &Content) -> Result<Answer, Refusal> {
     let size = content.bytes.len();
     let range = call
@@ -48,7 +48,7 @@ fn send(call: &Call<'_>, content: &Content) -> Result<Answer, Refusal> {
         Some(None) => (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new()),
     };
     let mut answer = answer(status, "application/octet-stream", body);
-    // Guess: Content-Range, which RFC 9110, 15.3.7 demands; Microsoft's page does not print it.
+    // Guess: Content-Range, which RFC 9110, 15.3.7 requires; the documented example does not have it.
     match range {
         None => {}
         Some(None) => append(&mut answer, "content-range", &format!("bytes */{size}")),

@@ -1,13 +1,13 @@
-//! What a request for a file column says beside its body.
+//! The headers and query options of a request for a file column.
 
 use http::StatusCode;
 
 use crate::dataverse::call::Call;
 use crate::dataverse::refusal::Refusal;
 
-/// The header wins over the query and is ASCII only
-/// (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>). Guess: how other names are
-/// refused.
+/// The header takes precedence over the query and is ASCII only
+/// (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>). Guess: how other
+/// names are refused.
 pub(super) fn name(call: &Call<'_>) -> Result<Option<String>, Refusal> {
     let name = match call.request.headers.get("x-ms-file-name") {
         Some(value) => {

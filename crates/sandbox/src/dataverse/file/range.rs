@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use crate::dataverse::refusal::Refusal;
 
-/// `None` where the file has nothing there.
+/// `None` if the range is outside the file.
 pub(super) fn parse(header: &str, size: usize) -> Result<Option<Range<usize>>, Refusal> {
     let range = header.trim().strip_prefix("bytes=").map(str::trim);
     let (first, last) = match range.and_then(|range| range.split_once('-')) {
         Some((first, last)) if !range.is_some_and(|range| range.contains(',')) => (first.trim(), last.trim()),
-        // RFC 9110 lets a server pass over what it does not know. The sandbox says so instead.
+        // RFC 9110 allows a server to ignore unknown ranges. The sandbox reports them instead.
         _ => return Err(Refusal::unsupported(format_args!("the range '{header}'"))),
     };
     let number = |text: &str| {

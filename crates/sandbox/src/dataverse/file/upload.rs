@@ -1,4 +1,4 @@
-//! Uploads in chunks: begun with an empty request, then piece by piece
+//! Uploads in chunks: an empty request, then one request per chunk
 //! (<https://learn.microsoft.com/power-apps/developer/data-platform/file-column-data>).
 
 use std::sync::Mutex;
@@ -13,10 +13,10 @@ use crate::dataverse::store::{Content, Store};
 use crate::dataverse::target::FileColumn;
 use crate::response::{Answer, append, empty, lock};
 
-/// Uploads that are never finished must not fill the memory.
+/// The maximum number of open uploads, so that unfinished ones cannot fill the memory.
 const OPEN: usize = 16;
 
-/// The uploads that are under way, the newest last.
+/// The open uploads, the newest last.
 #[derive(Default)]
 pub(in crate::dataverse) struct Uploads(Vec<Upload>);
 
@@ -36,7 +36,7 @@ pub(super) fn begin(
     name: String,
     uploads: &Mutex<Uploads>,
 ) -> Result<Answer, Refusal> {
-    // docs/facts/dataverse.md, 1.5: an empty body. Guess: that it has to be.
+    // docs/facts/dataverse.md, 1.5: an empty body. Guess: that it must be.
     if !call.request.body.is_empty() {
         return Err(refused(
             "The request that begins an upload in chunks must not have a body.",
@@ -104,7 +104,8 @@ pub(super) fn chunk(
 }
 
 impl Upload {
-    /// Whether it is complete now. Guess: chunks come in order, and are no larger than asked for.
+    /// Adds a chunk and returns whether the upload is complete. Guess: chunks arrive in order, and are no
+    /// larger than requested.
     fn add(&mut self, call: &Call<'_>, column: &FileColumn) -> Result<bool, Refusal> {
         let header = call.request.header("content-range").unwrap_or_default();
         let (first, last, total) =
@@ -113,7 +114,7 @@ impl Upload {
         let body = &call.request.body;
         let there = self.content.len() as u64;
         let chunk = call.settings.chunk_size;
-        // Guess: a chunk that is there already may come again, as after an answer that was lost.
+        // Guess: a chunk may be repeated, as after a lost answer.
         let again = last < there && !call.settings.refuse_repeated_chunks;
         let fits = (first == there || again)
             && last - first + 1 == body.len() as u64

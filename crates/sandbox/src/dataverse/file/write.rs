@@ -37,7 +37,7 @@ pub(super) fn delete(call: &Call<'_>, column: &FileColumn, store: &mut Store) ->
     refuse_options(call, &[])?;
     call.demand_row(column.table, Verb::Write, store.row(column.table, column.id))?;
     if_match(call, store.row(column.table, column.id), column.table, column.id)?;
-    // Guess: an image that is not there may be deleted, as a column may be emptied twice.
+    // Guess: a missing image may be deleted, as a column may be emptied twice.
     if column.blob.image {
         column.row(store)?;
     } else {
@@ -47,7 +47,7 @@ pub(super) fn delete(call: &Call<'_>, column: &FileColumn, store: &mut Store) ->
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// In one request, or one of the requests of an upload in chunks.
+/// An upload in one request, or one request of an upload in chunks.
 pub(super) fn upload(
     call: &Call<'_>,
     column: &FileColumn,

@@ -1,4 +1,4 @@
-//! The words of a filter.
+//! The tokens of a filter.
 
 use super::super::refusal::Refusal;
 
@@ -88,7 +88,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// A quoted string, where two quotes stand for one, and its length.
+/// A quoted string, with doubled quotes unescaped, and its length.
 fn string(rest: &str) -> Option<(Token<'static>, usize)> {
     let mut value = String::new();
     let mut chars = rest.char_indices().skip(1).peekable();

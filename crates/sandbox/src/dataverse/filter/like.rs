@@ -1,9 +1,9 @@
-//! `like` of FetchXML.
+//! FetchXML's `like` operator.
 
-/// `%` stands for any text, `_` for one character.
+/// `%` matches any text, `_` one character.
 pub(super) fn like(text: &str, pattern: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
-    // Which beginnings of the text the pattern read so far fits.
+    // Which prefixes of the text the pattern so far matches.
     let mut fits = vec![false; text.len() + 1];
     fits[0] = true;
     for c in pattern.chars() {

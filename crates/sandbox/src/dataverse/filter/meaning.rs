@@ -1,4 +1,4 @@
-//! What a filter means: whether it holds for a row.
+//! Evaluates a filter for a row.
 
 use std::cmp::Ordering;
 
@@ -39,7 +39,7 @@ pub(in crate::dataverse) enum Function {
     Contains,
     StartsWith,
     EndsWith,
-    /// Of FetchXML.
+    /// FetchXML only.
     Like,
 }
 
@@ -48,8 +48,8 @@ impl Filter {
         self.holds(row) == Some(true)
     }
 
-    /// Three-valued, as in the database below: a comparison with a column without a value is neither true nor false.
-    /// Guess: that `ne` leaves out such rows too.
+    /// Three-valued, as in the underlying database: a comparison with a column without a value is neither
+    /// true nor false. Guess: that `ne` excludes such rows too.
     fn holds(&self, row: &Row) -> Option<bool> {
         match self {
             Filter::All(parts) => decide(parts, row, false),
@@ -76,7 +76,7 @@ impl Filter {
     }
 }
 
-/// `deciding` as soon as one part is that; its opposite when all are; unknown otherwise.
+/// `deciding` if one part has that value; the opposite if all parts have the opposite; otherwise unknown.
 fn decide(parts: &[Filter], row: &Row, deciding: bool) -> Option<bool> {
     let mut result = Some(!deciding);
     for part in parts {
@@ -90,7 +90,7 @@ fn decide(parts: &[Filter], row: &Row, deciding: bool) -> Option<bool> {
 }
 
 fn compare(a: &Operand, operator: Operator, b: &Operand, row: &Row) -> Option<bool> {
-    // The literal null asks whether there is a value.
+    // The literal null tests whether there is a value.
     if a.is_null() || b.is_null() {
         let equal = a.value(row) == Scalar::Null && b.value(row) == Scalar::Null;
         return match operator {
@@ -122,7 +122,7 @@ impl Operand {
         matches!(self, Operand::Literal(Scalar::Null))
     }
 
-    /// The type, for the check of a comparison; null has none.
+    /// The type, for the check of a comparison; null has no type.
     pub(super) fn edm(&self) -> Option<&'static str> {
         match self {
             Operand::Column(column) => Some(column.kind.edm()),

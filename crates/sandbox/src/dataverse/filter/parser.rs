@@ -1,4 +1,4 @@
-//! Reading `$filter`: the part of OData that the sandbox answers.
+//! Parses `$filter`: the subset of OData that the sandbox supports.
 
 use super::lexer::{Lexer, Token};
 use super::meaning::{Filter, Function, Operand, Operator};
@@ -8,7 +8,7 @@ use crate::dataverse::value::{Scalar, time};
 use crate::guid::guid;
 use crate::schema::Table;
 
-/// Deep enough for any query, and no deeper than the stack.
+/// The maximum nesting: deep enough for any query, and safe for the stack.
 const DEEPEST: usize = 100;
 
 pub(in crate::dataverse) fn parse(text: &str, table: &'static Table) -> Result<Filter, Refusal> {
@@ -171,7 +171,7 @@ fn literal(word: &str) -> Option<Scalar> {
     time(word).map(Scalar::Time)
 }
 
-/// Guess: code and text of what does not fit together; the text is the OData library's.
+/// Guess: code and text of a type mismatch; the text is the OData library's.
 fn check_types(a: &Operand, operator: Operator, b: &Operand) -> Result<(), Refusal> {
     let (Some(left), Some(right)) = (a.edm(), b.edm()) else {
         return Ok(());

@@ -7,7 +7,7 @@ use super::{BEGINNING, Store, SystemRows};
 use crate::schema::{ManyToMany, Table};
 
 impl Store {
-    /// Brings the tables about the environment itself up to date. A row that stays the same keeps its version.
+    /// Updates the tables about the environment itself. An unchanged row keeps its version.
     pub(in crate::dataverse) fn set_system(&mut self, (mut rows, user_roles): (SystemRows, Vec<(Uuid, Uuid)>)) {
         self.user_roles = user_roles;
         for table in Table::all().filter(|table| table.system) {
@@ -30,7 +30,7 @@ impl Store {
         }
     }
 
-    /// The rows behind a many-to-many navigation property: there is one, a user's roles.
+    /// The rows of a many-to-many navigation property. The only one is a user's roles.
     pub(in crate::dataverse) fn related(&self, many: &ManyToMany, id: Uuid) -> Vec<&Row> {
         let roles = self.user_roles.iter().filter(|(user, _)| *user == id);
         let table = Table::of(many.target);

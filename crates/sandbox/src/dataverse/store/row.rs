@@ -6,12 +6,12 @@ use uuid::Uuid;
 use crate::clock;
 use crate::guid::guid;
 
-/// A row: every column of its table has a value here, `null` where there is none.
+/// A row: every column of its table has a value here, possibly `null`.
 #[derive(Clone)]
 pub(in crate::dataverse) struct Row {
     pub(in crate::dataverse) id: Uuid,
     pub(in crate::dataverse) version: u64,
-    /// The user who created it; the rows that every sandbox starts with have none.
+    /// The user who created it; `None` for the initial rows.
     pub(in crate::dataverse) owner: Option<String>,
     pub(in crate::dataverse) values: Map<String, Value>,
 }
@@ -28,13 +28,13 @@ impl Row {
         self.values.get(column).unwrap_or(&Value::Null)
     }
 
-    /// The GUID in a column: a row's id, or a content's.
+    /// The GUID in a column: the id of a row or of a content.
     pub(in crate::dataverse) fn id_in(&self, column: &str) -> Option<Uuid> {
         self.value(column).as_str().and_then(guid)
     }
 }
 
-/// What the platform itself fills in.
+/// Adds the values that the platform sets itself.
 pub(super) fn finished(mut values: Map<String, Value>, now: i64) -> Map<String, Value> {
     if values.contains_key("firstname") {
         let part = |name| values.get(name).and_then(Value::as_str);

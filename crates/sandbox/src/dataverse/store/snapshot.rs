@@ -1,4 +1,4 @@
-//! All the data as JSON, for comparing.
+//! All data as JSON, for comparisons.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use super::Store;
 use super::row::Row;
 
 impl Store {
-    /// Everything that requests can change, in one order: tables and rows by name and id, with their versions.
+    /// Everything that requests can change, in a fixed order: tables and rows by name and id, with their
+    /// versions.
     pub(in crate::dataverse) fn snapshot(&self) -> Value {
         let tables: BTreeMap<&str, BTreeMap<String, Value>> = self
             .rows

@@ -1,11 +1,11 @@
-//! Refusals that nothing in the sandbox leads to: they come when a test asks for them, by their number.
+//! Refusals that do not arise in the sandbox: a test requests them by their number.
 
 use http::StatusCode;
 use serde_json::json;
 
 use super::{EntraError, error, invalid_request, tenant_not_found};
 
-/// The documented answer. Codes and what they mean:
+/// The documented answer. Codes and their meaning:
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
     let refusal = match code {
@@ -23,8 +23,8 @@ pub(in crate::entra) fn refusal(code: u32, tenant: &str) -> Option<EntraError> {
             error: "invalid_tenant",
             ..tenant_not_found(tenant)
         },
-        // A whole answer with 503: https://github.com/Azure/azure-sdk-for-python/issues/14241. Guess: that its siblings
-        // look the same.
+        // A complete answer with 503: https://github.com/Azure/azure-sdk-for-python/issues/14241. Guess:
+        // that its siblings look the same.
         90_006 | 90_024 | 90_033 | 90_090 => error(
             code,
             "temporarily_unavailable",

@@ -1,4 +1,4 @@
-//! What is wrong with how an application proves itself (docs/facts/entra.md, 3 unless said otherwise).
+//! Errors of client authentication (docs/facts/entra.md, 3 unless said otherwise).
 
 use super::{EntraError, invalid_client, invalid_request};
 use crate::clock;
@@ -21,8 +21,8 @@ pub(in crate::entra) fn wrong_secret(client_id: &str) -> EntraError {
     )
 }
 
-/// Text and status as reported (<https://github.com/liprec/vsts-release-aas/issues/119>). Guess: only a secret that was
-/// right is said to be expired.
+/// Text and status as reported (<https://github.com/liprec/vsts-release-aas/issues/119>). Guess: only a
+/// correct secret is reported as expired.
 pub(in crate::entra) fn expired_secret(client_id: &str) -> EntraError {
     invalid_client(
         7_000_222,
