@@ -1,5 +1,7 @@
 //! What the file itself promises: its imports, its exports, its size, and that a shell can call it.
 
+use std::path::PathBuf;
+
 use embedded_host::Network;
 use xtask::build::{self, Output};
 
@@ -41,6 +43,21 @@ fn it_exports_the_contract_and_an_http_handler() {
 fn it_is_small() {
     let size = build::component(Output::Silent).unwrap().metadata().unwrap().len();
     assert!(size < 1_200_000, "{size} bytes");
+}
+
+#[test]
+fn it_does_not_tell_where_it_was_built() {
+    let bytes = std::fs::read(build::component(Output::Silent).unwrap()).unwrap();
+    let home = std::env::home_dir().unwrap();
+    let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    for folder in [&xtask::workspace(), &cargo_home, &home] {
+        let folder = folder.to_str().unwrap().as_bytes();
+        // A home such as `/` says nothing.
+        let tells = folder.len() > 4 && bytes.windows(folder.len()).any(|window| window == folder);
+        assert!(!tells, "{}", String::from_utf8_lossy(folder));
+    }
+    let names_its_sources = |bytes: &[u8]| bytes.windows(5).any(|window| window == b"ring-");
+    assert!(names_its_sources(&bytes), "are they named otherwise now?");
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! What the chores and the tests share: setting up, building, and the soak.
+//! What the chores and the tests share: setting up, building, packaging, and the soak.
 
 pub mod build;
 #[cfg(test)]
 mod one_build;
+pub mod package;
+mod remap;
 pub mod setup;
 pub mod soak;
 

@@ -16,8 +16,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use embedded_host::Component;
 use xtask::build::{self, Output};
-use xtask::setup;
 use xtask::soak::{self, Plan, Through};
+use xtask::{package, setup};
 
 /// The project's chores. Each installs what it needs and is missing.
 #[derive(Parser)]
@@ -50,6 +50,8 @@ enum Task {
         /// What to measure; everything, if nothing is named.
         parts: Vec<bench::Part>,
     },
+    /// Make what is published, in `dist/`: built twice to the same bytes, made smaller with wasm-opt, and tested.
+    Package,
     /// Look for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
         /// How long for each target.
@@ -98,6 +100,12 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { parts } => {
             setup::install()?;
             bench::run(parts)
+        }
+        Task::Package => {
+            setup::install()?;
+            setup::install_checkers()?;
+            setup::install_optimizer()?;
+            package::run()
         }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {
