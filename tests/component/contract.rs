@@ -1,5 +1,7 @@
 //! What the files themselves promise: their imports, their exports, their sizes, and that a shell can call the one with functions.
 
+use std::path::PathBuf;
+
 use embedded_host::{Component, Network};
 use xtask::build::{self, Output};
 
@@ -71,6 +73,21 @@ fn they_are_small() {
         let size = file.metadata().unwrap().len();
         assert!(size < limit, "{}: {size} bytes", file.display());
     }
+}
+
+#[test]
+fn it_does_not_tell_where_it_was_built() {
+    let bytes = std::fs::read(build::component(Output::Silent).unwrap()).unwrap();
+    let home = std::env::home_dir().unwrap();
+    let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    for folder in [&xtask::workspace(), &cargo_home, &home] {
+        let folder = folder.to_str().unwrap().as_bytes();
+        // A home such as `/` says nothing.
+        let tells = folder.len() > 4 && bytes.windows(folder.len()).any(|window| window == folder);
+        assert!(!tells, "{}", String::from_utf8_lossy(folder));
+    }
+    let names_its_sources = |bytes: &[u8]| bytes.windows(5).any(|window| window == b"ring-");
+    assert!(names_its_sources(&bytes), "are they named otherwise now?");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::remap;
 use crate::setup::{TARGET, rustc};
 
 /// The output of a build.
@@ -25,7 +26,11 @@ pub enum Output {
 /// # Errors
 /// If the build fails.
 pub fn component(output: Output) -> Result<PathBuf> {
-    wasm("dynamics365", output)
+    // So that a file that was packaged can be tested and measured, by the same tests.
+    match std::env::var_os("DYNAMICS365_COMPONENT") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => wasm("dynamics365", output),
+    }
 }
 
 /// Builds the WASI 0.3 component, and returns its path.
@@ -73,7 +78,7 @@ pub fn bench_floor(output: Output) -> Result<PathBuf> {
 }
 
 fn wasm(package: &str, output: Output) -> Result<PathBuf> {
-    let path = run_cargo(package, output)?;
+    let path = in_workspace(&crate::workspace(), package, output)?;
     if output == Output::Shown {
         let size = path.metadata().with_context(|| path.display().to_string())?.len();
         let shown = path.strip_prefix(crate::workspace()).unwrap_or(&path);
@@ -82,9 +87,12 @@ fn wasm(package: &str, output: Output) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn run_cargo(package: &str, output: Output) -> Result<PathBuf> {
+/// Builds a package of a workspace, which may be a copy of this one.
+pub(crate) fn in_workspace(workspace: &Path, package: &str, output: Output) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo
+        .current_dir(workspace)
+        .args(["--config", &remap::option(workspace)?])
         .args(["rustc", "--package", package, "--lib", "--release", "--target", TARGET])
         .args(["--crate-type", "cdylib", "--message-format=json-render-diagnostics"])
         .stdout(Stdio::piped());

@@ -1,8 +1,10 @@
-//! Shared by the tasks and the tests: set-up, build, and the soak test.
+//! Shared by the tasks and the tests: set-up, build, packaging, and the soak test.
 
 pub mod build;
 #[cfg(test)]
 mod one_build;
+pub mod package;
+mod remap;
 pub mod setup;
 pub mod soak;
 

@@ -16,8 +16,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use embedded_host::Component;
 use xtask::build::{self, Output};
-use xtask::setup;
 use xtask::soak::{self, Plan, Through};
+use xtask::{package, setup};
 
 /// The project's development tasks. Each installs missing prerequisites.
 #[derive(Parser)]
@@ -61,6 +61,8 @@ enum Task {
         /// What to measure; everything, if nothing is named.
         parts: Vec<bench::Part>,
     },
+    /// Make the files to publish, in `dist/`: built twice to the same bytes, made smaller with wasm-opt, and tested.
+    Package,
     /// Search for inputs that make a parser panic. Needs a nightly toolchain and cargo-fuzz.
     Fuzz {
         /// The seconds for each target.
@@ -119,6 +121,12 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench { parts } => {
             setup::install()?;
             bench::run(parts)
+        }
+        Task::Package => {
+            setup::install()?;
+            setup::install_checkers()?;
+            setup::install_optimizer()?;
+            package::run()
         }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {

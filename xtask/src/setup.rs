@@ -61,6 +61,25 @@ fn install_openssl() -> Result<()> {
     Ok(())
 }
 
+/// Installs what packaging needs on top: the optimizer of Binaryen.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_optimizer() -> Result<()> {
+    let has = || succeeds("wasm-opt", &["--version"]);
+    if !has() && is_debian_root() {
+        println!("Installing binaryen with apt-get (wasm-opt makes the component smaller) ...");
+        apt_get(&["update", "--quiet=2"])?;
+        apt_get(&["install", "--yes", "--quiet=2", "--no-install-recommends", "binaryen"])?;
+    }
+    ensure!(
+        has(),
+        "install Binaryen 108 or later, so that `wasm-opt` is on the path, and run this again. Debian, Ubuntu: `sudo apt-get \
+         install binaryen`. Fedora: `sudo dnf install binaryen`. macOS: `brew install binaryen`"
+    );
+    Ok(())
+}
+
 fn install_target() -> Result<()> {
     if has_target()? {
         return Ok(());
