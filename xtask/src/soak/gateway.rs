@@ -1,5 +1,7 @@
 //! The gateway, called over HTTP.
 
+use std::io;
+
 use anyhow::{Context, Result, bail, ensure};
 use embedded_host::client::{self, Leaving, Reply};
 use embedded_host::{Component, Server, ServerOptions};
@@ -69,7 +71,14 @@ impl Http {
 
     /// Sends a request, and returns the answer or the failure.
     pub fn ask(&self, request: &client::Call) -> Result<Result<Reply, Failure>> {
-        let reply = request.send().context("the gateway does not answer")?;
+        let reply = match request.send() {
+            Ok(reply) => reply,
+            // An answer that breaks early: the host may disconnect before it has sent the head.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Ok(Err(Failure::Failed(Told::Uncertain)));
+            }
+            Err(error) => return Err(error).context("the gateway does not answer"),
+        };
         if (200..300).contains(&reply.status) {
             Ok(Ok(reply))
         } else {
