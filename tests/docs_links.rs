@@ -47,7 +47,14 @@ fn references_to_facts_lead_to_a_section() {
     let mut missing = Vec::new();
     let mut count = 0;
     for file in sources(root) {
-        for (name, section) in facts(&comments(&fs::read_to_string(&file).unwrap())) {
+        let comments = comments(&fs::read_to_string(&file).unwrap());
+        // Another form would not be resolved.
+        for name in ["entra", "dataverse", "hosts", "identities", "wasi03"] {
+            if comments.contains(&format!("facts: {name} ")) {
+                missing.push(format!("{}: write docs/facts/{name}.md, SECTION", shown(root, &file)));
+            }
+        }
+        for (name, section) in facts(&comments) {
             count += 1;
             let page = root.join("docs/facts").join(format!("{name}.md"));
             let numbers = fs::read_to_string(&page)

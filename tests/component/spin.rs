@@ -47,7 +47,7 @@ fn the_adapter_stands_for_what_each_component_imports() {
             .into_iter()
             .filter(|name| name.contains("environment"))
             .collect();
-        assert_eq!(environments, [import.clone()]);
+        assert_eq!(environments, std::slice::from_ref(&import));
     }
 }
 

@@ -103,7 +103,7 @@ fn copy_folder(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
 
 /// A component whose core modules wasm-opt has made smaller.
 fn optimized(component: &[u8]) -> Result<Vec<u8>> {
-    sections::with_modules(component, |module| wasm_opt(module), NAMES)
+    sections::with_modules(component, wasm_opt, NAMES)
 }
 
 fn wasm_opt(module: &[u8]) -> Result<Vec<u8>> {

@@ -15,7 +15,7 @@ pub(super) fn with_modules(
     exchange: impl Fn(&[u8]) -> Result<Vec<u8>>,
     without: &str,
 ) -> Result<Vec<u8>> {
-    let mut rest = component.strip_prefix(&PREAMBLE).context("this is no component")?;
+    let mut rest = component.strip_prefix(&PREAMBLE).context("this is not a component")?;
     let mut out = PREAMBLE.to_vec();
     while let Some((id, after)) = rest.split_first() {
         let (length, after) = number(after)?;
@@ -98,11 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_component() {
+    fn a_cut_section_is_an_error() {
         let whole = component(&[(CORE_MODULE, &[7; 300]), (CUSTOM, b"\x05names")]);
         let same = |module: &[u8]| Ok(module.to_vec());
         assert_eq!(with_modules(&whole, same, "").unwrap(), whole);
-        let ends = [whole.len() - 7, PREAMBLE.len()];
+        // Between two sections, a cut cannot be seen.
+        let ends = [whole.len() - 8, PREAMBLE.len()];
         for length in (0..whole.len()).filter(|length| !ends.contains(length)) {
             assert!(with_modules(&whole[..length], same, "").is_err(), "{length} bytes");
         }
