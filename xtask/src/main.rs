@@ -75,7 +75,7 @@ enum Task {
     /// Read and write while the sandbox misbehaves, and check that the effect of every write matches its
     /// result.
     Soak {
-        /// Through the gateway, over HTTP; callers also upload files, and disconnect early.
+        /// Through the gateway of both faces, over HTTP; callers also upload files, and disconnect early.
         #[arg(long)]
         gateway: bool,
         /// The total number of calls.
@@ -130,13 +130,20 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Fuzz { seconds, target } => fuzz::run(*seconds, target.as_deref()),
         Task::Soak { gateway, calls, seed } => {
-            let plan = Plan {
-                through: if *gateway { Through::Gateway } else { Through::Functions },
-                calls: *calls,
-                callers: 8,
-                seed: *seed,
-            };
-            print!("{}", soak::run(&Component::load(&component()?)?, plan)?);
+            let mut components = vec![component()?];
+            if *gateway {
+                components.push(build::wasi03(Output::Shown)?);
+            }
+            for component in components {
+                println!("== {}", component.display());
+                let plan = Plan {
+                    through: if *gateway { Through::Gateway } else { Through::Functions },
+                    calls: *calls,
+                    callers: 8,
+                    seed: *seed,
+                };
+                print!("{}", soak::run(&Component::load(&component)?, plan)?);
+            }
             Ok(())
         }
         Task::Test => {
