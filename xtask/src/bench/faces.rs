@@ -8,7 +8,7 @@ use embedded_host::Component;
 use xtask::build::{self, Output};
 
 /// The name of each face, and the function that builds it. Another line adds another face.
-const FACES: [(&str, Build); 1] = [("WASI 0.2", build::component)];
+const FACES: [(&str, Build); 2] = [("WASI 0.2", build::component), ("WASI 0.3", build::wasi03)];
 
 type Build = fn(Output) -> Result<PathBuf>;
 
