@@ -39,7 +39,6 @@ mod guid;
 mod host;
 mod http;
 mod log;
-mod quote;
 mod redact;
 mod retry;
 mod settings;

@@ -11,7 +11,6 @@ use super::{key, resolve};
 use crate::error::{DataverseRefusal, Reason, Throttled};
 use crate::host::{Cause, Failure};
 use crate::http::{json, media_type, retry_after, stranger};
-use crate::redact::redact_headers;
 
 /// A complete answer that is not an error.
 #[derive(Clone, Debug)]
@@ -88,14 +87,13 @@ impl RateLimit {
     }
 }
 
-/// Reads an answer. `token` is the token of the request, which is removed from the answer. `now` is in
-/// seconds since 1970.
+/// Reads an answer, in which the token is masked (`received`). `token` is that of the request: messages quote no
+/// part of it. `now` is in seconds since 1970.
 ///
 /// # Errors
 /// Why the request failed.
 pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, Reason> {
-    let (mut head, body) = answer.into_parts();
-    redact_headers(&mut head.headers, &[token]);
+    let (head, body) = answer.into_parts();
     let status = head.status;
     if status.is_success() || status == StatusCode::NOT_MODIFIED || media_type::is_multipart(&head.headers) {
         return match Control::read(&head, &body, token) {
@@ -147,8 +145,7 @@ pub(crate) fn redirect(head: &Parts, now: u64) -> Option<Reason> {
 
 /// Reads an error within a batch. Every status concerns only this request. Otherwise like [`read`].
 pub fn read_refusal(answer: Response<&[u8]>, token: &str, now: u64) -> DataverseRefusal {
-    let (mut head, body) = answer.into_parts();
-    redact_headers(&mut head.headers, &[token]);
+    let (head, body) = answer.into_parts();
     refused(&head, body, token, now)
 }
 

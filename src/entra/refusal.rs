@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::error::EntraAnswer;
 use crate::http::json;
-use crate::quote::plain_words;
-use crate::redact::redact;
+use crate::redact::{plain_words, redact};
 
 /// The maximum length of a text, in characters.
 const LONGEST: usize = 4096;

@@ -20,6 +20,7 @@ use crate::echo::Mask;
 use crate::http::boundary::boundary_of;
 use crate::http::origin::Origin;
 use crate::http::{challenge, content_coding, dot_segments, prefer};
+use crate::redact::redact;
 
 const GROWTH: usize = 8;
 const MOST: u32 = 24;
@@ -281,6 +282,16 @@ fn urls_cost_what_their_length_costs() {
         assert_linear("the path of a request", unit, 7 << 10, |text| {
             let _ = black_box(url::target(&environment, &format!("x?y={text}"), MAX_URL_IN_BATCH));
             let _ = black_box(url::target(&environment, text, MAX_URL_IN_BATCH));
+        });
+    }
+}
+
+#[test]
+fn redacting_costs_what_the_length_costs() {
+    let secret = "a~secret&of+this/test=".repeat(300);
+    for unit in ["%", "%25", "25", "a~secret", "a~secre", "&amp;"] {
+        assert_linear("redact", unit, 8 << 10, |text| {
+            black_box(redact(text, &[&secret]));
         });
     }
 }

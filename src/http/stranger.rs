@@ -5,8 +5,7 @@ use http::{HeaderMap, header};
 
 use super::content_coding::Applied;
 use super::media_type;
-use crate::quote::plain_words;
-use crate::redact::redact;
+use crate::redact::{plain_words, redact};
 
 /// The maximum length of each part, in characters.
 const LONGEST: usize = 80;

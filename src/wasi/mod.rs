@@ -3,6 +3,7 @@
 mod failure;
 pub(crate) mod incoming;
 mod method;
+mod options;
 mod outgoing;
 mod stream;
 mod wait;

@@ -3,10 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use http::uri::Scheme;
-use http::{HeaderMap, Request, Response, StatusCode, header, request};
+use http::{Request, Response, StatusCode, header, request};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types as wasi;
 use wasip2::http::types::ErrorCode;
@@ -15,7 +14,7 @@ use wstd::io::AsyncPollable;
 use super::failure::{failure, no_answer};
 use super::stream::{Sink, WasiBody};
 use super::wait::Wait;
-use super::{headers, method};
+use super::{headers, method, options};
 use crate::host::{Body, Cause, Failure, Timeouts};
 
 /// See [`crate::host::Host::send`].
@@ -25,7 +24,7 @@ pub(super) async fn send<B: Body>(
 ) -> Result<Response<WasiBody>, Failure> {
     let (head, source) = request.into_parts();
     let (outgoing, body) = outgoing(&head, source.is_some())?;
-    let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
+    let options = options::options(timeouts, source.is_some().then_some(&head.headers));
     let future = outgoing_handler::handle(outgoing, Some(options)).map_err(|code| Failure {
         // Refused before anything was sent.
         sent: false,
@@ -114,30 +113,6 @@ fn outgoing(
         None
     };
     Ok((outgoing, body))
-}
-
-/// Hosts refuse a timeout that they do not support and use their own. Two of these timeouts are longer than ours
-/// (`wait.rs`), so that ours expire first: the one between bytes, because Wasmtime 48 reports its own without an
-/// error code, and, for long uploads, the one to the first byte, because hosts count the upload in it.
-fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
-    const GRACE: Duration = Duration::from_secs(2);
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let options = wasi::RequestOptions::new();
-    let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
-    let first_byte = if upload_may_be_long { A_DAY } else { timeouts.first_byte };
-    let _ = options.set_connect_timeout(nanoseconds(timeouts.connect));
-    let _ = options.set_first_byte_timeout(nanoseconds(first_byte));
-    let _ = options.set_between_bytes_timeout(nanoseconds(timeouts.between_bytes.saturating_add(GRACE)));
-    options
-}
-
-/// Whether a body has an unknown length, or is too long to be sent immediately.
-fn may_be_long(headers: &HeaderMap) -> bool {
-    const SHORT: u64 = 64 << 10;
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_none_or(|length| length > SHORT)
 }
 
 fn response(

@@ -23,6 +23,8 @@ mod host;
 mod incoming;
 #[path = "../../../src/wasi/method.rs"]
 mod method;
+#[path = "../../../src/wasi/options.rs"]
+mod options;
 mod outgoing;
 mod stream;
 #[path = "../../../src/wasi/wait.rs"]

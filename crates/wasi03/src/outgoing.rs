@@ -3,19 +3,18 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use dynamics365::face::{Body, Cause, Failure, Timeouts};
 use http::uri::Scheme;
-use http::{HeaderMap, Request, Response, StatusCode, header, request};
+use http::{Request, Response, StatusCode, header, request};
 use wasip3::http::client;
 use wasip3::http::types as wasi;
 
 use crate::failure::no_answer;
 use crate::host::headers;
-use crate::method;
 use crate::stream::{Incoming, Outgoing, Transmission, no_body};
 use crate::wait::Wait;
+use crate::{method, options};
 
 /// See [`dynamics365::face::Host::send`].
 pub(crate) async fn send<B: Body>(
@@ -23,7 +22,7 @@ pub(crate) async fn send<B: Body>(
     timeouts: &Timeouts,
 ) -> Result<Response<Incoming>, Failure> {
     let (head, source) = request.into_parts();
-    let options = options(timeouts, source.is_some() && may_be_long(&head.headers));
+    let options = options::options(timeouts, source.is_some().then_some(&head.headers));
     let (outgoing, transmission, mut upload) = outgoing(&head, source.is_some(), options)?;
     let mut answered = pin!(client::send(outgoing));
     let mut answer = None;
@@ -109,30 +108,6 @@ fn outgoing(
         .set_path_with_query(uri.path_and_query().map(http::uri::PathAndQuery::as_str))
         .map_err(|()| refused("path"))?;
     Ok((outgoing, transmission, upload))
-}
-
-/// Hosts refuse a timeout that they do not support and use their own. Two of these timeouts are longer than ours
-/// (`wait.rs`), so that ours expire first: the one between bytes, because Wasmtime 48 reports its own without an
-/// error code, and, for long uploads, the one to the first byte, because hosts count the upload in it.
-fn options(timeouts: &Timeouts, upload_may_be_long: bool) -> wasi::RequestOptions {
-    const GRACE: Duration = Duration::from_secs(2);
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let options = wasi::RequestOptions::new();
-    let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
-    let first_byte = if upload_may_be_long { A_DAY } else { timeouts.first_byte };
-    let _ = options.set_connect_timeout(nanoseconds(timeouts.connect));
-    let _ = options.set_first_byte_timeout(nanoseconds(first_byte));
-    let _ = options.set_between_bytes_timeout(nanoseconds(timeouts.between_bytes.saturating_add(GRACE)));
-    options
-}
-
-/// Whether a body has an unknown length, or is too long to be sent immediately.
-fn may_be_long(headers: &HeaderMap) -> bool {
-    const SHORT: u64 = 64 << 10;
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_none_or(|length| length > SHORT)
 }
 
 fn response(
