@@ -280,7 +280,7 @@ fn fill(part: Option<&mut [u8]>) {
 }
 
 /// Masks tokens in header values.
-pub(crate) fn mask_headers<'a>(headers: &mut HeaderMap, tokens: impl IntoIterator<Item = &'a str>) {
+pub fn mask_headers<'a>(headers: &mut HeaderMap, tokens: impl IntoIterator<Item = &'a str>) {
     for token in tokens {
         let mut mask = Mask::new(token);
         for value in headers.values_mut() {

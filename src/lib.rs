@@ -70,7 +70,7 @@ pub mod fuzzing {
     pub use crate::dataverse::files::upload::Upload;
     pub use crate::dataverse::options::{Caller, Condition, CustomLogic, Options};
     pub use crate::dataverse::request::{Draft, Request};
-    pub use crate::echo::Mask;
+    pub use crate::echo::{Mask, mask_headers};
     pub use crate::error::{Error, Reason};
     pub use crate::gateway::Gateway;
     pub use crate::gateway::allow::AllowList;

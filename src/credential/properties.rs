@@ -1,4 +1,4 @@
-//! Properties that hold for every text, valid or damaged.
+//! Property tests with valid and damaged keys and certificates.
 
 use std::sync::LazyLock;
 

@@ -31,7 +31,7 @@ impl PublicOrigin {
             Some(written(scheme, name, port))
         });
         let expected =
-            || format!("is \"{url}\": expected https://host or http://host, with a port or without, and no path");
+            || format!("is \"{url}\": expected https://host or http://host, with an optional port and no path");
         origin.map(|origin| Self(Some(origin))).ok_or_else(expected)
     }
 
@@ -59,13 +59,13 @@ fn of_request(uri: &Uri, headers: &HeaderMap) -> Result<String, String> {
         .or(uri.authority().map(http::uri::Authority::as_str))
         .or_else(|| headers.get(HOST)?.to_str().ok())
         .ok_or(
-            "the gateway is not told by which host name it was called, and needs it for the links in answers: its operator \
-             sets GATEWAY_PUBLIC_URL, or a proxy before it sends X-Forwarded-Host",
+            "the host does not tell the gateway under which host name it was called, which it needs for the links in \
+             answers: set GATEWAY_PUBLIC_URL, or let the proxy in front of the gateway send X-Forwarded-Host",
         )?;
     let Some((name, port)) = split(host) else {
         let named_by = by_proxy.map_or("the request", |_| "X-Forwarded-Host");
         return Err(format!(
-            "the host that {named_by} names is no host name of at most {LONGEST_HOST} characters, with a port or without"
+            "the host in {named_by} is not a host name of at most {LONGEST_HOST} characters with an optional port"
         ));
     };
     Ok(written(scheme, name, port))

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use super::batch::Batch;
@@ -173,10 +173,11 @@ impl<B: Body> Upload<B> {
         headers: &mut HeaderMap,
     ) -> Result<Self, Failure> {
         let length = length::of(given);
-        let usually_has_one = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-        let is_chunked = given.contains_key("transfer-encoding");
-        if length == Some(0) || (length.is_none() && !is_chunked && !usually_has_one) {
-            if usually_has_one {
+        // `request_body` sets the header, if a body without a length has begun.
+        let is_chunked = given.contains_key(TRANSFER_ENCODING);
+        if length == Some(0) || (length.is_none() && !is_chunked) {
+            // These methods declare that they have no body (RFC 9110, 8.6).
+            if [Method::POST, Method::PUT, Method::PATCH].contains(method) {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
                 return Ok(Self::Held(Vec::new()));
             }

@@ -96,6 +96,10 @@ pub(crate) fn in_workspace(workspace: &Path, package: &str, output: Output) -> R
         .args(["rustc", "--package", package, "--lib", "--release", "--target", TARGET])
         .args(["--crate-type", "cdylib", "--message-format=json-render-diagnostics"])
         .stdout(Stdio::piped());
+    if workspace != crate::workspace() {
+        // The copy must not share the folder that the environment may set for this workspace.
+        cargo.env("CARGO_TARGET_DIR", workspace.join("target"));
+    }
     if output == Output::Silent {
         cargo.arg("--quiet");
     }

@@ -16,7 +16,7 @@ const END_OF_CONTENTS: &[u8] = &[0, 0];
 /// Converts `ber`, which must be one element: all lengths become definite and every OCTET STRING becomes
 /// one piece. The content of primitive elements stays unchanged.
 pub(super) fn to_der(mut ber: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    // Enough capacity for everything, because headers grow by only a few bytes: reallocation would leave
+    // Sufficient for the whole output, because headers grow by only a few bytes: reallocation would leave
     // copies that are not wiped.
     let mut der = Zeroizing::new(Vec::with_capacity(ber.len().saturating_mul(2)));
     element(&mut ber, Place::Anywhere, MAX_DEPTH, &mut der)?;

@@ -76,7 +76,7 @@ pub(super) fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),
     );
-    // Enough capacity for everything: reallocation would leave copies that are not wiped.
+    // Sufficient for the whole output: reallocation would leave copies that are not wiped.
     let mut packed = Zeroizing::new(String::with_capacity(text.len()));
     packed.extend(text.chars().filter(|c| !is_noise(*c)).map(|c| match c {
         '-' => '+',

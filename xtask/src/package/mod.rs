@@ -10,10 +10,25 @@ use anyhow::{Context, Result, ensure};
 
 use crate::build::{self, Output};
 
-/// The packages, and the names of their files.
-const COMPONENTS: [(&str, &str); 2] = [
-    ("dynamics365", "dynamics365.wasm"),
-    ("spin-variables", "spin_variables.wasm"),
+/// A component that is published.
+struct Published {
+    package: &'static str,
+    file: &'static str,
+    /// The maximum size, in bytes.
+    limit: usize,
+}
+
+const COMPONENTS: [Published; 2] = [
+    Published {
+        package: "dynamics365",
+        file: "dynamics365.wasm",
+        limit: 1_000_000,
+    },
+    Published {
+        package: "spin-variables",
+        file: "spin_variables.wasm",
+        limit: 100_000,
+    },
 ];
 
 /// What rustc uses of WebAssembly beyond its first version, which wasm-opt has to be told. Hosts have all of it by default.
@@ -37,7 +52,7 @@ pub fn run() -> Result<()> {
     let dist = crate::workspace().join("dist");
     fs::create_dir_all(&dist)?;
     let copy = copy_workspace()?;
-    for (package, file) in COMPONENTS {
+    for Published { package, file, limit } in COMPONENTS {
         println!("== {package}");
         let built = build::in_workspace(&crate::workspace(), package, Output::Shown)?;
         println!("Building it once more, in {} ...", copy.display());
@@ -51,6 +66,7 @@ pub fn run() -> Result<()> {
         );
         let packaged = optimized(&original)?;
         println!("{file}: {} bytes, of {}", packaged.len(), original.len());
+        ensure!(packaged.len() <= limit, "{file} exceeds the limit of {limit} bytes");
         fs::write(dist.join(file), packaged)?;
     }
     println!("== tests of {}", dist.display());
@@ -68,15 +84,14 @@ pub fn run() -> Result<()> {
 fn copy_workspace() -> Result<PathBuf> {
     let workspace = crate::workspace();
     let copy = workspace.join("target").join("package").join("another folder");
-    let is_built = |path: &Path| path.starts_with(copy.join("target"));
     if copy.exists() {
         for entry in copy.read_dir()? {
             let path = entry?.path();
-            // What was built there before is as good: cargo sees what is stale.
-            match path.is_dir() {
-                _ if is_built(&path) => {}
-                true => fs::remove_dir_all(&path)?,
-                false => fs::remove_file(&path)?,
+            if !path.is_dir() {
+                fs::remove_file(&path)?;
+            } else if !path.ends_with("target") {
+                // Cargo detects what is out of date in `target`.
+                fs::remove_dir_all(&path)?;
             }
         }
     }
