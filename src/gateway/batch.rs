@@ -10,7 +10,7 @@ use super::links::Origins;
 use super::multipart::MultipartLinks;
 use super::opened::Opened;
 use super::rewrite::{Rewrite, Stop, Stopped};
-use crate::http::boundary::boundary_of;
+use crate::http::boundary::clear_boundary;
 
 /// How many times a path may be percent-encoded. Paths with more levels are refused earlier
 /// (`dot_segments`).
@@ -88,28 +88,6 @@ pub(crate) fn is_batch(path: &str) -> bool {
     leads_there(&path)
 }
 
-/// The boundary in a content type, if all servers interpret it the same way.
-///
-/// # Errors
-/// A readable reason for the caller.
-pub(crate) fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
-    const EXPECTED: &str =
-        "must have one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let lower = content_type.to_ascii_lowercase();
-    let named = lower.split("boundary").skip(1).map(str::trim_start);
-    let is_named_once = named.filter(|after| after.starts_with('=')).count() == 1;
-    if !media_type.eq_ignore_ascii_case("multipart/mixed") || !is_named_once || content_type.contains('\\') {
-        return Err(EXPECTED);
-    }
-    let is_character = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
-    let is_quoted = content_type.contains('"');
-    boundary_of(content_type)
-        .filter(|boundary| boundary.bytes().all(is_character) && !boundary.ends_with(' '))
-        .filter(|boundary| is_quoted || !boundary.contains(' '))
-        .ok_or(EXPECTED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,38 +110,6 @@ mod tests {
             "/%2",
         ] {
             assert!(!is_batch(path), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_boundary_is_clear_or_refused() {
-        for (content_type, boundary) in [
-            ("multipart/mixed; boundary=b", "b"),
-            ("multipart/mixed; boundary=boundary_1", "boundary_1"),
-            ("Multipart/Mixed;charset=utf-8;boundary=\"a b\"", "a b"),
-            (
-                "multipart/mixed; boundary=\"===============123==\"",
-                "===============123==",
-            ),
-        ] {
-            assert_eq!(clear_boundary(content_type).as_deref(), Ok(boundary), "{content_type}");
-        }
-        for content_type in [
-            "",
-            "application/json",
-            "multipart/related; boundary=b",
-            "multipart/mixed",
-            "multipart/mixed; boundary=",
-            "multipart/mixed; boundary=b; boundary=c",
-            "multipart/mixed; boundary=b; Boundary =c",
-            "multipart/mixed; x=\"; boundary=b\"; boundary=c",
-            "multipart/mixed; boundary=\"a\\b\"",
-            "multipart/mixed; boundary=\"b \"",
-            "multipart/mixed; boundary=\"a\tb\"",
-            "multipart/mixed; boundary=a<b",
-            "multipart/mixed; boundary=a b",
-        ] {
-            assert!(clear_boundary(content_type).is_err(), "{content_type}");
         }
     }
 }

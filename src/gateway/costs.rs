@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::batch::clear_boundary;
 use super::json_links::JsonLinks;
 use super::links::{Origins, replace_in_query};
 use super::multipart::MultipartLinks;
@@ -17,7 +16,7 @@ use super::query;
 use super::rewrite::{Rewrite, Stop};
 use crate::dataverse::url::{self, MAX_URL_IN_BATCH};
 use crate::echo::Mask;
-use crate::http::boundary::boundary_of;
+use crate::http::boundary::{boundary_of, clear_boundary};
 use crate::http::origin::Origin;
 use crate::http::{challenge, content_coding, dot_segments, prefer};
 use crate::redact::redact;

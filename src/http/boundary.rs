@@ -1,5 +1,7 @@
 //! The boundary of a multipart text (RFC 2046, 5.1.1).
 
+use super::quoted::unquote;
+
 /// The longest boundary, in bytes (RFC 2046, 5.1.1: 1 to 70 characters).
 const LONGEST: usize = 70;
 
@@ -30,18 +32,26 @@ pub fn boundary_of(content_type: &str) -> Option<String> {
     }
 }
 
-/// The value up to the closing quote, and what follows it.
-fn unquote(quoted: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut chars = quoted.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => value.extend(chars.next()),
-            c => value.push(c),
-        }
+/// The boundary in a content type, if all servers interpret it the same way.
+///
+/// # Errors
+/// A readable reason for the caller.
+pub(crate) fn clear_boundary(content_type: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str =
+        "must have one Content-Type, multipart/mixed, with one boundary of at most 70 characters (RFC 2046, 5.1.1)";
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let lower = content_type.to_ascii_lowercase();
+    let named = lower.split("boundary").skip(1).map(str::trim_start);
+    let is_named_once = named.filter(|after| after.starts_with('=')).count() == 1;
+    if !media_type.eq_ignore_ascii_case("multipart/mixed") || !is_named_once || content_type.contains('\\') {
+        return Err(EXPECTED);
     }
-    (value, chars.as_str())
+    let is_character = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
+    let is_quoted = content_type.contains('"');
+    boundary_of(content_type)
+        .filter(|boundary| boundary.bytes().all(is_character) && !boundary.ends_with(' '))
+        .filter(|boundary| is_quoted || !boundary.contains(' '))
+        .ok_or(EXPECTED)
 }
 
 #[cfg(test)]
@@ -92,6 +102,38 @@ mod tests {
             "multipart/mixed; x=\"boundary=y\"",
         ] {
             assert_eq!(boundary_of(content_type), None, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_clear_or_refused() {
+        for (content_type, boundary) in [
+            ("multipart/mixed; boundary=b", "b"),
+            ("multipart/mixed; boundary=boundary_1", "boundary_1"),
+            ("Multipart/Mixed;charset=utf-8;boundary=\"a b\"", "a b"),
+            (
+                "multipart/mixed; boundary=\"===============123==\"",
+                "===============123==",
+            ),
+        ] {
+            assert_eq!(clear_boundary(content_type).as_deref(), Ok(boundary), "{content_type}");
+        }
+        for content_type in [
+            "",
+            "application/json",
+            "multipart/related; boundary=b",
+            "multipart/mixed",
+            "multipart/mixed; boundary=",
+            "multipart/mixed; boundary=b; boundary=c",
+            "multipart/mixed; boundary=b; Boundary =c",
+            "multipart/mixed; x=\"; boundary=b\"; boundary=c",
+            "multipart/mixed; boundary=\"a\\b\"",
+            "multipart/mixed; boundary=\"b \"",
+            "multipart/mixed; boundary=\"a\tb\"",
+            "multipart/mixed; boundary=a<b",
+            "multipart/mixed; boundary=a b",
+        ] {
+            assert!(clear_boundary(content_type).is_err(), "{content_type}");
         }
     }
 }

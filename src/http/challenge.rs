@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::{HeaderMap, header};
 use serde_json::Value;
 
+use super::quoted::unquote;
+
 /// The maximum length of a header. Longer ones are ignored.
 const LONGEST: usize = 16 << 10;
 
@@ -70,16 +72,7 @@ fn take_value(text: &str) -> (String, &str) {
         let (value, after) = text.split_at_checked(end).unwrap_or((text, ""));
         return (value.to_owned(), after);
     };
-    let mut value = String::new();
-    let mut characters = quoted.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => break,
-            '\\' => value.extend(characters.next()),
-            other => value.push(other),
-        }
-    }
-    (value, characters.as_str())
+    unquote(quoted)
 }
 
 #[cfg(test)]

@@ -16,5 +16,6 @@ pub(crate) mod media_type;
 pub(crate) mod multipart;
 pub(crate) mod origin;
 pub(crate) mod prefer;
+mod quoted;
 pub(crate) mod retry_after;
 pub(crate) mod stranger;

@@ -4,11 +4,11 @@ use http::HeaderName;
 
 use super::{Candidate, Field, MultipartLinks, Part, State};
 use crate::dataverse::url::refuse_dot_segments;
-use crate::gateway::batch::{clear_boundary, is_batch};
+use crate::gateway::batch::is_batch;
 use crate::gateway::links::replace_in_query;
 use crate::gateway::opened::Opened;
 use crate::gateway::rewrite::Stopped;
-use crate::http::boundary::boundary_of;
+use crate::http::boundary::{boundary_of, clear_boundary};
 use crate::http::multipart::{Delimiter, header_field, is_folded, without_end};
 
 /// The longest header of a part, in bytes. Dataverse accepts URLs of 64 KiB in a batch.
