@@ -205,9 +205,18 @@ fn properties_are_columns(expressions: &[(String, Vec<Cow<'_, str>>)]) -> Result
     for (_, texts) in expressions {
         for text in texts {
             let lower = text.to_ascii_lowercase();
-            for after in lower.split(PROPERTY).skip(1) {
-                let after = after.trim_start_matches([' ', '\t', '"', '\'']);
-                let Some(value) = after.strip_prefix(['=', ':']) else {
+            let mut pieces = lower.split(PROPERTY);
+            let mut quotes = pieces.next().unwrap_or_default().matches('\'').count();
+            for after in pieces {
+                let is_outside = quotes % 2 == 0;
+                quotes = quotes.saturating_add(after.matches('\'').count());
+                let after = after.trim_start_matches([' ', '\t']);
+                let value = after.trim_start_matches([' ', '\t', '"', '\'']);
+                let Some(value) = value.strip_prefix(['=', ':']) else {
+                    // A service might accept a value without the equals sign.
+                    if is_outside && after.starts_with(['"', '\'']) {
+                        return Err(REFUSED.to_owned());
+                    }
                     continue;
                 };
                 let value = value.trim_start();
@@ -248,6 +257,7 @@ mod tests {
             "$filter=name eq 'O\u{2019}Brien'",
             "$filter=createdon ge 2024-01-01T00:00:00+01:00",
             "$filter=new_propertyname eq 'x'",
+            "$filter=name eq 'propertyname' or name eq 'PropertyName 1.0'",
             "$filter=Microsoft.Dynamics.CRM.Between(PropertyName='n',PropertyValues=[\"5\",\"2000\"])",
             "$filter=Microsoft.Dynamics.CRM.On(PropertyName = @p,PropertyValue=@q)&@P='n'&@q='2020-01-01'",
             "$filter=Microsoft.Dynamics.CRM.Today(PropertyName='n')",
@@ -278,6 +288,9 @@ mod tests {
             "$filter=x eq %07",
             "$filter=@a&@a=a/b eq 1",
             "$filter=f(PropertyName='a/b')",
+            "$filter=f(PropertyName 'a.b')",
+            "$filter=f(PropertyName\"a.b\")",
+            "@e=propertyname'a@b.example'",
             "$filter=f(PropertyName='a.b')",
             "$filter=f(PropertyName=\"a\")",
             "$filter=f(PropertyName=a)",
