@@ -352,10 +352,10 @@ fn an_early_refusal_of_a_large_upload_is_the_answer() {
     let held = Arc::new(AtomicUsize::new(0));
     let holding = Arc::clone(&held);
     let server = Server::start(move |_, stream| {
+        holding.fetch_add(1, Ordering::SeqCst);
         let body = r#"{"error":{"code":"0x80060890","message":"too large"}}"#;
         let head = "HTTP/1.1 413 Payload Too Large\r\ncontent-type: application/json";
         let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        holding.fetch_add(1, Ordering::SeqCst);
         thread::sleep(Duration::from_secs(3));
     });
     let start = Instant::now();
