@@ -195,15 +195,12 @@ fn sentence(first: String, second: String) -> String {
 
 /// Describes an answer without a message: its kind and its beginning.
 fn instead_of_message(what: &str, headers: &HeaderMap, body: &[u8], token: &str) -> String {
-    let content_type = text_of(headers, http::header::CONTENT_TYPE.as_str());
+    // Only in its documented form: a header may repeat a part of the request, too.
+    let kind = redact(&stranger::kind(headers), &[token]);
     let title = stranger::title(body, &[token]).map_or_else(String::new, |title| format!(", titled \"{title}\""));
     let beginning = beginning(body, token);
     let colon = if beginning.is_empty() { "" } else { ": " };
-    format!(
-        "{what} ({}, {} bytes{title}){colon}{beginning}",
-        content_type.as_deref().unwrap_or("no content type"),
-        body.len(),
-    )
+    format!("{what} ({kind}, {} bytes{title}){colon}{beginning}", body.len(),)
 }
 
 /// The beginning of a body, on one line, without the token.

@@ -15,10 +15,9 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 
 /// Whether the media type is multipart.
 pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
-    of(headers).is_some_and(|media_type| {
-        let kind = media_type.split('/').next().unwrap_or_default();
-        kind.eq_ignore_ascii_case("multipart")
-    })
+    of(headers)
+        .and_then(|media_type| media_type.split_once('/'))
+        .is_some_and(|(kind, _)| kind.eq_ignore_ascii_case("multipart"))
 }
 
 /// Whether the body may be readable text: every type that is not known to be something else.
@@ -93,5 +92,6 @@ mod tests {
     fn any_multipart_type_counts() {
         assert!(is_multipart(&headers(" Multipart/Mixed; boundary=x")));
         assert!(!is_multipart(&headers("multipartial/mixed")));
+        assert!(!is_multipart(&headers("multipart")));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn describe(headers: &HeaderMap, body: &[u8], secrets: &[&str]) -> St
 }
 
 /// The media type, if it is valid (RFC 9110, 8.3.1).
-fn kind(headers: &HeaderMap) -> String {
+pub(crate) fn kind(headers: &HeaderMap) -> String {
     let is_token = |text: &str| {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-+._".contains(&b);
         !text.is_empty() && text.bytes().all(is_plain)
