@@ -12,7 +12,9 @@ mod wire;
 use embedded_host::Reply;
 use embedded_host::types::{Error, Method, OutageCause, Service};
 
-use crate::support::{answer, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, request};
+use crate::support::{
+    TOKEN, answer, answered, contoso, contoso_settings, dataverse_error, json_answer, outage, request,
+};
 
 /// The outcome of a read with this answer.
 fn read(
@@ -208,6 +210,15 @@ fn an_error_that_is_not_json_keeps_its_status_and_begins_to_say_why() {
     assert!(
         error.message.contains("text/html") && error.message.contains("<b>Forbidden</b> by a proxy"),
         "{error:?}"
+    );
+    // A header may repeat a part of the request, too.
+    let part = &TOKEN[..12];
+    let content_type = format!("text/html; charset={part}");
+    let error = dataverse_error(read(move || answer(403, &[("content-type", &content_type)], "no")).unwrap_err());
+    assert!(
+        error.message.contains("text/html") && !error.message.contains(part),
+        "{}",
+        error.message
     );
 
     let error = dataverse_error(read(|| answer(500, &[], "")).unwrap_err());
