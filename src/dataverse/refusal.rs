@@ -6,7 +6,6 @@ use std::fmt;
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::answer::text_of;
 use crate::http::{json, media_type, stranger};
 use crate::redact::redact;
 

@@ -152,8 +152,8 @@ fn is_not_cut(
     }
     let whole = format!("{results:?}");
     for end in (0..text.len()).rev().step_by(text.len() / CUTS + 1) {
-        // A line that is cut off directly after the last delimiter counts as that delimiter.
-        if text[..end].ends_with(b"--") {
+        // A line that is cut off after the last delimiter, or within its padding or line end, counts as that delimiter.
+        if text[..end].trim_ascii_end().ends_with(b"--") {
             continue;
         }
         if let Ok(results) = read(answer.clone().map(|text| text[..end].to_vec())) {
