@@ -95,6 +95,9 @@ impl RateLimit {
 pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, Reason> {
     let (head, body) = answer.into_parts();
     let status = head.status;
+    if let Some(reason) = redirect(&head, now) {
+        return Err(reason);
+    }
     if status.is_success() || status == StatusCode::NOT_MODIFIED || media_type::is_multipart(&head.headers) {
         return match Control::read(&head, &body, token) {
             Ok(control) => Ok(Answer {
@@ -106,9 +109,6 @@ pub fn read(answer: Response<Vec<u8>>, token: &str, now: u64) -> Result<Answer, 
             }),
             Err(reason) => Err(failed(&head, now, Cause::UnusableAnswer, reason)),
         };
-    }
-    if let Some(reason) = redirect(&head, now) {
-        return Err(reason);
     }
     let refusal = refused(&head, &body, token, now);
     Err(match status {
@@ -345,6 +345,26 @@ mod tests {
             ("99999999999", None),
         ] {
             assert_eq!(whole_number(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_an_error_may_come_in_parts() {
+        let of = |status: u16| {
+            let answer = Response::builder()
+                .status(status)
+                .header("content-type", "multipart/mixed; boundary=b");
+            read(answer.body(Vec::new()).unwrap(), "", 0)
+        };
+        for status in [200, 304, 400, 500] {
+            assert_eq!(of(status).unwrap().status.as_u16(), status);
+        }
+        for status in [193, 302, 307, 600] {
+            let failure = match of(status).unwrap_err() {
+                Reason::NoAnswer(failure) => failure,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((failure.cause, failure.status), (Cause::UnusableAnswer, Some(status)));
         }
     }
 }
